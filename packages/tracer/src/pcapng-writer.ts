@@ -1,0 +1,201 @@
+/**
+ * Writes pcapng (draft-ietf-opsawg-pcapng): any number of sections in either byte order, interfaces, packets with
+ * options, and every other block, decoded or as it stood in another file.
+ */
+import type { CaptureOutput } from "./chunk-sink.ts";
+import { type Block, BlockType, decodeBlock, encodeBlock, FixedLength, type RawBlock } from "./pcapng-blocks.ts";
+import {
+  FLAGS_OPTION,
+  type InterfaceOptions,
+  type PacketOptions,
+  type SectionOptions,
+  type Ticks,
+} from "./pcapng-options.ts";
+import { RecordWriter } from "./record-writer.ts";
+import { DEFAULT_RESOLUTION, NANOSECOND_RESOLUTION, TickClock } from "./tick-clock.ts";
+
+/** A section as a writer begins it. */
+export interface SectionInit extends SectionOptions {
+  /** Default true. */
+  readonly littleEndian?: boolean;
+}
+
+/** An interface as a writer describes it; `timestampResolution` is 9, nanoseconds, by default. */
+export interface InterfaceInit extends InterfaceOptions {
+  /** Default 1, Ethernet. */
+  readonly linkType?: number;
+  /** Bytes; default 0, no limit. */
+  readonly snapLength?: number;
+}
+
+/** A packet as a plain value: `Packet` of a reader is one, if the interfaces have the same numbers. */
+export interface PcapngPacketInit {
+  readonly data: Uint8Array;
+  readonly seconds: number;
+  readonly nanoseconds: number;
+  /** Bytes on the wire. Default: those of `data`. */
+  readonly wireLength?: number;
+  /** Within the section. Default 0. */
+  readonly interfaceId?: number;
+  readonly options?: PacketOptions | undefined;
+}
+
+/** epb_flags with its header, and the end of the options. */
+const FLAGS_LENGTH = 12;
+
+/**
+ * Writes blocks one after the other. The first section begins by itself unless the first block is one. Methods that
+ * answer a boolean answer false when the sink is behind: wait for `drained` then.
+ */
+export class PcapngWriter extends RecordWriter {
+  #littleEndian = true;
+  #begun = false;
+  readonly #first: SectionInit;
+  /** Of the current section, by interface number. */
+  #clocks: TickClock[] = [];
+
+  /** `first` describes the section that begins by itself. */
+  constructor(output: CaptureOutput, first: SectionInit = {}) {
+    super(output);
+    this.#first = first;
+  }
+
+  protected override finishHeader(): void {
+    if (!this.#begun) this.beginSection(this.#first);
+  }
+
+  /** Begins a section. Its interfaces count from 0 again. */
+  beginSection(section: SectionInit = {}): boolean {
+    const { littleEndian = true, ...options } = section;
+    return this.writeBlock({
+      kind: "section",
+      littleEndian,
+      versionMajor: 1,
+      versionMinor: 0,
+      sectionLength: undefined,
+      options,
+    });
+  }
+
+  /** Describes an interface and answers its number in the section. */
+  addInterface(init: InterfaceInit = {}): number {
+    const { linkType = 1, snapLength = 0, ...options } = init;
+    const id = this.#begun ? this.#clocks.length : 0;
+    this.writeBlock({
+      kind: "interface",
+      linkType,
+      snapLength,
+      options: { ...options, timestampResolution: options.timestampResolution ?? NANOSECOND_RESOLUTION },
+    });
+    return id;
+  }
+
+  /**
+   * Writes the packet in [start, end) of `view`; the bytes are copied before it returns.
+   * Nanoseconds are 0 to 999,999,999; an interface of a coarser resolution cuts them down. `interfaceId` counts within
+   * the section. A flags word (`flagsOf` makes one) is written unless it is 0.
+   */
+  write(
+    view: DataView,
+    start: number,
+    end: number,
+    seconds: number,
+    nanoseconds: number,
+    wireLength: number = end - start,
+    interfaceId: number = 0,
+    flags: number = 0,
+  ): boolean {
+    const length = end - start;
+    if (!(length >= 0)) throw new RangeError(`packet from ${start} to ${end}, expected an end behind the start`);
+    const clock = this.#clockOf(interfaceId);
+    const low = clock.toTicks(seconds, nanoseconds);
+    if (low < 0) this.#refuseTime(clock, seconds);
+    const dataLength = (length + 3) & ~3;
+    const total = FixedLength.enhancedPacket + dataLength + (flags === 0 ? 0 : FLAGS_LENGTH);
+    const at = this.reserve(total);
+    const out = this.view;
+    const littleEndian = this.#littleEndian;
+    out.setUint32(at, BlockType.enhancedPacket, littleEndian);
+    out.setUint32(at + 4, total, littleEndian);
+    out.setUint32(at + 8, interfaceId, littleEndian);
+    out.setUint32(at + 12, clock.high, littleEndian);
+    out.setUint32(at + 16, low, littleEndian);
+    out.setUint32(at + 20, length, littleEndian);
+    out.setUint32(at + 24, wireLength, littleEndian);
+    // The padding is part of the last word of data.
+    if (dataLength !== length) out.setUint32(at + 24 + dataLength, 0);
+    this.copy(view, start, end, at + 28);
+    if (flags !== 0) this.#putFlags(at + 28 + dataLength, flags);
+    out.setUint32(at + total - 4, total, littleEndian);
+    this.at = at + total;
+    return this.isReady;
+  }
+
+  #putFlags(at: number, flags: number): void {
+    this.view.setUint16(at, FLAGS_OPTION, this.#littleEndian);
+    this.view.setUint16(at + 2, 4, this.#littleEndian);
+    this.view.setUint32(at + 4, flags, this.#littleEndian);
+    this.view.setUint32(at + 8, 0);
+  }
+
+  /** Writes a packet with any options. */
+  writePacket(packet: PcapngPacketInit): boolean {
+    const { data, seconds, nanoseconds, wireLength = data.length, interfaceId = 0, options } = packet;
+    const time = this.ticks(interfaceId, seconds, nanoseconds);
+    return this.writeBlock({ kind: "enhancedPacket", interfaceId, time, wireLength, data, options: options ?? {} });
+  }
+
+  /** A time in the units of an interface, for statistics and packet blocks. */
+  ticks(interfaceId: number, seconds: number, nanoseconds: number): Ticks {
+    const clock = this.#clockOf(interfaceId);
+    const low = clock.toTicks(seconds, nanoseconds);
+    if (low < 0) this.#refuseTime(clock, seconds);
+    return { high: clock.high, low };
+  }
+
+  /**
+   * Writes any block. A raw block goes out as it is; it must be of a section of the same byte order. Section and
+   * interface blocks count as if `beginSection` and `addInterface` had written them.
+   */
+  writeBlock(block: Block | RawBlock): boolean {
+    const isSection = "kind" in block ? block.kind === "section" : block.type === BlockType.section;
+    if (isSection) this.#begun = true;
+    else this.finishHeader();
+    if (isSection) this.#littleEndian = (block as { readonly littleEndian: boolean }).littleEndian;
+    const raw = "kind" in block ? this.#encode(block) : block;
+    if (raw.littleEndian !== this.#littleEndian) {
+      const orders = raw.littleEndian
+        ? "little-endian, its section big-endian"
+        : "big-endian, its section little-endian";
+      throw new RangeError(`the raw block is ${orders}: decode it first`);
+    }
+    const ready = this.append(raw.bytes);
+    if (isSection) this.#clocks = [];
+    else if (raw.type === BlockType.interface) this.#register(raw);
+    return ready;
+  }
+
+  #encode(block: Block): RawBlock {
+    const bytes = encodeBlock(block, this.#littleEndian);
+    const type = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, this.#littleEndian);
+    return { type, littleEndian: this.#littleEndian, offset: this.length, bytes };
+  }
+
+  #register(raw: RawBlock): void {
+    const block = decodeBlock(raw);
+    const options = block?.kind === "interface" ? block.options : {};
+    const { timestampResolution = DEFAULT_RESOLUTION, timestampOffset = 0 } = options;
+    this.#clocks.push(new TickClock(timestampResolution, Number(timestampOffset)));
+  }
+
+  #clockOf(interfaceId: number): TickClock {
+    if (interfaceId >>> 0 < this.#clocks.length) return this.#clocks[interfaceId]!;
+    throw new RangeError(`interface ${interfaceId} has not been added, the section has ${this.#clocks.length}`);
+  }
+
+  #refuseTime(clock: TickClock, seconds: number): never {
+    const { resolution, offset } = clock;
+    const unit = `if_tsresol ${resolution} and if_tsoffset ${offset}`;
+    return this.refuse("ERR_CAPTURE_TIME_RANGE", `seconds are ${seconds}, an interface of ${unit} cannot hold that`);
+  }
+}

@@ -1,0 +1,256 @@
+import { describe, expect, it } from "vitest";
+import * as fc from "fast-check";
+import { flagsOf } from "../src/packet.ts";
+import { type Block, decodeBlock, type RawBlock } from "../src/pcapng-blocks.ts";
+import { PcapngReader } from "../src/pcapng-reader.ts";
+import { PcapngWriter } from "../src/pcapng-writer.ts";
+import { openCaptureSync } from "../src/reader.ts";
+import { blocks, packetOptions, sections } from "./arbitraries.ts";
+import {
+  block,
+  bytesOf,
+  concat,
+  counting,
+  hexOf,
+  interfaceBlock,
+  Kept,
+  option,
+  packetBlock,
+  readSync,
+  sectionBlock,
+  text,
+} from "./captures.ts";
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+
+function pcapngOf(bytes: Uint8Array): PcapngReader {
+  const reader = openCaptureSync(bytes);
+  if (!(reader instanceof PcapngReader)) throw new Error(`a ${reader.format} file`);
+  return reader;
+}
+
+/** Every block of a file, as it stands there. */
+function rawBlocks(bytes: Uint8Array): RawBlock[] {
+  const reader = pcapngOf(bytes);
+  const all: RawBlock[] = [];
+  while (reader.nextBlock()) all.push(reader.block(true));
+  return all;
+}
+
+describe("PcapngWriter", () => {
+  for (const littleEndian of [true, false]) {
+    it(`writes ${littleEndian ? "little" : "big"}-endian sections, byte for byte`, () => {
+      const kept = new Kept();
+      const writer = new PcapngWriter(kept, { littleEndian, application: "hopscope" });
+      expect(writer.addInterface({ name: "node-a/br0", linkType: 1 })).toBe(0);
+      expect(writer.addInterface({ timestampResolution: 6, snapLength: 96, linkType: 276 })).toBe(1);
+      const data = counting(40);
+      writer.write(viewOf(data), 1, 6, 1_795_232_934, 690_445_821);
+      writer.write(viewOf(data), 0, 8, 5, 123_456_789, 1500, 1, flagsOf("out"));
+      writer.closeSync();
+      const two = littleEndian ? bytesOf("02000000") : bytesOf("00000002");
+      const wire = (part: Uint8Array): Uint8Array => {
+        viewOf(part).setUint32(24, 1500, littleEndian);
+        return part;
+      };
+      expect(hexOf(kept.bytes)).toBe(
+        hexOf(
+          concat([
+            sectionBlock(littleEndian, option(littleEndian, 4, text("hopscope")), bytesOf("00000000")),
+            interfaceBlock(
+              littleEndian,
+              1,
+              0,
+              option(littleEndian, 2, text("node-a/br0")),
+              option(littleEndian, 9, bytesOf("09")),
+              bytesOf("00000000"),
+            ),
+            interfaceBlock(littleEndian, 276, 96, option(littleEndian, 9, bytesOf("06")), bytesOf("00000000")),
+            packetBlock(littleEndian, 0, [0x18e9f2d7, 0xb14e59fd], data.slice(1, 6)),
+            wire(
+              packetBlock(
+                littleEndian,
+                1,
+                [0, 5_123_456],
+                data.slice(0, 8),
+                option(littleEndian, 2, two),
+                bytesOf("00000000"),
+              ),
+            ),
+          ]),
+        ),
+      );
+    });
+  }
+
+  it("writes packets with any options, which read as they were written", () => {
+    const packet = fc.record({
+      seconds: fc.nat({ max: 2 ** 34 }),
+      nanoseconds: fc.nat({ max: 999_999_999 }),
+      wireLength: fc.nat({ max: 0xffffffff }),
+      interfaceId: fc.nat({ max: 2 }),
+      data: fc.uint8Array({ maxLength: 90 }),
+      options: packetOptions(),
+    });
+    fc.assert(
+      fc.property(fc.array(packet), fc.boolean(), (packets, littleEndian) => {
+        const kept = new Kept();
+        const writer = new PcapngWriter(kept, { littleEndian });
+        for (let id = 0; id < 3; id++) writer.addInterface({ name: `eth${id}` });
+        for (const one of packets) writer.writePacket(one);
+        writer.closeSync();
+        const { packets: read, error } = readSync(kept.bytes);
+        expect(error).toBeUndefined();
+        const expected = packets.map(({ options, ...rest }) => ({
+          ...rest,
+          options: Object.keys(options).length === 0 ? undefined : options,
+        }));
+        expect(read).toMatchObject(expected);
+      }),
+    );
+  });
+
+  it("writes the fast way and the way with options to the same bytes", () => {
+    const data = counting(100);
+    const files = [true, false].map((fast) => {
+      const kept = new Kept();
+      const writer = new PcapngWriter(kept);
+      writer.addInterface();
+      for (let length = 0; length < 40; length++) {
+        const flags = length % 3;
+        if (fast) writer.write(viewOf(data), 2, 2 + length, 7, length, 2000 + length, 0, flags);
+        else {
+          writer.writePacket({
+            data: data.subarray(2, 2 + length),
+            seconds: 7,
+            nanoseconds: length,
+            wireLength: 2000 + length,
+            options: flags === 0 ? undefined : { flags },
+          });
+        }
+      }
+      writer.closeSync();
+      return hexOf(kept.bytes);
+    });
+    expect(files[0]).toBe(files[1]);
+  });
+
+  it("writes any block of any section, and reads it as it was written", () => {
+    const section = fc.tuple(sections(), fc.array(blocks(), { maxLength: 6 }));
+    fc.assert(
+      fc.property(fc.array(section, { minLength: 1, maxLength: 3 }), (list) => {
+        const kept = new Kept();
+        const writer = new PcapngWriter(kept);
+        // A packet without an interface cannot be read, so each section has one of an ordinary link type first.
+        const plain: Block = { kind: "interface", linkType: 1, snapLength: 0, options: {} };
+        const all = list.flatMap(([head, rest]) => [head, plain, ...rest.map(withInterface)]);
+        for (const one of all) writer.writeBlock(one);
+        writer.closeSync();
+        const raws = rawBlocks(kept.bytes);
+        expect(raws.map((raw) => decodeBlock(raw))).toEqual(all);
+        // And raw, which is the same bytes.
+        const copy = new Kept();
+        const copier = new PcapngWriter(copy);
+        for (const raw of raws) copier.writeBlock(raw);
+        copier.closeSync();
+        expect(hexOf(copy.bytes)).toBe(hexOf(kept.bytes));
+      }),
+    );
+  });
+
+  it("copies blocks that nobody knows, with garbage in their padding", () => {
+    const file = concat([
+      sectionBlock(false),
+      block(false, 0x80000abc, bytesOf("01020304 aabbcc"), bytesOf("ff")),
+      block(false, 0x0bad, bytesOf("00007ed9 010203")),
+      interfaceBlock(false, 1, 0, bytesOf("0001 ffff")),
+      packetBlock(false, 0, [1, 2], counting(5), bytesOf("0002 0001 ff112233 0000 0000 deadbeef")),
+    ]);
+    const kept = new Kept();
+    const writer = new PcapngWriter(kept);
+    for (const raw of rawBlocks(file)) writer.writeBlock(raw);
+    writer.closeSync();
+    expect(hexOf(kept.bytes)).toBe(hexOf(file));
+  });
+
+  it("counts interfaces anew in each section, however it was begun", () => {
+    const kept = new Kept();
+    const writer = new PcapngWriter(kept);
+    expect([writer.addInterface({ name: "a" }), writer.addInterface({ name: "b" })]).toEqual([0, 1]);
+    writer.beginSection({ littleEndian: false, os: "Linux" });
+    expect(writer.addInterface({ name: "c", timestampOffset: 100 })).toBe(0);
+    writer.write(viewOf(counting(4)), 0, 4, 100, 5);
+    for (const raw of rawBlocks(concat([sectionBlock(true), interfaceBlock(true)]))) writer.writeBlock(raw);
+    writer.write(viewOf(counting(4)), 0, 4, 1, 5000);
+    expect(writer.addInterface({ name: "e" })).toBe(1);
+    writer.closeSync();
+    const { packets } = readSync(kept.bytes);
+    expect(
+      packets.map(({ interface: one, seconds, nanoseconds }) => [one.section, one.name, seconds, nanoseconds]),
+    ).toEqual([
+      [1, "c", 100, 5],
+      [2, undefined, 1, 5000],
+    ]);
+  });
+
+  it("writes names, statistics, secrets and custom blocks", () => {
+    const kept = new Kept();
+    const writer = new PcapngWriter(kept);
+    const id = writer.addInterface();
+    const written: Block[] = [
+      { kind: "names", records: [{ kind: "ipv4", address: 0x0a000903, names: ["web.1"] }], options: {} },
+      { kind: "statistics", interfaceId: id, time: writer.ticks(id, 5, 6), options: { received: 10, dropped: 0 } },
+      { kind: "secrets", secretsType: 0x45535053, data: text('"IPv4","*"\n'), options: {} },
+      { kind: "custom", enterprise: 32473, copyable: true, data: counting(4) },
+    ];
+    for (const one of written) writer.writeBlock(one);
+    writer.closeSync();
+    expect(
+      rawBlocks(kept.bytes)
+        .slice(2)
+        .map((raw) => decodeBlock(raw)),
+    ).toEqual(written);
+    expect(written[1]).toMatchObject({ time: { high: 1, low: 705_032_710 } });
+  });
+
+  it("begins a section by itself, and only if nobody else does", () => {
+    const kept = new Kept();
+    new PcapngWriter(kept, { comments: ["empty"] }).closeSync();
+    expect(pcapngOf(kept.bytes).sections).toMatchObject([{ options: { comments: ["empty"] } }]);
+    const other = new Kept();
+    const writer = new PcapngWriter(other, { comments: ["never"] });
+    writer.beginSection({ comments: ["first"] });
+    writer.closeSync();
+    expect(pcapngOf(other.bytes).sections).toMatchObject([{ options: { comments: ["first"] } }]);
+    expect(rawBlocks(other.bytes)).toHaveLength(1);
+  });
+
+  it("refuses what cannot be written, and writes nothing of it", () => {
+    const kept = new Kept();
+    const writer = new PcapngWriter(kept);
+    const view = viewOf(counting(8));
+    expect(() => writer.write(view, 0, 8, 1, 2)).toThrow("interface 0 has not been added, the section has 0");
+    writer.addInterface({ timestampOffset: 1000 });
+    expect(() => writer.write(view, 0, 8, 999, 0)).toThrow(
+      expect.objectContaining({ code: "ERR_CAPTURE_TIME_RANGE" }) as Error,
+    );
+    expect(() => writer.write(view, 0, 8, 2 ** 40, 0)).toThrow("if_tsresol 9 and if_tsoffset 1000");
+    expect(() => writer.write(view, 0, 8, 1000, 0, 8, 1)).toThrow("interface 1");
+    expect(() => writer.write(view, 0, 8, 1000, 0, 8, -1)).toThrow("interface -1");
+    expect(() => writer.write(view, 8, 0, 1000, 0)).toThrow("packet from 8 to 0");
+    expect(() => writer.write(view, 0, 9, 1000, 0)).toThrow(RangeError);
+    const [section] = rawBlocks(sectionBlock(false));
+    expect(() => writer.writeBlock({ ...section!, type: 77, bytes: block(false, 77) })).toThrow(
+      "the raw block is big-endian, its section little-endian",
+    );
+    writer.write(view, 0, 8, 1000, 0);
+    writer.closeSync();
+    expect(readSync(kept.bytes)).toMatchObject({ error: undefined, packets: [{ capturedLength: 8 }] });
+  });
+});
+
+/** Packets and statistics must be of the section's first interface, and no packet longer than a link type allows. */
+function withInterface(one: Block): Block {
+  if (one.kind === "interface") return { ...one, linkType: 1 };
+  return "interfaceId" in one ? { ...one, interfaceId: 0 } : one;
+}
