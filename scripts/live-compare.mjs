@@ -1,0 +1,271 @@
+/**
+ * The comparison with the tools that people open our files with: tshark and capinfos, which must be installed.
+ *
+ *   1. Fixtures: the expectation files are what the installed tshark says.
+ *   2. Writers: what @hopscope/tracer writes opens in both without a complaint, with the same packets and words.
+ *   3. Traces: what `hopscope run` writes has no malformed packet and no bad checksum, and its packet ids filter.
+ *
+ * Quiet when all is well: one line a part.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { CAPTURES, captureNames, expectationPath, tsharkVersion, writeExpectations } from "./fixtures.mjs";
+import { quietly, root, tool } from "./install.mjs";
+
+const problems = [];
+const scratch = mkdtempSync(join(tmpdir(), "hopscope-live-"));
+process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+
+/** Runs a tool; its words on stderr are a problem. Answers its output. */
+function ask(command, args, what) {
+  const { status, error, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 28 });
+  if (error)
+    throw new Error(
+      `${command} cannot be run (${error.code}): install Debian's packages "tshark" and "wireshark-common"`,
+    );
+  const complaint = stderr.replace(/^Running as user .*\n/m, "").trim();
+  if (status !== 0 || complaint !== "") problems.push(`${what}: ${command} ended with ${status}: ${complaint}`);
+  return stdout;
+}
+
+/** Rows of `-T fields`, values that occur several times joined by "|". */
+function fieldsOf(file, fields, filter = "") {
+  const args = ["-r", file, "-n", "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=|"];
+  for (const field of fields) args.push("-e", field);
+  if (filter !== "") args.push("-Y", filter);
+  return ask("tshark", args, basename(file))
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => line.split("\t"));
+}
+
+/** The first lines in which two texts differ. */
+function firstDifference(name, committed, fresh) {
+  const [ours, theirs] = [committed.split("\n"), fresh.split("\n")];
+  const at = ours.findIndex((line, index) => line !== theirs[index]);
+  return `${name}, line ${at + 1}:\n    committed: ${ours[at] ?? "(end)"}\n    tshark:    ${theirs[at] ?? "(end)"}`;
+}
+
+/** 1. Another release of tshark may say things in other words: then the tests judge its words instead. */
+async function compareFixtures() {
+  const out = join(scratch, "expectations");
+  const names = captureNames();
+  await writeExpectations(names, out);
+  const header = readFileSync(join(CAPTURES, expectationPath(names[0])), "utf8").split("\n")[0];
+  const made = / tshark (\S+) /.exec(header)[1];
+  const installed = tsharkVersion();
+  const release = (version) => version.split(".").slice(0, 2).join(".");
+  const withoutVersion = (path) => readFileSync(path, "utf8").replace(/^.*\n/, "");
+  if (release(made) === release(installed)) {
+    for (const path of names.map(expectationPath)) {
+      const [committed, fresh] = [withoutVersion(join(CAPTURES, path)), withoutVersion(join(out, path))];
+      if (committed !== fresh)
+        problems.push(`expectations are not what tshark ${installed} says: ${firstDifference(path, committed, fresh)}`);
+    }
+    return `${names.length} captures as tshark ${installed} reads them`;
+  }
+  const tests = [
+    "run",
+    "packages/codec/test/conformance/wireshark.test.ts",
+    "packages/tracer/test/conformance/frames.test.ts",
+  ];
+  quietly(`tests against tshark ${installed}`, tool("vitest"), tests, {
+    env: { ...process.env, HOPSCOPE_EXPECTATIONS: out },
+  });
+  return `${names.length} captures as tshark ${installed} reads them (the expectation files are of ${made})`;
+}
+
+/** What the files below are made of: a real capture, read with our own reader. */
+async function packetsOf(name) {
+  const { openCapture } = await import("@hopscope/tracer");
+  const packets = [];
+  for await (const packet of (await openCapture(join(CAPTURES, `${name}.gz`))).packets({ copy: true }))
+    packets.push(packet);
+  return packets;
+}
+
+const time = (packet, digits) =>
+  `${packet.seconds}.${String(packet.nanoseconds).padStart(9, "0").slice(0, digits).padEnd(9, "0")}`;
+
+function expectRows(what, actual, expected) {
+  if (actual.length !== expected.length)
+    problems.push(`${what}: ${actual.length} packets in tshark, ${expected.length} written`);
+  const at = expected.findIndex((row, index) => row.join("\t") !== actual[index]?.join("\t"));
+  if (at >= 0)
+    problems.push(`${what}, packet ${at + 1}: written ${expected[at].join(" ")}, tshark ${actual[at]?.join(" ")}`);
+}
+
+/** capinfos' answer for one question: the last cell of its table. */
+function capinfos(file, option, what) {
+  return ask("capinfos", ["-T", "-M", "-r", option, file], what).trim().split("\t").at(-1);
+}
+
+async function comparePcap(packets, littleEndian, resolution) {
+  const { PcapWriter } = await import("@hopscope/tracer");
+  const what = `pcap-${littleEndian ? "little" : "big"}-${resolution}`;
+  const file = join(scratch, `${what}.pcap`);
+  const writer = new PcapWriter(file, { littleEndian, resolution });
+  for (const packet of packets) writer.writePacket(packet);
+  await writer.close();
+  const digits = resolution === "microseconds" ? 6 : 9;
+  const rows = packets.map((packet) => [time(packet, digits), `${packet.capturedLength}`, `${packet.wireLength}`]);
+  expectRows(what, fieldsOf(file, ["frame.time_epoch", "frame.cap_len", "frame.len"]), rows);
+  if (capinfos(file, "-c", what) !== `${packets.length}`) problems.push(`${what}: capinfos counts other packets`);
+}
+
+/** Every option that tshark shows, in both byte orders, in two sections. */
+async function comparePcapng(packets, littleEndian) {
+  const { PcapngWriter } = await import("@hopscope/tracer");
+  const what = `pcapng-${littleEndian ? "little" : "big"}`;
+  const file = join(scratch, `${what}.pcapng`);
+  const writer = new PcapngWriter(file, { littleEndian, application: "hopscope", comments: ["first section"] });
+  const rows = [];
+  for (const half of [0, 1]) {
+    if (half === 1) writer.beginSection({ littleEndian: !littleEndian, comments: ["second section"] });
+    // The same in both sections: tshark 4.0 and capinfos look up all names in the first.
+    const names = ["node/netns/eth0", "Grüße/br0"];
+    const ids = names.map((name, index) =>
+      writer.addInterface({
+        name,
+        description: `point ${index}`,
+        snapLength: 262144,
+        timestampResolution: index === 0 ? 9 : 6,
+      }),
+    );
+    for (const packet of packets.filter((_, index) => index % 2 === half)) {
+      const interfaceId = ids[packet.number % 3 === 0 ? 1 : 0];
+      const comments = packet.number % 5 === 0 ? [`hop ${packet.number}`, "second comment, ünïcode"] : [];
+      const options = {
+        comments,
+        flags: packet.number % 2 === 0 ? 1 : 2,
+        packetId: packet.number,
+        queue: 7,
+        dropCount: 3,
+      };
+      writer.writePacket({ ...packet, interfaceId, options });
+      const digits = interfaceId === 0 ? 9 : 6;
+      const { capturedLength, wireLength, number } = packet;
+      rows.push(
+        [
+          time(packet, digits),
+          capturedLength,
+          wireLength,
+          names[interfaceId],
+          `point ${interfaceId}`,
+          options.flags,
+          number,
+          7,
+          3,
+          comments.join("|"),
+        ].map(String),
+      );
+    }
+    const end = packets.at(-1);
+    const ticks = writer.ticks(0, end.seconds, end.nanoseconds);
+    writer.writeBlock({
+      kind: "statistics",
+      interfaceId: 0,
+      time: ticks,
+      options: { received: packets.length, dropped: 0 },
+    });
+  }
+  await writer.close();
+  const fields =
+    "time_epoch cap_len len interface_name interface_description packet_flags_direction packet_id interface_queue drop_count comment";
+  const answers = fieldsOf(
+    file,
+    fields.split(" ").map((field) => `frame.${field}`),
+  );
+  const numeric = (row) => row.map((cell) => (/^0x[0-9a-f]+$/.test(cell) ? `${Number(cell)}` : cell));
+  expectRows(what, answers.map(numeric), rows);
+  if (capinfos(file, "-c", what) !== `${packets.length}`) problems.push(`${what}: capinfos counts other packets`);
+  const comment = ask("capinfos", ["-k", file], what);
+  if (!comment.includes("first section")) problems.push(`${what}: capinfos does not show the section's comment`);
+  const found = fieldsOf(file, ["frame.number"], "frame.packet_id == 8").length;
+  if (found !== 1) problems.push(`${what}: frame.packet_id == 8 finds ${found} packets, not 1`);
+}
+
+/** 2. */
+async function compareWriters() {
+  const packets = await packetsOf("s01-ping-overlay-cross.pcapng");
+  for (const littleEndian of [true, false]) {
+    await comparePcap(packets, littleEndian, "microseconds");
+    await comparePcap(packets, littleEndian, "nanoseconds");
+    await comparePcapng(packets, littleEndian);
+  }
+  return "pcap and pcapng in both byte orders open as they were written";
+}
+
+/** What no packet of a trace may be. */
+const WRONG = [
+  "_ws.malformed",
+  "_ws.short",
+  ...["ip", "udp", "tcp", "icmp"].map((protocol) => `${protocol}.checksum.status == "Bad"`),
+];
+const VERIFY = ["ip", "udp", "tcp"].flatMap((protocol) => ["-o", `${protocol}.check_checksum:TRUE`]);
+
+/** Checks one trace: nothing wrong in it, and each packet's way is found by its id. Answers the number of frames. */
+export async function compareTrace(file) {
+  const { openCapture } = await import("@hopscope/tracer");
+  const what = basename(file);
+  const wrong = ask("tshark", ["-r", file, "-n", ...VERIFY, "-Y", WRONG.join(" || ")], what).trim();
+  if (wrong !== "") problems.push(`${what}: tshark finds fault with\n${wrong.split("\n").slice(0, 5).join("\n")}`);
+  const hops = new Map();
+  let frames = 0;
+  for await (const packet of (await openCapture(file)).packets()) {
+    frames++;
+    const id = Number(packet.packetId);
+    hops.set(id, [...(hops.get(id) ?? []), packet.number]);
+  }
+  const seen = new Map();
+  for (const [number, id] of fieldsOf(file, ["frame.number", "frame.packet_id"])) {
+    seen.set(Number(id), [...(seen.get(Number(id)) ?? []), Number(number)]);
+  }
+  for (const [id, numbers] of hops) {
+    if (numbers.join() !== seen.get(id)?.join())
+      problems.push(`${what}: packet ${id} is frames ${numbers.join()}, in tshark ${seen.get(id)?.join()}`);
+  }
+  const [id, numbers] = [...hops].reduce((most, entry) => (entry[1].length > most[1].length ? entry : most), [0, []]);
+  const filtered = fieldsOf(file, ["frame.number"], `frame.packet_id == ${id}`).flat().map(Number);
+  if (filtered.join() !== numbers.join())
+    problems.push(`${what}: frame.packet_id == ${id} finds ${filtered.join()}, written were ${numbers.join()}`);
+  if (frames === 0) problems.push(`${what}: no frames`);
+  return frames;
+}
+
+/** 3. Every scenario that the repository has. */
+async function compareTraces() {
+  const scenarios = [
+    "examples/first-light/scenario.yml",
+    ...readdirSync(join(root, "fixtures", "conformance"))
+      .filter((name) => name.endsWith(".yml"))
+      .map((name) => `fixtures/conformance/${name}`),
+  ];
+  let frames = 0;
+  for (const [index, scenario] of scenarios.entries()) {
+    const out = join(scratch, `run-${index}`);
+    mkdirSync(out);
+    quietly(`hopscope run ${scenario}`, process.execPath, [
+      "packages/cli/dist/main.js",
+      "run",
+      scenario,
+      "-q",
+      "-o",
+      out,
+    ]);
+    frames += await compareTrace(join(out, "trace.pcapng"));
+  }
+  return `${frames} frames of ${scenarios.length} simulated runs without fault`;
+}
+
+try {
+  tsharkVersion();
+  quietly("build", tool("tsc"), ["-b"]);
+  for (const part of [compareFixtures, compareWriters, compareTraces]) console.log(await part());
+} catch (error) {
+  problems.push(error instanceof Error ? error.message : String(error));
+}
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length === 0 ? 0 : 1;
