@@ -1,0 +1,185 @@
+/** Makes the engine's parts of a plan: nodes, namespaces, devices, addresses, routes, peer records. */
+import { Bridge } from "./devices/bridge.ts";
+import { Loopback } from "./devices/loopback.ts";
+import { Nic } from "./devices/nic.ts";
+import { Veth } from "./devices/veth.ts";
+import { VxlanDevice } from "./devices/vxlan.ts";
+import type { NetDevice } from "./device.ts";
+import { FramePool } from "./frame.ts";
+import { Netns } from "./netns.ts";
+import { Node } from "./node.ts";
+import { Random } from "./sim/random.ts";
+import { Simulator } from "./sim/simulator.ts";
+import type { DevicePlan, NamespacePlan, NetworkPlan, NodePlan, SwarmPlan } from "./swarm/plan.ts";
+import { PeerTable } from "./tables/peer.ts";
+import { maskOf, RouteType } from "./tables/route.ts";
+import { Recorder } from "./trace/recorder.ts";
+
+/** A swarm that can run: what `build` made. */
+export interface Mesh {
+  readonly plan: SwarmPlan;
+  readonly simulator: Simulator;
+  readonly frames: FramePool;
+  readonly recorder: Recorder;
+  readonly nodes: ReadonlyMap<string, Node>;
+  /** Namespace of each task. */
+  readonly tasks: ReadonlyMap<string, Netns>;
+}
+
+const SWITCH = "switch";
+
+export function build(plan: SwarmPlan, seed: number): Mesh {
+  const simulator = new Simulator();
+  const frames = new FramePool();
+  const recorder = new Recorder(frames);
+  const peers = new Map(plan.networks.map((network) => [network.name, peerTable(network)]));
+  const nodes = new Map<string, Node>();
+  const makeNode = (name: string): Node => {
+    const node = new Node(name, simulator, frames, recorder, new Random(seed, `node:${name}`));
+    nodes.set(name, node);
+    return node;
+  };
+
+  for (const nodePlan of plan.nodes) buildNode(makeNode(nodePlan.name), nodePlan, plan, peers);
+  const tasks = new Map<string, Netns>();
+  for (const task of plan.tasks) {
+    const netns = nodes.get(task.node)?.namespaces.get(task.name);
+    if (netns !== undefined) tasks.set(task.name, netns);
+  }
+
+  buildSwitch(makeNode(SWITCH), plan, nodes);
+  knowEachOther(plan, nodes);
+  return { plan, simulator, frames, recorder, nodes, tasks };
+}
+
+function peerTable(network: NetworkPlan): PeerTable {
+  const table = new PeerTable();
+  for (const peer of network.peers) table.add(peer.ip, peer.mac, peer.vtep);
+  return table;
+}
+
+function buildNode(node: Node, plan: NodePlan, swarm: SwarmPlan, peers: ReadonlyMap<string, PeerTable>): void {
+  // The node's own namespace comes first: vxlan devices are made in it.
+  for (const namespace of plan.namespaces) {
+    const netns = new Netns(node, namespace.name);
+    for (const device of namespace.devices) buildDevice(netns, device, namespace, plan, swarm, peers);
+    for (const route of namespace.routes) {
+      const device = netns.deviceNamed(route.device);
+      if (device === undefined)
+        throw new Error(`plan: ${plan.name}/${namespace.name} routes by ${route.device}, which it has not`);
+      netns.routes.add({
+        type: RouteType.unicast,
+        destination: route.destination & maskOf(route.prefixLength),
+        prefixLength: route.prefixLength,
+        via: route.via,
+        device: device.index,
+        source: netns.sourceFor(device, route.via ?? route.destination),
+      });
+    }
+  }
+  connectVeths(node, plan);
+}
+
+function buildDevice(
+  netns: Netns,
+  plan: DevicePlan,
+  namespace: NamespacePlan,
+  node: NodePlan,
+  swarm: SwarmPlan,
+  peers: ReadonlyMap<string, PeerTable>,
+): void {
+  const device = makeDevice(netns, plan, namespace, node, swarm, peers);
+  for (const address of plan.addresses) netns.addAddress(device, address.ip, address.prefixLength);
+  if ((plan.kind === "veth" || plan.kind === "vxlan") && plan.master !== undefined) {
+    const bridge = netns.deviceNamed(plan.master);
+    if (!(bridge instanceof Bridge))
+      throw new Error(`plan: ${namespace.name}/${plan.name} has master ${plan.master}, which is no bridge`);
+    bridge.addPort(device);
+  }
+}
+
+function makeDevice(
+  netns: Netns,
+  plan: DevicePlan,
+  namespace: NamespacePlan,
+  node: NodePlan,
+  swarm: SwarmPlan,
+  peers: ReadonlyMap<string, PeerTable>,
+): NetDevice {
+  switch (plan.kind) {
+    case "loopback":
+      return new Loopback(netns, { name: plan.name, mtu: plan.mtu, mac: 0 });
+    case "nic":
+      return new Nic(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac }, swarm.switch.latencyNs);
+    case "bridge":
+      return new Bridge(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac });
+    case "veth": {
+      // A node-side end has a name that says nothing; its other end says what it is for.
+      const isNodeSide = namespace.name === "host" || plan.master !== undefined;
+      const description = isNodeSide ? `peer ${plan.peer.namespace}/${plan.peer.device}` : "";
+      return new Veth(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac, description });
+    }
+    case "vxlan":
+      return new VxlanDevice(netns, {
+        name: plan.name,
+        mtu: plan.mtu,
+        mac: plan.mac,
+        vni: plan.vni,
+        udpPort: plan.port,
+        transport: netns.node.namespaces.get("host")!,
+        vtep: node.vtep,
+        peers: peers.get(plan.network)!,
+      });
+  }
+}
+
+function connectVeths(node: Node, plan: NodePlan): void {
+  for (const namespace of plan.namespaces) {
+    for (const device of namespace.devices) {
+      if (device.kind !== "veth") continue;
+      const end = node.namespaces.get(namespace.name)!.deviceNamed(device.name);
+      const peer = node.namespaces.get(device.peer.namespace)?.deviceNamed(device.peer.device);
+      if (!(end instanceof Veth) || !(peer instanceof Veth)) {
+        throw new Error(
+          `plan: ${plan.name}/${namespace.name}/${device.name} has no peer ${device.peer.namespace}/${device.peer.device}`,
+        );
+      }
+      end.connect(peer);
+    }
+  }
+}
+
+/** The physical switch: a bridge on a machine of its own, with a port and a cable for each node. */
+function buildSwitch(node: Node, plan: SwarmPlan, nodes: ReadonlyMap<string, Node>): void {
+  const host = new Netns(node, "host");
+  new Loopback(host, { name: "lo", mtu: 65_536, mac: 0 });
+  const fabric = new Bridge(host, { name: "br0", mtu: plan.switch.mtu, mac: undefined });
+  for (const { name } of plan.nodes) {
+    const options = { name: `p-${name}`, mtu: plan.switch.mtu, mac: node.random.mac() };
+    const end = new Nic(host, options, plan.switch.latencyNs);
+    const nic = nicOf(nodes.get(name)!);
+    nic.connect(end);
+    // Gossip, see below: the switch does not forget where a node is.
+    fabric.fdb.addStatic(nic.mac, fabric.addPort(end).number, 0);
+  }
+}
+
+/** The interface that a node is connected by. */
+function nicOf(node: Node): Nic {
+  const nic = node.namespaces.get("host")?.devices.find((device) => device instanceof Nic);
+  if (nic === undefined) throw new Error(`plan: ${node.name} has no network interface`);
+  return nic;
+}
+
+/**
+ * The nodes of a swarm talk to each other every second (gossip, UDP 7946): their neighbor entries never grow old. The
+ * control plane itself is not modelled; its effect on the neighbor tables is put in place here.
+ */
+function knowEachOther(plan: SwarmPlan, nodes: ReadonlyMap<string, Node>): void {
+  const macs = new Map<number, number>();
+  for (const { name, vtep } of plan.nodes) {
+    const node = nodes.get(name)!;
+    macs.set(vtep, nicOf(node).mac);
+    node.namespaces.get("host")!.arp.acquaintances = macs;
+  }
+}

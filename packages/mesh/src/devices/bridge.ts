@@ -1,0 +1,145 @@
+/**
+ * A Linux bridge (net/bridge): learns, forwards, floods, passes up to its own stack. The physical switch is one too.
+ *
+ * Not modelled: spanning tree (Docker switches it off), VLANs, hairpin, group_fwd_mask, multicast snooping (multicast is
+ * flooded, which is what a bridge without a querier does), br_netfilter.
+ */
+import { isGroupMac } from "@hopscope/codec/address";
+import * as ethernet from "@hopscope/codec/ethernet";
+import { Cost } from "../costs.ts";
+import { type DeviceOptions, NetDevice } from "../device.ts";
+import type { Frame } from "../frame.ts";
+import type { Netns } from "../netns.ts";
+import { Fdb } from "../tables/fdb.ts";
+import { DropReason } from "../trace/drop-reason.ts";
+import { StepKind } from "../trace/step.ts";
+
+/** A frame may be longer than the MTU by its Ethernet header and one VLAN tag (is_skb_forwardable). */
+const FORWARDABLE_EXTRA = ethernet.HEADER_LENGTH + 4;
+/** Port number of the bridge itself in its FDB. */
+const SELF = 0;
+/** 01:80:c2:00:00:00 to 0f: for the station at the other end of the wire (IEEE 802.1Q §8.6.3). */
+const LINK_LOCAL_BLOCK = 0x0180c200000;
+/** 01:80:c2:00:00:00, spanning tree's, is forwarded by a bridge without. */
+const BRIDGE_GROUP_MAC = 0x0180c2000000;
+
+export class Bridge extends NetDevice {
+  readonly fdb: Fdb = new Fdb();
+  /** Newest first: the order in which a frame is flooded (br_if.c, list_add_rcu). */
+  readonly ports: BridgePort[] = [];
+  /** By number; the bridge itself is no port. */
+  readonly #byNumber: (BridgePort | undefined)[] = [undefined];
+  readonly #hasFixedMac: boolean;
+
+  /** Without a MAC the bridge takes the lowest of its ports'. */
+  constructor(netns: Netns, options: Omit<DeviceOptions, "mac"> & { readonly mac: number | undefined }) {
+    super(netns, { ...options, mac: options.mac ?? 0 });
+    this.#hasFixedMac = options.mac !== undefined;
+    if (this.#hasFixedMac) this.fdb.addLocal(this.mac, SELF, 0);
+  }
+
+  /** `ip link set DEVICE master BRIDGE` (br_add_if). */
+  addPort(device: NetDevice): BridgePort {
+    const now = this.netns.node.softnet.now;
+    const port = new BridgePort(this, device, this.#byNumber.length);
+    this.#byNumber.push(port);
+    this.ports.unshift(port);
+    device.port = port;
+    this.fdb.addLocal(device.mac, port.number, now);
+    // br_stp_recalculate_bridge_id: the bridge is known by the lowest address of its ports.
+    if (!this.#hasFixedMac && (this.mac === 0 || device.mac < this.mac)) this.mac = device.mac;
+    return port;
+  }
+
+  /** Linux br_dev_xmit: the bridge's own stack sends. */
+  protected startXmit(frame: Frame): void {
+    const { frames, softnet } = this.netns.node;
+    const dstMac = ethernet.dstMac(frames.view, frames.start(frame));
+    if (isGroupMac(dstMac)) return this.#flood(frame, undefined, false, false);
+    const entry = this.fdb.find(dstMac, softnet.now);
+    if (entry === undefined) this.#flood(frame, undefined, true, false);
+    else this.#forward(entry.port, undefined, dstMac, frame);
+  }
+
+  /** Linux br_handle_frame and br_handle_frame_finish: a frame came in by a port. */
+  handleFrame(from: BridgePort, frame: Frame): void {
+    const { frames, recorder, softnet } = this.netns.node;
+    const { view } = frames;
+    const start = frames.start(frame);
+    const srcMac = ethernet.srcMac(view, start);
+    if (isGroupMac(srcMac) || srcMac === 0) return this.netns.drop(frame, DropReason.MAC_INVALID_SOURCE);
+    const dstMac = ethernet.dstMac(view, start);
+    const { now } = softnet;
+    if (this.fdb.learn(srcMac, from.number, now)) recorder.step(frame, StepKind.learn, from.device.point, 0);
+    softnet.spend(Cost.bridge);
+    if (isGroupMac(dstMac)) {
+      // RX_HANDLER_PASS: for the stack that the port is in, as if there were no bridge.
+      if (isLinkLocalMac(dstMac)) return this.netns.receive(from.device, frame);
+      return this.#flood(frame, from, false, true);
+    }
+    const entry = this.fdb.find(dstMac, now);
+    if (entry === undefined) this.#flood(frame, from, true, false);
+    else if (entry.isLocal) this.#passUp(frame);
+    else this.#forward(entry.port, from, dstMac, frame);
+  }
+
+  /** Linux br_forward: out by the one port that leads to `dstMac`. */
+  #forward(number: number, from: BridgePort | undefined, dstMac: number, frame: Frame): void {
+    const to = this.#byNumber[number];
+    // should_deliver: never back to where it came from, and no port leads to the bridge itself.
+    if (to === undefined || to === from) return this.netns.drop(frame, DropReason.BRIDGE_SAME_PORT);
+    this.netns.node.recorder.step(frame, StepKind.forward, dstMac, to.device.point);
+    this.#deliver(to, frame);
+  }
+
+  /** Linux br_flood: a copy to every port but `from`, and to the bridge's own stack if it is for everybody. */
+  #flood(frame: Frame, from: BridgePort | undefined, isUnknown: boolean, isForSelf: boolean): void {
+    const { frames, recorder, softnet } = this.netns.node;
+    const others = this.ports.length - (from === undefined ? 0 : 1);
+    recorder.step(frame, StepKind.flood, others, isUnknown ? 1 : 0);
+    for (const port of this.ports) {
+      if (port === from) continue;
+      this.#deliver(port, frames.clone(frame));
+      softnet.spend(Cost.bridge);
+    }
+    if (isForSelf) this.#passUp(frame);
+    else frames.free(frame);
+  }
+
+  /** Linux __br_forward: out by a port. */
+  #deliver(to: BridgePort, frame: Frame): void {
+    const { frames } = this.netns.node;
+    if (frames.end(frame) - frames.start(frame) > to.device.mtu + FORWARDABLE_EXTRA) {
+      return this.netns.drop(frame, DropReason.PKT_TOO_BIG);
+    }
+    to.device.transmit(frame);
+  }
+
+  /** Linux br_pass_frame_up: the bridge receives the frame as a device. */
+  #passUp(frame: Frame): void {
+    this.netns.node.recorder.step(frame, StepKind.passUp, 0, 0);
+    this.receive(frame);
+  }
+}
+
+function isLinkLocalMac(mac: number): boolean {
+  return Math.floor(mac / 16) === LINK_LOCAL_BLOCK && mac !== BRIDGE_GROUP_MAC;
+}
+
+/** A device that is plugged into a bridge. */
+export class BridgePort {
+  readonly bridge: Bridge;
+  readonly device: NetDevice;
+  /** From 1, in order of joining. */
+  readonly number: number;
+
+  constructor(bridge: Bridge, device: NetDevice, number: number) {
+    this.bridge = bridge;
+    this.device = device;
+    this.number = number;
+  }
+
+  handleFrame(frame: Frame): void {
+    this.bridge.handleFrame(this, frame);
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * A vxlan device as libnetwork makes it: proxy for ARP, permanent entries for remote endpoints, no default destination
+ * (Linux drivers/net/vxlan/vxlan_core.c; libnetwork drivers/overlay/ov_utils.go, createVxlan). It was made in the node's
+ * own namespace, whose stack carries its packets, and then moved.
+ *
+ * Not modelled: learning switched off, group policy, GPE, several remotes, PMTU answers to senders inside.
+ */
+import * as arp from "@hopscope/codec/arp";
+import { isGroupMac } from "@hopscope/codec/address";
+import { EtherType, IpProtocol } from "@hopscope/codec/code-points";
+import { decapsulateEcn, encapsulate, OVERHEAD, VxlanTunnel } from "@hopscope/codec/encapsulation";
+import * as ethernet from "@hopscope/codec/ethernet";
+import * as ipv4 from "@hopscope/codec/ipv4";
+import { Status } from "@hopscope/codec/status";
+import * as udp from "@hopscope/codec/udp";
+import { Cost } from "../costs.ts";
+import { type DeviceOptions, NetDevice } from "../device.ts";
+import type { Frame } from "../frame.ts";
+import { createArp } from "../host/arp-create.ts";
+import { isLoopbackIp, isMulticastIp } from "../host/ipv4-address.ts";
+import type { Netns } from "../netns.ts";
+import type { PeerTable } from "../tables/peer.ts";
+import { VxlanFdb } from "../tables/vxlan-fdb.ts";
+import { DropReason } from "../trace/drop-reason.ts";
+import { StepKind } from "../trace/step.ts";
+
+export interface VxlanOptions extends DeviceOptions {
+  readonly vni: number;
+  /** UDP port of the data path. */
+  readonly udpPort: number;
+  /** The namespace that the device was made in. */
+  readonly transport: Netns;
+  /** This node's tunnel endpoint, int32. */
+  readonly vtep: number;
+  readonly peers: PeerTable;
+}
+
+export class VxlanDevice extends NetDevice {
+  readonly vni: number;
+  readonly udpPort: number;
+  readonly vtep: number;
+  readonly peers: PeerTable;
+  readonly fdb: VxlanFdb;
+  readonly #transport: Netns;
+  /** Remote tunnel endpoint to the headers that lead there. */
+  readonly #tunnels: Map<number, VxlanTunnel> = new Map();
+  /** Each kernel hashes flows with a secret of its own. */
+  readonly #hashSeed: number;
+
+  constructor(netns: Netns, options: VxlanOptions) {
+    super(netns, options);
+    this.vni = options.vni;
+    this.udpPort = options.udpPort;
+    this.vtep = options.vtep;
+    this.peers = options.peers;
+    this.fdb = new VxlanFdb(options.peers, options.vtep);
+    this.#transport = options.transport;
+    this.#hashSeed = netns.node.hashSeed;
+    options.transport.udp.bindTunnel(options.udpPort, options.vni, this);
+  }
+
+  /** Linux vxlan_xmit. */
+  protected startXmit(frame: Frame): void {
+    const { frames, recorder, softnet } = this.netns.node;
+    const start = frames.start(frame);
+    if (ethernet.etherType(frames.view, start) === EtherType.arp) return this.#arpReduce(frame);
+    const dstMac = ethernet.dstMac(frames.view, start);
+    const remote = this.fdb.find(dstMac, softnet.now);
+    if (remote === undefined) return this.netns.drop(frame, DropReason.VXLAN_NO_REMOTE);
+    recorder.step(frame, StepKind.vxlanFdb, dstMac, remote);
+    this.#xmitOne(frame, remote);
+  }
+
+  /**
+   * Linux arp_reduce: a request for a remote endpoint is answered here, with the endpoint's own MAC as sender; no ARP
+   * frame ever enters the tunnel.
+   */
+  #arpReduce(frame: Frame): void {
+    const { frames, recorder, softnet } = this.netns.node;
+    const { view } = frames;
+    const at = frames.start(frame) + ethernet.HEADER_LENGTH;
+    if (arp.check(view, at, frames.end(frame)) !== 0 || arp.operation(view, at) !== arp.ArpOperation.request) {
+      return this.netns.drop(frame, DropReason.ARP_CONSUMED);
+    }
+    const targetIp = arp.targetIp(view, at);
+    if (isLoopbackIp(targetIp) || isMulticastIp(targetIp)) return this.netns.drop(frame, DropReason.ARP_CONSUMED);
+    const targetMac = this.peers.macOf(targetIp, this.vtep);
+    if (targetMac === undefined) return this.netns.drop(frame, DropReason.ARP_NO_NEIGHBOR);
+    const senderMac = arp.senderMac(view, at);
+    const senderIp = arp.senderIp(view, at);
+    const reply = createArp(frames, {
+      operation: arp.ArpOperation.reply,
+      srcMac: targetMac,
+      dstMac: senderMac,
+      senderMac: targetMac,
+      senderIp: targetIp,
+      targetMac: senderMac,
+      targetIp: senderIp,
+    });
+    if (reply === undefined) return this.netns.drop(frame, DropReason.NOMEM);
+    recorder.step(frame, StepKind.arpProxy, targetIp, targetMac);
+    frames.free(frame);
+    softnet.enqueue(this, reply);
+  }
+
+  /** Linux vxlan_xmit_one: fifty bytes in front, then it is the node's packet. */
+  #xmitOne(frame: Frame, remote: number): void {
+    const { frames, recorder, softnet } = this.netns.node;
+    const { arena, view } = frames;
+    // Headroom for fifty bytes is what every frame is made with.
+    if (!frames.own(frame) || arena.push(frame.slot, OVERHEAD) !== 0) return this.netns.drop(frame, DropReason.NOMEM);
+    const identification = this.#transport.ipv4.nextIdentification(this.vtep, remote, IpProtocol.udp);
+    const start = frames.start(frame);
+    encapsulate(this.#tunnelTo(remote), view, start + OVERHEAD, frames.end(frame), identification);
+    const udpAt = start + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;
+    recorder.step(frame, StepKind.encapsulate, this.vni, udp.srcPort(view, udpAt));
+    softnet.spend(Cost.encapsulate);
+    this.#transport.ipv4.output(frame);
+  }
+
+  #tunnelTo(remote: number): VxlanTunnel {
+    let tunnel = this.#tunnels.get(remote);
+    if (tunnel === undefined) {
+      // The neighbor table of the node writes the MAC addresses when the packet leaves.
+      const options = { srcMac: 0, dstMac: 0, srcIp: this.vtep, dstIp: remote, vni: this.vni };
+      tunnel = new VxlanTunnel({ ...options, port: this.udpPort, seed: this.#hashSeed });
+      this.#tunnels.set(remote, tunnel);
+    }
+    return tunnel;
+  }
+
+  /**
+   * The end of Linux vxlan_rcv: an inner frame from tunnel endpoint `vtep`, outer headers off, whose type of service was
+   * `outerTos`.
+   */
+  decapsulated(frame: Frame, vtep: number, outerTos: number): void {
+    const { frames, softnet } = this.netns.node;
+    const start = frames.start(frame);
+    const srcMac = ethernet.srcMac(frames.view, start);
+    if (srcMac === this.mac) return this.netns.drop(frame, DropReason.LOCAL_MAC);
+    if (srcMac === 0 || isGroupMac(srcMac)) return this.netns.drop(frame, DropReason.MAC_INVALID_SOURCE);
+    if (!this.fdb.snoop(srcMac, vtep, softnet.now)) return this.netns.drop(frame, DropReason.VXLAN_ENTRY_EXISTS);
+    if (decapsulateEcn(frames.view, outerTos, start, frames.end(frame)) !== Status.ok) {
+      return this.netns.drop(frame, DropReason.IP_TUNNEL_ECN);
+    }
+    softnet.spend(Cost.decapsulate);
+    softnet.enqueue(this, frame);
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * @hopscope/mesh: forwards real bytes through the bridges, tunnels and containers of a Docker Swarm, and records every
+ * hop. A scenario is loaded, planned, run, and reported; each is data for the next.
+ */
+export { build, type Mesh } from "./build.ts";
+export { commandOf, hopTable, type HopTableOptions } from "./report/hops.ts";
+export { checkSteps, run, type RunOptions, type RunResult, type StepResult } from "./run.ts";
+export { formatDiagnostic, formatDiagnostics } from "./scenario/diagnostic.ts";
+export { loadScenario, type LoadOptions, type LoadResult } from "./scenario/load.ts";
+export type * from "./scenario/scenario.ts";
+export { formatPlan } from "./swarm/format-plan.ts";
+export type * from "./swarm/plan.ts";
+export { planSwarm } from "./swarm/plan-swarm.ts";
+export { DropReason, type DropReasonName, dropReasonName } from "./trace/drop-reason.ts";
+export { decisionOf, EPOCH_SECONDS, traceBlocks, type TraceFile } from "./trace/pcapng.ts";
+export { type CapturePoint, Direction, Recorder } from "./trace/recorder.ts";
+export { formatStep, StepKind } from "./trace/step.ts";

@@ -1,0 +1,32 @@
+/** One machine: a kernel with its CPU and its network namespaces. What all its parts need is found here. */
+import type { FramePool } from "./frame.ts";
+import { IpIdentification } from "./host/ip-identification.ts";
+import type { Netns } from "./netns.ts";
+import type { Random } from "./sim/random.ts";
+import type { Simulator } from "./sim/simulator.ts";
+import { Softnet } from "./sim/softnet.ts";
+import type { Recorder } from "./trace/recorder.ts";
+
+export class Node {
+  readonly name: string;
+  readonly simulator: Simulator;
+  readonly frames: FramePool;
+  readonly recorder: Recorder;
+  /** What this kernel draws by chance: identifications, reachable times. */
+  readonly random: Random;
+  /** This kernel's secret for hashing flows into VXLAN source ports. */
+  readonly hashSeed: number;
+  readonly identification: IpIdentification;
+  readonly softnet: Softnet = new Softnet();
+  readonly namespaces: Map<string, Netns> = new Map();
+
+  constructor(name: string, simulator: Simulator, frames: FramePool, recorder: Recorder, random: Random) {
+    this.name = name;
+    this.simulator = simulator;
+    this.frames = frames;
+    this.recorder = recorder;
+    this.random = random;
+    this.hashSeed = random.int32();
+    this.identification = new IpIdentification(random);
+  }
+}

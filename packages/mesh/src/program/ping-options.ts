@@ -1,0 +1,110 @@
+/** Reads a ping's command line: one-letter options as getopt(3) takes them, together or apart, and one address. */
+import { parseIpv4 } from "@hopscope/codec/address";
+import { PmtuDiscovery } from "../host/ipv4.ts";
+import { IPUTILS, type PingMake } from "./ping-make.ts";
+import { UsageError } from "./program.ts";
+
+const SECOND = 1_000_000_000;
+
+export interface PingOptions {
+  /** The command's first word: error messages begin with it. */
+  readonly name: string;
+  readonly dstIp: number;
+  /** Echo requests to send; `Infinity` until the deadline. */
+  readonly count: number;
+  readonly dataLength: number;
+  readonly intervalNs: number;
+  /** How long to wait for the last answer. */
+  readonly timeoutNs: number;
+  /** How long it may take in all; `Infinity`: as long as it takes. */
+  readonly deadlineNs: number;
+  readonly ttl: number;
+  readonly tos: number;
+  readonly pmtuDiscovery: PmtuDiscovery;
+  readonly mayBroadcast: boolean;
+  readonly isQuiet: boolean;
+}
+
+const PMTU_DISCOVERY: ReadonlyMap<string, PmtuDiscovery> = new Map(Object.entries(PmtuDiscovery));
+
+export function readPingOptions(argv: readonly string[], make: PingMake): PingOptions {
+  const name = argv[0] ?? "ping";
+  const fail = (message: string): never => {
+    throw new UsageError(`${name}: ${message}`);
+  };
+  const { given, targets } = splitWords(argv.slice(1), make, fail);
+
+  const integer = (flag: string, unset: number, min: number, max: number): number => {
+    const text = given.get(flag);
+    if (text === undefined) return unset;
+    const value = /^(?:0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? value : fail(`-${flag} is "${text}", expected ${min} to ${max}`);
+  };
+  const seconds = (flag: string, unset: number): number => {
+    const text = given.get(flag);
+    if (text === undefined) return unset;
+    const value = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+    return value > 0 && value <= 86_400 ? Math.round(value * SECOND) : fail(`-${flag} is "${text}", expected seconds`);
+  };
+
+  const [target, more] = targets;
+  if (target === undefined) return fail("a destination address is missing");
+  if (more !== undefined) fail(`one destination expected, found "${target}" and "${more}"`);
+  const dstIp = parseIpv4(target);
+  if (dstIp === undefined) {
+    return fail(`"${target}" is no IPv4 address; names need the embedded DNS, which is not modelled yet`);
+  }
+  const discovery = given.get("M") ?? "want";
+  const pmtuDiscovery = PMTU_DISCOVERY.get(discovery);
+  if (pmtuDiscovery === undefined) return fail(`-M is "${discovery}", expected do, dont or want`);
+  if (!given.has("c") && !given.has("w")) {
+    fail(`without -c or -w it would never end; say how many: ${name} -c 3 ${target}`);
+  }
+  return {
+    name,
+    dstIp,
+    count: integer("c", Number.POSITIVE_INFINITY, 1, 1_000_000),
+    dataLength: integer("s", 56, 0, 65_507),
+    intervalNs: seconds("i", SECOND),
+    timeoutNs: seconds("W", 10 * SECOND),
+    deadlineNs: seconds("w", Number.POSITIVE_INFINITY),
+    ttl: integer("t", 64, 1, 255),
+    tos: integer("Q", 0, 0, 255),
+    pmtuDiscovery,
+    mayBroadcast: given.has("b"),
+    isQuiet: given.has("q"),
+  };
+}
+
+interface Words {
+  /** Letter to value, "" without one. */
+  readonly given: ReadonlyMap<string, string>;
+  readonly targets: readonly string[];
+}
+
+/** As getopt(3): letters may stand together, and a value in the same word as its letter or in the next. */
+function splitWords(words: string[], { switches, options }: PingMake, fail: (message: string) => never): Words {
+  const given = new Map<string, string>();
+  const targets: string[] = [];
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
+    if (!/^-./.test(word)) {
+      targets.push(word);
+      continue;
+    }
+    for (let at = 1; at < word.length; at++) {
+      const letter = word.charAt(at);
+      if (switches.includes(letter)) given.set(letter, "");
+      else if (options.includes(letter)) {
+        const value = word.slice(at + 1) || words.shift();
+        given.set(letter, value ?? fail(`option -${letter} needs a value`));
+        break;
+      } else if (`${IPUTILS.switches}${IPUTILS.options}`.includes(letter)) {
+        fail(`busybox' ping has no -${letter}; iping has`);
+      } else {
+        const known = Array.from(`${options}${switches}`, (each) => `-${each}`).join(" ");
+        fail(`option -${letter} is not modelled; there are ${known}`);
+      }
+    }
+  }
+  return { given, targets };
+}

@@ -1,0 +1,84 @@
+/** The hop table: each frame at each point with what was decided there, as lines for people. */
+import { dissect, Layers } from "@hopscope/codec";
+import { LinkType } from "@hopscope/codec/code-points";
+import { describe, PLAIN, type Style } from "@hopscope/tracer/print/line";
+import type { RunResult, StepResult } from "../run.ts";
+import type { Step } from "../scenario/scenario.ts";
+import { formatDuration } from "../scenario/units.ts";
+import { dropReasonName } from "../trace/drop-reason.ts";
+import { decisionOf } from "../trace/pcapng.ts";
+import { Direction } from "../trace/recorder.ts";
+
+const MILLISECOND = 1e6;
+/** Ethernet frames of a simulation, whole, with nanoseconds. */
+const INTERFACE = { index: 0, linkType: LinkType.ethernet, name: undefined, timestampResolution: 9 } as const;
+
+export interface HopTableOptions {
+  readonly style?: Style;
+}
+
+/** All lines: each step's command, its hops with decisions below them, and what the program printed. */
+export function* hopTable(result: RunResult, options: HopTableOptions = {}): Generator<string> {
+  const style = options.style ?? PLAIN;
+  const { recorder } = result.mesh;
+  const order = recorder.order();
+  let width = 0;
+  for (const hop of order) width = Math.max(width, placeOf(result, hop).length);
+  const layers = new Layers();
+  let next = 0;
+  for (const [index, step] of result.steps.entries()) {
+    yield* heading(step, index === 0, style);
+    // What happens while a step is taken belongs to it, the hop included that ends it.
+    const endsAt = index === result.steps.length - 1 ? Number.POSITIVE_INFINITY : step.endedAt;
+    for (; next < order.length && timeOf(result, order[next]!) <= endsAt; next++) {
+      yield* hopLines(result, order[next]!, width, layers, style);
+    }
+    for (const line of step.output) yield line === "" ? "" : `  | ${line}`;
+  }
+  for (const [reason, count] of recorder.unreported) {
+    yield style.dim(
+      `${count} packet${count === 1 ? "" : "s"} ended before any point saw them: ${dropReasonName(reason)}`,
+    );
+  }
+}
+
+function* heading(result: StepResult, isFirst: boolean, style: Style): Generator<string> {
+  if (!isFirst) yield "";
+  yield `${style.dim(`[${milliseconds(result.startedAt)}]`)} ${style.protocol(`$ ${commandOf(result.step)}`)}`;
+}
+
+/** A step as it is written in a scenario. */
+export function commandOf(step: Step): string {
+  return step.kind === "sleep"
+    ? `sleep ${formatDuration(step.durationNs)}`
+    : `exec ${step.task} ${step.argv.join(" ")}`;
+}
+
+function* hopLines(result: RunResult, hop: number, width: number, layers: Layers, style: Style): Generator<string> {
+  const { recorder } = result.mesh;
+  const bytes = recorder.bytes(hop);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  dissect(view, 0, bytes.length, LinkType.ethernet, layers);
+  const frame = { view, start: 0, end: bytes.length, wireLength: bytes.length, interface: INTERFACE };
+  const text = describe(frame, layers, { macs: false, style });
+  const arrow = recorder.direction(hop) === Direction.in ? "<" : ">";
+  const place = placeOf(result, hop).padEnd(width);
+  const number = `#${recorder.packetId(hop)}`.padEnd(4);
+  yield `${style.dim(milliseconds(timeOf(result, hop)).padStart(12))} ${style.dim(number)} ${style.place(place)} ${arrow} ${text}`;
+  const decision = decisionOf(recorder, hop);
+  if (decision !== "") yield style.dim(`${" ".repeat(12 + 1 + 4 + 1)}${decision}`);
+}
+
+function timeOf({ mesh, recordingStartedAt }: RunResult, hop: number): number {
+  return mesh.recorder.time(hop) - recordingStartedAt;
+}
+
+/** `swarm-manager overlay-myoverlay/veth1` */
+function placeOf({ mesh: { recorder } }: RunResult, hop: number): string {
+  const { node, namespace, device } = recorder.points[recorder.point(hop)]!;
+  return `${node} ${namespace}/${device}`;
+}
+
+function milliseconds(ns: number): string {
+  return `${(ns / MILLISECOND).toFixed(3)} ms`;
+}

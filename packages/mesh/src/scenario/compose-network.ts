@@ -1,0 +1,194 @@
+/** Reads one network of a stack file (docker/cli convert.Networks, and what the daemon then says of it). */
+import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
+import { contains, formatCidr, isNetwork, networkOf, parseCidr } from "../swarm/cidr.ts";
+import { MAX_VNI } from "../swarm/networks.ts";
+import { check, type UnknownKey } from "./check.ts";
+import { MTU_OPTION, network as networkSchema, type NetworkFile, VNI_OPTION } from "./compose-schema.ts";
+import { describe, type Place, type Report } from "./diagnostic.ts";
+import type { Cidr, OverlayNetwork } from "./scenario.ts";
+
+export interface DeclaredNetwork {
+  readonly fullName: string;
+  /** Undefined if something is wrong with it, or if it is not modelled. */
+  readonly overlay: OverlayNetwork | undefined;
+  /** Why a service that joins it gets no interface. */
+  readonly unmodelled: string | undefined;
+  readonly places: NetworkPlaces;
+}
+
+/** Where a network stands, and where what it asks for; the network itself if it does not ask. */
+export interface NetworkPlaces {
+  readonly name: Place;
+  readonly subnet: Place;
+  readonly gateway: Place;
+  readonly vni: Place;
+}
+
+/** MTU that the overlay driver starts from; the underlay's is never asked (drivers/overlay maxMTU). */
+const DRIVER_MTU = 1500;
+/** Ethernet, IPv4, UDP and VXLAN headers of the tunnel (RFC 7348 §5). */
+const VXLAN_OVERHEAD = 50;
+/** Least MTU of an IPv4 interface (RFC 791 §3.2). */
+const LEAST_MTU = 68;
+const MOST_MTU = 65_535;
+
+/** Networks that every node has by itself. */
+const PREDEFINED = new Set(["host", "bridge", "none", "ingress"]);
+
+export function readNetwork(
+  key: string,
+  value: unknown,
+  place: Place,
+  scope: (name: string) => string,
+  unknownProperty: UnknownKey,
+  report: Report,
+): DeclaredNetwork {
+  const before = report.errors.length;
+  const file: Partial<NetworkFile> | undefined =
+    check(networkSchema, value ?? null, place, report, unknownProperty) ?? {};
+  const external = typeof file.external === "object" || file.external === true;
+  // Docker takes an empty name as none.
+  const externalName = (typeof file.external === "object" ? file.external.name : undefined) || undefined;
+  const ownName = file.name || undefined;
+  if (externalName !== undefined && ownName !== undefined)
+    report.error(place.at("external"), "network.external.name and network.name conflict; only use network.name");
+  const fullName = ownName ?? externalName ?? (external ? key : scope(key));
+  if (external && PREDEFINED.has(fullName)) {
+    const places = { name: place, subnet: place, gateway: place, vni: place };
+    return {
+      fullName,
+      overlay: undefined,
+      unmodelled: `the network ${fullName} is not modelled yet: the tasks do not join it`,
+      places,
+    };
+  }
+
+  const namePlace = ownName === undefined ? place : place.at("name");
+  if (!/^[a-zA-Z0-9][\w.-]*$/.test(fullName))
+    report.error(
+      namePlace,
+      `expected a name of letters, digits, and - _ . inside, found ${describe(fullName)}`,
+      ownName === undefined ? "key" : "value",
+    );
+  if (PREDEFINED.has(fullName))
+    report.error(namePlace, `network with name ${fullName} already exists`, ownName === undefined ? "key" : "value");
+  if (file.driver !== undefined && file.driver !== "" && file.driver !== "overlay")
+    report.error(
+      place.at("driver"),
+      `The network ${fullName} cannot be used with services. Only networks scoped to the swarm can be used, such as those created with the overlay driver. Found ${describe(file.driver)}`,
+    );
+  if (external)
+    report.warn(
+      place.at("external"),
+      `${fullName} is taken as an attachable overlay network that was made before the stack, with what is written here`,
+    );
+  const { vni, mtu } = readOptions(file.driver_opts ?? {}, place.at("driver_opts"), report);
+  const { subnet, gateway, at } = readIpam(file.ipam, place.at("ipam"), report);
+  const attachable = file.attachable ?? external;
+  const internal = file.internal ?? false;
+  const overlay: OverlayNetwork = { name: fullName, subnet, gateway, vni, mtu, attachable, internal };
+  const places: NetworkPlaces = {
+    name: place,
+    subnet: at?.at("subnet") ?? place,
+    gateway: gateway === undefined ? place : (at?.at("gateway") ?? place),
+    vni: vni === undefined ? place : place.at("driver_opts", VNI_OPTION),
+  };
+  return { fullName, overlay: report.errors.length === before ? overlay : undefined, unmodelled: undefined, places };
+}
+
+function readOptions(
+  options: Readonly<Record<string, string | number>>,
+  place: Place,
+  report: Report,
+): { readonly vni: number | undefined; readonly mtu: number } {
+  let vni: number | undefined;
+  let mtu = DRIVER_MTU - VXLAN_OVERHEAD;
+  for (const [option, value] of Object.entries(options)) {
+    const at = place.at(option);
+    const text = String(value);
+    if (option === VNI_OPTION) {
+      // One for each subnet; there is one subnet yet.
+      const [first = "", ...more] = text.split(",");
+      const number = /^\d{1,10}$/.test(first) ? Number(first) : undefined;
+      if (number === undefined) report.error(at, `invalid vxlan id value ${JSON.stringify(first)} passed`);
+      else if (number > MAX_VNI)
+        report.error(
+          at,
+          `could not assign vxlan id ${number}: bit does not belong to the sequence, expected at most ${MAX_VNI}`,
+        );
+      else vni = number;
+      if (more.length > 0) report.warn(at, "several subnets are not modelled yet: the first VNI is used");
+    } else if (option === MTU_OPTION) {
+      const base = /^\d{1,10}$/.test(text) ? Number(text) : undefined;
+      // The driver takes 0 as not given.
+      if (base === 0) continue;
+      if (base === undefined || base - VXLAN_OVERHEAD < LEAST_MTU || base > MOST_MTU)
+        report.error(
+          at,
+          `expected a size from ${LEAST_MTU + VXLAN_OVERHEAD} to ${MOST_MTU} bytes, found ${describe(value)}`,
+        );
+      else mtu = base - VXLAN_OVERHEAD;
+    } else if (option === "encrypted") {
+      report.warn(at, "encryption is not modelled yet: frames cross the underlay in the clear", "key");
+    } else report.warn(at, "not modelled yet, ignored", "key");
+  }
+  return { vni, mtu };
+}
+
+function readIpam(
+  ipam: NetworkFile["ipam"],
+  place: Place,
+  report: Report,
+): { readonly subnet: Cidr | undefined; readonly gateway: number | undefined; readonly at: Place | undefined } {
+  if (ipam?.driver !== undefined && ipam.driver !== "" && ipam.driver !== "default")
+    report.warn(
+      place.at("driver"),
+      `the address driver ${ipam.driver} is not modelled: addresses come from the default one`,
+    );
+  let subnet: Cidr | undefined;
+  let gateway: number | undefined;
+  let used: Place | undefined;
+  for (const [index, config] of (ipam?.config ?? []).entries()) {
+    const at = place.at("config", index);
+    if (config.gateway !== undefined)
+      report.warn(
+        at.at("gateway"),
+        "docker stack deploy refuses this (Additional property gateway is not allowed); taken as docker network create --gateway",
+        "key",
+      );
+    if (config.subnet === undefined) {
+      report.error(at, 'ipam configuration: invalid subnet: missing key "subnet"');
+      continue;
+    }
+    if (config.subnet.includes(":")) {
+      report.warn(at.at("subnet"), "IPv6 is not modelled yet, ignored");
+      continue;
+    }
+    if (subnet !== undefined) {
+      report.warn(at, "several subnets are not modelled yet: the first is used");
+      continue;
+    }
+    subnet = readSubnet(config.subnet, at.at("subnet"), report);
+    used = at;
+    if (config.gateway === undefined) continue;
+    gateway = parseIpv4(config.gateway);
+    if (gateway === undefined) report.error(at.at("gateway"), `ipam configuration: invalid gateway ${config.gateway}`);
+    else if (subnet !== undefined && !contains(subnet, gateway))
+      report.error(
+        at.at("gateway"),
+        `ipam configuration: subnet ${formatCidr(subnet)} does not contain gateway ${formatIpv4(gateway)}`,
+      );
+  }
+  return { subnet, gateway, at: used };
+}
+
+function readSubnet(text: string, place: Place, report: Report): Cidr | undefined {
+  const cidr = parseCidr(text);
+  if (cidr === undefined)
+    report.error(place, `ipam configuration: invalid subnet ${text}, expected an IPv4 network such as 10.0.9.0/24`);
+  else if (!isNetwork(cidr)) report.error(place, `invalid subnet ${text}: it should be ${formatCidr(networkOf(cidr))}`);
+  else if (cidr.prefixLength < 1 || cidr.prefixLength > 30)
+    report.error(place, `expected a prefix length from 1 to 30, found ${cidr.prefixLength}`);
+  else return cidr;
+  return undefined;
+}

@@ -1,0 +1,215 @@
+/**
+ * The keys of a stack file, as `docker stack deploy` knows them (docker/cli cli/compose/schema, versions 3.0 to 3.13),
+ * each with what becomes of it here.
+ */
+import * as v from "valibot";
+import { either, type Entries, isMap, list, map, record, type Schema } from "./check.ts";
+import {
+  config,
+  ignoredServiceKeys,
+  resources,
+  restartPolicy,
+  secret,
+  updateConfig,
+  volume,
+} from "./compose-ignored.ts";
+import { isList, isNumber, key, listOfText, listOrMap, orNothing, scalar } from "./compose-key.ts";
+import { count, integer, oneOf, text, truth } from "./values.ts";
+
+export interface PlacementFile {
+  readonly constraints: readonly string[] | undefined;
+}
+
+export interface DeployFile {
+  readonly mode: "replicated" | "global" | "replicated-job" | "global-job" | undefined;
+  readonly replicas: number | undefined;
+  readonly endpoint_mode: "vip" | "dnsrr" | undefined;
+  readonly placement: PlacementFile | undefined;
+}
+
+export interface ServiceFile {
+  readonly image: string | undefined;
+  readonly deploy: DeployFile | null | undefined;
+  readonly networks: readonly string[] | Readonly<Record<string, object | null>> | undefined;
+  readonly ports: readonly (string | number | { readonly mode?: string | undefined })[] | undefined;
+}
+
+export interface NetworkFile {
+  readonly name: string | undefined;
+  readonly driver: string | undefined;
+  readonly driver_opts: Readonly<Record<string, string | number>> | undefined;
+  readonly attachable: boolean | undefined;
+  readonly internal: boolean | undefined;
+  readonly external: boolean | { readonly name?: string | undefined } | undefined;
+  readonly ipam:
+    | {
+        readonly driver: string | undefined;
+        readonly config:
+          | readonly { readonly subnet: string | undefined; readonly gateway: string | undefined }[]
+          | undefined;
+      }
+    | undefined;
+}
+
+/** More tasks than a /8 has addresses cannot run. */
+const MAX_REPLICAS = 1_000_000;
+
+const placementKeys = {
+  constraints: key(
+    listOfText,
+    "used",
+    "`node.role`, `node.hostname`, `node.ip`, `node.id`, `node.platform.os`, `node.platform.arch`, `node.labels.LABEL`, `engine.labels.LABEL`, each with `==` or `!=`.",
+    { default: "none" },
+  ),
+  preferences: key(
+    list(map({ spread: key(text(), "used", "Label over whose values tasks are spread.") })),
+    "later",
+    "Spreading over the values of a label.",
+  ),
+  max_replicas_per_node: key(count(MAX_REPLICAS), "later", "Limit of tasks of the service on one node."),
+};
+
+const deployKeys = {
+  mode: key(
+    oneOf("replicated", "global", "replicated-job", "global-job"),
+    "used",
+    "`global`: one task on each node that the constraints allow. Jobs are taken as the services they resemble.",
+    { default: "`replicated`" },
+  ),
+  replicas: key(count(MAX_REPLICAS), "used", "Number of tasks: `SERVICE.1`, `SERVICE.2` and so on.", {
+    default: "`1`",
+  }),
+  endpoint_mode: key(
+    oneOf("vip", "dnsrr"),
+    "used",
+    "`vip`: the service has a virtual IP in each of its networks. `dnsrr`: it has none.",
+    { default: "`vip`" },
+  ),
+  placement: key(map(placementKeys), "used", "Where tasks may run."),
+  labels: key(listOrMap, "quiet", "Labels of the service."),
+  resources: key(resources, "quiet", "CPU and memory. Nodes are taken as large enough."),
+  restart_policy: key(restartPolicy, "later", "What happens when a task ends."),
+  update_config: key(updateConfig, "later", "How updates replace tasks."),
+  rollback_config: key(updateConfig, "later", "How rollbacks replace tasks."),
+};
+
+const attachmentKeys = {
+  aliases: key(listOfText, "later", "Further DNS names of the service in this network."),
+  driver_opts: key(record(scalar, "OPTION"), "later", "Options of the endpoint."),
+  ipv4_address: key(
+    text(),
+    "unsupported",
+    "Ignored by `docker stack deploy`; pin addresses with the scenario's `addresses`.",
+  ),
+  ipv6_address: key(text(), "unsupported", "Ignored by `docker stack deploy`."),
+};
+
+const portMap = map({
+  mode: key(oneOf("ingress", "host"), "used", "Where the port is published: on every node or on the task's.", {
+    default: "`ingress`",
+  }),
+  target: key(count(65_535), "used", "Port in the task."),
+  published: key(count(65_535), "used", "Port on the node."),
+  protocol: key(text(), "used", "Protocol of the port.", { default: "`tcp`" }),
+});
+/** `[[ADDRESS:]PUBLISHED:]TARGET[/PROTOCOL]`, each port a range perhaps (go-connections nat.ParsePortSpec). */
+const PORT =
+  /^(?:(?:[\d.]+|\[[\da-f:.]+\]):)?(?:(?:\d{1,5}(?:-\d{1,5})?)?:)?\d{1,5}(?:-\d{1,5})?(?:\/(?:tcp|udp|sctp))?$/i;
+const portText = "a port such as 80:80, or a map";
+const shortPort: Schema<string | number> = either(
+  isNumber,
+  integer(0, 65_535, portText),
+  v.pipe(v.string(portText), v.regex(PORT, portText)),
+);
+
+const deploy: Schema<DeployFile | null> = orNothing(map(deployKeys));
+
+const serviceKeys = {
+  image: key(text(), "used", "Image of the tasks. None is run: what happens is in the steps."),
+  deploy: key(deploy, "used", "How many tasks, and where."),
+  networks: key(
+    either(isList, listOfText, record(orNothing(map(attachmentKeys)), "NETWORK", "a list of networks, or a map")),
+    "used",
+    "Networks that the tasks join, sorted by their full name as `docker stack deploy` sorts them: the first is `eth0`.",
+    { default: "the network `default`" },
+  ),
+  ports: key(list(either(isMap, portMap, shortPort)), "later", "Published ports."),
+  ...ignoredServiceKeys,
+};
+
+/** Refused by docker stack deploy, with its reasons (cli/compose/types, ForbiddenProperties). */
+export const FORBIDDEN: ReadonlyMap<string, string> = new Map([
+  ["extends", "Support for `extends` is not implemented yet."],
+  ["volume_driver", "define a volume using the top-level `volumes` option and specify the driver there"],
+  [
+    "volumes_from",
+    "define a volume using the top-level `volumes` option and reference it from each service that shares it",
+  ],
+  ...["cpu_quota", "cpu_shares", "cpuset", "mem_limit", "memswap_limit"].map(
+    (name) => [name, "Set resource limits using deploy.resources"] as const,
+  ),
+]);
+
+/** Driver options that mean something here; others are named in a warning. */
+export const MTU_OPTION = "com.docker.network.driver.mtu";
+export const VNI_OPTION = "com.docker.network.driver.overlay.vxlanid_list";
+
+const networkKeys = {
+  name: key(text(), "used", "The network's full name, instead of the one made from the stack's name."),
+  driver: key(text(), "used", "Only networks of the swarm can be used by services, so `overlay`.", {
+    default: "`overlay`",
+  }),
+  driver_opts: key(
+    record(scalar, "OPTION"),
+    "used",
+    `\`${MTU_OPTION}\`: MTU of the underlay as the driver is to believe it, tasks get 50 bytes less; \`${VNI_OPTION}\`: the VNI. Others are not modelled yet.`,
+    { default: "MTU `1500`, VNI the next free one from 4097 on" },
+  ),
+  attachable: key(truth, "used", "Plain containers may join.", { default: "`false`" }),
+  internal: key(truth, "used", "No way out of the network.", { default: "`false`" }),
+  external: key(
+    either((value) => isMap(value), map({ name: key(text(), "used", "Its name.") }), truth),
+    "used",
+    "The network was made before the stack; it is taken as an attachable overlay, with what else is written here.",
+    { default: "`false`" },
+  ),
+  ipam: key(
+    map({
+      driver: key(text(), "used", "`default` only.", { default: "`default`" }),
+      config: key(
+        list(
+          map({
+            subnet: key(text(), "used", "The network's subnet.", {
+              default: "the next free /24 of 10.0.0.0/8 from 10.0.1.0/24 on",
+            }),
+            gateway: key(
+              text(),
+              "used",
+              "Its gateway (`docker network create --gateway`; `docker stack deploy` refuses the key, so a warning says so).",
+              { default: "the subnet's first address" },
+            ),
+          }),
+        ),
+        "used",
+        "Subnets. The first is used.",
+      ),
+    }),
+    "used",
+    "Addresses.",
+  ),
+  labels: key(listOrMap, "quiet", "Labels of the network."),
+};
+
+export const service: Schema<ServiceFile> = map(serviceKeys);
+export const network: Schema<NetworkFile | null> = orNothing(map(networkKeys));
+
+export const version: Schema<string> = text('the version as text such as "3.8", in quotes', "text");
+
+export const composeEntries: Entries = {
+  version: key(version, "used", "Version of the format, 3.0 to 3.13, in quotes.", { default: '`"3.13"`' }),
+  services: key(record(service, "SERVICE"), "used", "The services."),
+  networks: key(record(network, "NETWORK"), "used", "The networks. One that no service uses is not made."),
+  volumes: key(record(orNothing(volume), "VOLUME"), "quiet", "Volumes."),
+  secrets: key(record(secret, "SECRET"), "quiet", "Secrets."),
+  configs: key(record(config, "CONFIG"), "quiet", "Configurations."),
+};

@@ -1,0 +1,224 @@
+/**
+ * From the text of a scenario file to a checked {@link Scenario}, or to every mistake in it and in its stack file.
+ * Pure: the caller reads files.
+ */
+import { allocateNetworks, type AllocatedNetwork } from "../swarm/networks.ts";
+import { allocateAddresses, loadBalancerName } from "../swarm/ipam.ts";
+import { type PlacedTask, placeTasks } from "../swarm/placement.ts";
+import type { Problem } from "../swarm/problem.ts";
+import { check, openMap, type Schema } from "./check.ts";
+import { readCluster, type ClusterReading } from "./cluster.ts";
+import { type ComposeReading, readCompose } from "./compose.ts";
+import { describe, Place, Report, sortDiagnostics } from "./diagnostic.ts";
+import { type Environment, interpolate } from "./interpolate.ts";
+import { AddressPins, readPlacement } from "./pins.ts";
+import { YamlSource } from "./position.ts";
+import { readRun } from "./run.ts";
+import type { Diagnostic, Scenario } from "./scenario.ts";
+import { scenarioEntries, stackName as stackNameSchema, title as titleSchema } from "./schema.ts";
+import { TaskNames } from "./tasks.ts";
+
+const MAX_TASKS = 1_000_000;
+
+export interface LoadOptions {
+  /** Path of the scenario file, as messages are to name it. */
+  readonly file: string;
+  /** Reads a stack file. The path is relative to what `file` is relative to. May throw: the message is told. */
+  readonly readFile: (path: string) => string;
+  /** What variables in the stack file stand for. Nothing is set unless it is here, so that a run stays repeatable. */
+  readonly environment?: Environment;
+}
+
+export type LoadResult =
+  | { readonly ok: true; readonly scenario: Scenario; readonly sources: ReadonlyMap<string, string> }
+  | {
+      readonly ok: false;
+      /** In the order of the files. */
+      readonly diagnostics: readonly Diagnostic[];
+      readonly warnings: readonly Diagnostic[];
+      /** Name of each file to its text, for {@link formatDiagnostics}. */
+      readonly sources: ReadonlyMap<string, string>;
+    };
+
+export function loadScenario(text: string, options: LoadOptions): LoadResult {
+  const report = new Report();
+  const sources = new Map([[options.file, text]]);
+  const source = new YamlSource(options.file, text);
+  adopt(source, report);
+  const scenario = source.readable ? readScenario(source, options, sources, report) : undefined;
+  const warnings = sortDiagnostics(report.warnings);
+  if (scenario !== undefined && report.errors.length === 0)
+    return { ok: true, scenario: { ...scenario, warnings }, sources };
+  return { ok: false, diagnostics: sortDiagnostics(report.errors), warnings, sources };
+}
+
+/** `examples/a/scenario.yml` and `../stack.yml` are `examples/stack.yml`. */
+export function resolvePath(file: string, path: string): string {
+  if (/^(?:[/\\]|[A-Za-z]:)/.test(path)) return path;
+  const parts = file.split(/[/\\]/).slice(0, -1);
+  for (const part of path.split("/")) {
+    if (part === "." || part === "") continue;
+    const last = parts.at(-1);
+    if (part === ".." && last !== undefined && last !== ".." && last !== "") parts.pop();
+    else parts.push(part);
+  }
+  return parts.join("/");
+}
+
+function adopt(source: YamlSource, report: Report): void {
+  report.errors.push(...source.errors);
+  report.warnings.push(...source.warnings);
+}
+
+function readScenario(
+  source: YamlSource,
+  options: LoadOptions,
+  sources: Map<string, string>,
+  report: Report,
+): Scenario | undefined {
+  const root = new Place(source);
+  const keys = openMap(source.value, scenarioEntries, root, report);
+  if (keys === undefined) return undefined;
+  const given = <T>(key: string, schema: Schema<T>): T | undefined =>
+    keys[key] === undefined ? undefined : check(schema, keys[key], root.at(key), report);
+
+  const title = given("name", titleSchema) ?? baseName(options.file);
+  const stackName = given("stack", stackNameSchema);
+  const cluster: ClusterReading =
+    keys["cluster"] === undefined
+      ? { cluster: undefined, subnet: undefined, names: new Set() }
+      : readCluster(keys["cluster"], root.at("cluster"), report);
+  const compose = openCompose(keys["compose"], root.at("compose"), stackName, options, sources, report);
+  const placement = readPlacement(keys["placement"], root.at("placement"), cluster.names, report);
+
+  const problems: Problem[] = [];
+  let networks: readonly AllocatedNetwork[] | undefined;
+  let tasks: readonly PlacedTask[] | undefined;
+  if (compose?.sound === true) {
+    networks = allocateNetworks(compose.stack.networks, cluster.subnet, problems);
+    if (cluster.cluster !== undefined && fitsMemory(compose, cluster.cluster.nodes.length, report))
+      tasks = placeTasks(compose.stack.services, cluster.cluster.nodes, placement, problems);
+  }
+  const names = new TaskNames(compose?.services.keys() ?? [], tasks);
+  if (compose !== undefined)
+    for (const task of placement.keys()) {
+      const missing = names.missing(task);
+      if (missing !== undefined) report.error(root.at("placement", task), missing, "key");
+    }
+
+  const pins = new AddressPins(root.at("addresses"), report);
+  const swarm = { services: compose?.stack.services, networks, names, nodes: cluster.names };
+  pins.read(keys["addresses"], swarm);
+  if (compose !== undefined && networks !== undefined && tasks !== undefined) {
+    allocateAddresses(networks, compose.stack.services, tasks, pins.pins, problems);
+    reportCollisions(networks, tasks, compose, report);
+  }
+  for (const problem of problems) reportProblem(problem, compose, pins, root, report);
+
+  const run = readRun(keys["run"], root.at("run"), compose === undefined ? undefined : names, report);
+  if (compose === undefined || cluster.cluster === undefined) return undefined;
+  return {
+    name: title,
+    cluster: cluster.cluster,
+    stack: compose.stack,
+    placement,
+    addresses: pins.pins,
+    run,
+    warnings: [],
+  };
+}
+
+/** A number in a file is short, and a million tasks are not. */
+function fitsMemory(compose: ComposeReading, nodes: number, report: Report): boolean {
+  let sum = 0;
+  for (const service of compose.stack.services) {
+    sum += service.mode === "global" ? nodes : service.replicas;
+    if (sum <= MAX_TASKS) continue;
+    report.error(
+      compose.services.get(service.name)!,
+      `expected at most ${MAX_TASKS} tasks in all, found ${sum} up to here`,
+    );
+    return false;
+  }
+  return true;
+}
+
+function baseName(file: string): string {
+  return (file.split(/[/\\]/).at(-1) ?? file).replace(/\.ya?ml$/i, "");
+}
+
+function openCompose(
+  value: unknown,
+  place: Place,
+  stackName: string | undefined,
+  options: LoadOptions,
+  sources: Map<string, string>,
+  report: Report,
+): ComposeReading | undefined {
+  const environment = options.environment ?? {};
+  if (value === undefined) return undefined;
+  if (typeof value !== "string") {
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return readCompose(interpolate(value, place, environment, report), place, stackName, report);
+    report.error(place, `expected a path to a stack file, or the stack itself, found ${describe(value)}`);
+    return undefined;
+  }
+  const file = resolvePath(options.file, value);
+  let text: string;
+  try {
+    text = options.readFile(file);
+  } catch (error) {
+    report.error(place, `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+  sources.set(file, text);
+  const source = new YamlSource(file, text);
+  adopt(source, report);
+  if (!source.readable) return undefined;
+  const root = new Place(source);
+  return readCompose(interpolate(source.value, root, environment, report), root, stackName, report);
+}
+
+/** Namespaces are told apart by their names, and Docker lets a network and a service have such names. */
+function reportCollisions(
+  networks: readonly AllocatedNetwork[],
+  tasks: readonly PlacedTask[],
+  compose: ComposeReading,
+  report: Report,
+): void {
+  const names = new Set(tasks.map((task) => task.name));
+  for (const { name } of networks)
+    for (const taken of [`overlay-${name}`, loadBalancerName(name)])
+      if (names.has(taken))
+        report.error(
+          compose.networks.get(name)!.name,
+          `the namespace ${taken} of this network has the name of a task`,
+          "key",
+        );
+}
+
+function reportProblem(
+  { level, about, message }: Problem,
+  compose: ComposeReading | undefined,
+  pins: AddressPins,
+  root: Place,
+  report: Report,
+): void {
+  let place: Place | undefined;
+  switch (about.kind) {
+    case "network":
+      place = compose?.networks.get(about.network)?.[about.part];
+      break;
+    case "service":
+      place = compose?.services.get(about.service);
+      break;
+    case "placement":
+      place = root.at("placement", about.task);
+      break;
+    case "address":
+      place = pins.place(about.owner, about.key);
+      break;
+  }
+  if (level === "error") report.error(place ?? root, message);
+  else report.warn(place ?? root, message);
+}

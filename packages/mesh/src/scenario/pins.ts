@@ -1,0 +1,183 @@
+/** Reads `placement` and `addresses`: the choices that Docker would make, made by the file. */
+import { formatIpv4 } from "@hopscope/codec/address";
+import { contains } from "../swarm/cidr.ts";
+import { loadBalancerName } from "../swarm/ipam.ts";
+import type { AllocatedNetwork } from "../swarm/networks.ts";
+import { check, isMap } from "./check.ts";
+import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
+import type { Service } from "./scenario.ts";
+import { pinnedAddress, pinnedNode } from "./schema.ts";
+import { listSome, type TaskNames } from "./tasks.ts";
+
+/** Task name to node name, of the entries whose nodes are known. */
+export function readPlacement(
+  value: unknown,
+  place: Place,
+  nodes: ReadonlySet<string>,
+  report: Report,
+): ReadonlyMap<string, string> {
+  const placement = new Map<string, string>();
+  for (const [task, held] of entriesOf(value, "a map of tasks to nodes", place, report)) {
+    const at = place.at(task);
+    const node = check(pinnedNode, held, at, report);
+    if (node === undefined) continue;
+    // Without a single readable node every pin would be wrong; that is one mistake, told elsewhere.
+    if (nodes.size > 0 && !nodes.has(node))
+      report.error(at, `there is no node ${JSON.stringify(node)}${suggest(node, nodes) || listSome("nodes", nodes)}`);
+    placement.set(task, node);
+  }
+  return placement;
+}
+
+/** What is known when addresses are read; undefined where something is wrong with it. */
+interface SwarmParts {
+  readonly services: readonly Service[] | undefined;
+  readonly networks: readonly AllocatedNetwork[] | undefined;
+  readonly names: TaskNames;
+  readonly nodes: ReadonlySet<string>;
+}
+
+export class AddressPins {
+  /** Owner to network (of `lb-NET`: to node) to address. */
+  readonly pins: Map<string, Map<string, number>> = new Map();
+  /** The same, to where it stands. */
+  readonly #places = new Map<string, Map<string, Place>>();
+  readonly #root: Place;
+  readonly #report: Report;
+
+  constructor(root: Place, report: Report) {
+    this.#root = root;
+    this.#report = report;
+  }
+
+  place(owner: string, key: string): Place | undefined {
+    return this.#places.get(owner)?.get(key);
+  }
+
+  read(value: unknown, swarm: SwarmParts): void {
+    for (const [owner, held] of entriesOf(value, "a map of tasks to addresses", this.#root, this.#report)) {
+      const at = this.#root.at(owner);
+      if (!isMap(held) && typeof held !== "string") {
+        this.#report.error(at, `expected an IPv4 address, or a map of networks to addresses, found ${describe(held)}`);
+        continue;
+      }
+      const addresses = this.#addresses(held, at);
+      if (swarm.networks === undefined || swarm.services === undefined) continue;
+      const network = owner.startsWith("lb-") ? owner.slice("lb-".length) : undefined;
+      const service = swarm.services.find((one) => one.name === owner.split(".", 1)[0]);
+      if (service !== undefined) this.#ofService(owner, addresses, service, swarm.networks, swarm.names, at);
+      else if (network !== undefined && swarm.networks.some((one) => one.name === network))
+        this.#ofLoadBalancer(owner, addresses, swarm.nodes, at);
+      else this.#unknownOwner(owner, swarm.services, swarm.networks, swarm.names, at);
+    }
+  }
+
+  /** Undefined for the key of an address that stands alone. */
+  #addresses(held: string | Readonly<Record<string, unknown>>, at: Place): ReadonlyMap<string | undefined, number> {
+    const addresses = new Map<string | undefined, number>();
+    if (typeof held === "string") {
+      const ip = check(pinnedAddress, held, at, this.#report);
+      if (ip !== undefined) addresses.set(undefined, ip);
+      return addresses;
+    }
+    for (const [key, text] of Object.entries(held)) {
+      const ip = check(pinnedAddress, text, at.at(key), this.#report);
+      if (ip !== undefined) addresses.set(key, ip);
+    }
+    return addresses;
+  }
+
+  #ofService(
+    owner: string,
+    addresses: ReadonlyMap<string | undefined, number>,
+    service: Service,
+    networks: readonly AllocatedNetwork[],
+    names: TaskNames,
+    at: Place,
+  ): void {
+    if (owner !== service.name) {
+      const missing = names.missing(owner);
+      if (missing !== undefined) return this.#report.error(at, missing, "key");
+    } else if (service.endpointMode === "dnsrr")
+      return this.#report.error(at, `${owner} has no virtual IP: its endpoint_mode is dnsrr`, "key");
+    const joined = networks.filter((network) => service.networks.includes(network.name));
+    for (const [key, ip] of addresses) {
+      if (key !== undefined) {
+        if (joined.some((network) => network.name === key)) this.#pin(owner, key, ip, at.at(key));
+        else
+          this.#report.error(
+            at.at(key),
+            `${service.name} does not join a network ${JSON.stringify(key)}${suggest(key, service.networks) || listSome("networks it joins", service.networks)}`,
+            "key",
+          );
+        continue;
+      }
+      const [only, ...others] = joined;
+      const network = others.length === 0 ? only : joined.find(({ subnet }) => contains(subnet, ip));
+      if (network === undefined)
+        this.#report.error(
+          at,
+          `${formatIpv4(ip)} is in no subnet of the networks of ${service.name}${listSome("networks it joins", service.networks)}`,
+        );
+      else this.#pin(owner, network.name, ip, at);
+    }
+  }
+
+  #ofLoadBalancer(
+    owner: string,
+    addresses: ReadonlyMap<string | undefined, number>,
+    nodes: ReadonlySet<string>,
+    at: Place,
+  ): void {
+    for (const [key, ip] of addresses) {
+      if (key === undefined)
+        this.#report.error(at, `expected a map of nodes to addresses: ${owner} has one on each node`);
+      else if (!nodes.has(key))
+        this.#report.error(
+          at.at(key),
+          `there is no node ${JSON.stringify(key)}${suggest(key, nodes) || listSome("nodes", nodes)}`,
+          "key",
+        );
+      else this.#pin(owner, key, ip, at.at(key));
+    }
+  }
+
+  #unknownOwner(
+    owner: string,
+    services: readonly Service[],
+    networks: readonly AllocatedNetwork[],
+    names: TaskNames,
+    at: Place,
+  ): void {
+    const known = [...services.map(({ name }) => name), ...networks.map(({ name }) => loadBalancerName(name))];
+    const message = owner.includes(".")
+      ? (names.missing(owner) ?? `there is no task ${JSON.stringify(owner)}`)
+      : `there is no task, service or load balancer ${JSON.stringify(owner)}${suggest(owner, known) || listSome("others", known)}`;
+    this.#report.error(at, message, "key");
+  }
+
+  #pin(owner: string, key: string, ip: number, place: Place): void {
+    let ofOwner = this.pins.get(owner);
+    let places = this.#places.get(owner);
+    if (ofOwner === undefined || places === undefined) {
+      ofOwner = new Map();
+      places = new Map();
+      this.pins.set(owner, ofOwner);
+      this.#places.set(owner, places);
+    }
+    ofOwner.set(key, ip);
+    places.set(key, place);
+  }
+}
+
+function entriesOf(
+  value: unknown,
+  expected: string,
+  place: Place,
+  report: Report,
+): readonly (readonly [string, unknown])[] {
+  if (value === undefined) return [];
+  if (isMap(value)) return Object.entries(value);
+  report.error(place, `expected ${expected}, found ${describe(value)}`);
+  return [];
+}

@@ -1,0 +1,174 @@
+/**
+ * Which task runs where. The scheduler's rule as far as nodes of one size need it (swarmkit manager/scheduler,
+ * nodeLess): the node with the fewest tasks of the service, then the one with the fewest tasks in all. Among equals
+ * Docker's choice is arbitrary; here it is the first of the file.
+ */
+import type { ClusterNode, Service } from "../scenario/scenario.ts";
+import { type Constraint, matches, parseConstraint } from "./constraint.ts";
+import type { Problem } from "./problem.ts";
+
+export interface PlacedTask {
+  /** `SERVICE.SLOT`; a global service's tasks are `SERVICE.NODE`. */
+  readonly name: string;
+  readonly service: Service;
+  /** Undefined: no node is suitable, and the task stays pending. */
+  readonly node: ClusterNode | undefined;
+}
+
+/** Names of the tasks that a service asks for. */
+export function taskNames(service: Service, nodes: readonly { readonly name: string }[]): readonly string[] {
+  if (service.mode === "global") return nodes.map((node) => `${service.name}.${node.name}`);
+  return Array.from({ length: service.replicas }, (_, index) => `${service.name}.${index + 1}`);
+}
+
+/** In the order of services, then of slots. */
+export function placeTasks(
+  services: readonly Service[],
+  nodes: readonly ClusterNode[],
+  pins: ReadonlyMap<string, string>,
+  problems: Problem[],
+): readonly PlacedTask[] {
+  const byName = new Map(nodes.map((node) => [node.name, node]));
+  const tasks: PlacedTask[] = [];
+  const load = new Map<ClusterNode, number>(nodes.map((node) => [node, 0]));
+  const order = new Map<ClusterNode, number>(nodes.map((node, index) => [node, index]));
+  for (const service of services) {
+    const suitable = suitableNodes(service, nodes);
+    if (service.mode === "global") {
+      for (const node of suitable) {
+        const name = `${service.name}.${node.name}`;
+        const pin = pins.get(name);
+        if (pin !== undefined && pin !== node.name)
+          problems.push({
+            level: "error",
+            about: { kind: "placement", task: name },
+            message: `${name} is the task of ${node.name}: ${service.name} is global`,
+          });
+        tasks.push({ name, service, node });
+        load.set(node, load.get(node)! + 1);
+      }
+      continue;
+    }
+    const allowed = new Set(suitable);
+    const queue = new SpreadQueue(suitable, load, order);
+    for (const name of taskNames(service, nodes)) {
+      const pin = pins.get(name);
+      let node: ClusterNode | undefined;
+      if (pin === undefined) node = queue.next();
+      else {
+        node = byName.get(pin);
+        if (node !== undefined && !allowed.has(node))
+          problems.push({
+            level: "error",
+            about: { kind: "placement", task: name },
+            message: `${name} cannot run on ${pin}: the constraints of ${service.name} exclude it`,
+          });
+        if (node !== undefined) queue.take(node);
+      }
+      tasks.push({ name, service, node });
+    }
+    if (suitable.length === 0 && service.replicas > 0)
+      problems.push({
+        level: "warning",
+        about: { kind: "service", service: service.name },
+        message: noSuitableNode(nodes.length),
+      });
+  }
+  return tasks;
+}
+
+/** Docker's words of a pending task. */
+export function noSuitableNode(nodes: number): string {
+  return `no suitable node (scheduling constraints not satisfied on ${nodes} node${nodes === 1 ? "" : "s"})`;
+}
+
+function suitableNodes(service: Service, nodes: readonly ClusterNode[]): readonly ClusterNode[] {
+  const constraints: Constraint[] = [];
+  for (const text of service.constraints) {
+    const reading = parseConstraint(text);
+    if (reading.ok) constraints.push(reading.constraint);
+  }
+  return nodes.filter((node) => constraints.every((constraint) => matches(constraint, node)));
+}
+
+/**
+ * Nodes of one service by how little they run: a binary heap, so that a thousand nodes cost little more than two. An
+ * entry whose node has got a task since it was put in is out of date, and is passed over.
+ */
+class SpreadQueue {
+  readonly #heap: { readonly node: ClusterNode; readonly tasks: number; readonly load: number }[] = [];
+  readonly #tasks = new Map<ClusterNode, number>();
+  readonly #load: Map<ClusterNode, number>;
+  readonly #order: ReadonlyMap<ClusterNode, number>;
+
+  /** `load` counts the tasks of all services, and is kept up to date. */
+  constructor(nodes: readonly ClusterNode[], load: Map<ClusterNode, number>, order: ReadonlyMap<ClusterNode, number>) {
+    this.#load = load;
+    this.#order = order;
+    for (const node of nodes) {
+      this.#tasks.set(node, 0);
+      this.#push(node);
+    }
+  }
+
+  /** The node for the next task, which it gets. */
+  next(): ClusterNode | undefined {
+    for (;;) {
+      const top = this.#heap[0];
+      if (top === undefined) return undefined;
+      this.#pop();
+      if (top.tasks !== this.#tasks.get(top.node)) continue;
+      this.take(top.node);
+      return top.node;
+    }
+  }
+
+  /** A task goes to this node. */
+  take(node: ClusterNode): void {
+    this.#load.set(node, this.#load.get(node)! + 1);
+    const tasks = this.#tasks.get(node);
+    if (tasks === undefined) return;
+    this.#tasks.set(node, tasks + 1);
+    this.#push(node);
+  }
+
+  #less(a: number, b: number): boolean {
+    const left = this.#heap[a]!;
+    const right = this.#heap[b]!;
+    const difference =
+      left.tasks - right.tasks || left.load - right.load || this.#order.get(left.node)! - this.#order.get(right.node)!;
+    return difference < 0;
+  }
+
+  #swap(a: number, b: number): void {
+    const kept = this.#heap[a]!;
+    this.#heap[a] = this.#heap[b]!;
+    this.#heap[b] = kept;
+  }
+
+  #push(node: ClusterNode): void {
+    this.#heap.push({ node, tasks: this.#tasks.get(node)!, load: this.#load.get(node)! });
+    for (let at = this.#heap.length - 1; at > 0; ) {
+      const parent = (at - 1) >> 1;
+      if (!this.#less(at, parent)) break;
+      this.#swap(at, parent);
+      at = parent;
+    }
+  }
+
+  #pop(): void {
+    const last = this.#heap.pop()!;
+    if (this.#heap.length === 0) return;
+    this.#heap[0] = last;
+    for (let at = 0; ; ) {
+      const left = 2 * at + 1;
+      const right = left + 1;
+      let least = at;
+      if (left < this.#heap.length && this.#less(left, least)) least = left;
+      if (right < this.#heap.length && this.#less(right, least)) least = right;
+      if (least === at) return;
+      this.#swap(at, least);
+      at = least;
+    }
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * A vxlan device's FDB: MAC address to tunnel endpoint (Linux drivers/net/vxlan/vxlan_core.c). Permanent entries are
+ * the network's peer records; others are learned from received packets and age.
+ *
+ * Not modelled: several destinations of one address, the all-zero default entry (Docker makes none), nexthop groups;
+ * that the kernel looks for aged entries only every ten seconds (FDB_AGE_INTERVAL).
+ */
+import { AGEING_TIME } from "./fdb.ts";
+import type { PeerTable } from "./peer.ts";
+
+interface LearnedEntry {
+  vtep: number;
+  /** When a packet last came from there. Sending there has refreshed an entry before Linux 6.15, and does no more. */
+  updatedAt: number;
+}
+
+export class VxlanFdb {
+  readonly #peers: PeerTable;
+  readonly #ownVtep: number;
+  readonly #learned: Map<number, LearnedEntry> = new Map();
+
+  constructor(peers: PeerTable, ownVtep: number) {
+    this.#peers = peers;
+    this.#ownVtep = ownVtep;
+  }
+
+  /** Tunnel endpoint for an address, int32, or undefined: nowhere to send it (vxlan_find_mac). */
+  find(mac: number, now: number): number | undefined {
+    const permanent = this.#peers.vtepOf(mac, this.#ownVtep);
+    if (permanent !== undefined) return permanent;
+    const entry = this.#learned.get(mac);
+    return entry === undefined || now - entry.updatedAt >= AGEING_TIME ? undefined : entry.vtep;
+  }
+
+  /**
+   * A packet with this inner source came from `vtep`, which is learned (vxlan_snoop). False if a permanent entry says
+   * another tunnel endpoint: the packet is to be dropped.
+   */
+  snoop(mac: number, vtep: number, now: number): boolean {
+    const permanent = this.#peers.vtepOf(mac, this.#ownVtep);
+    if (permanent !== undefined) return permanent === vtep;
+    const entry = this.#learned.get(mac);
+    if (entry === undefined) this.#learned.set(mac, { vtep, updatedAt: now });
+    else {
+      entry.vtep = vtep;
+      entry.updatedAt = now;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Why a frame ended. The words are the kernel's (include/net/dropreason-core.h) where it has one; the others name the
+ * rule that they come from.
+ */
+export const DropReason = {
+  /** Addressed to another host on the same wire: the ordinary end of a flooded copy. */
+  OTHERHOST: 0,
+  /** The bridge's answer to a frame for the port that it came from (br_forward.c, should_deliver). */
+  BRIDGE_SAME_PORT: 1,
+  /** Longer than the MTU: a bridge says nothing (br_forward.c, is_skb_forwardable). */
+  PKT_TOO_BIG: 2,
+  /** A vxlan device has no FDB entry for the address, and no default destination. */
+  VXLAN_NO_REMOTE: 3,
+  VXLAN_INVALID_HDR: 4,
+  VXLAN_VNI_NOT_FOUND: 5,
+  /** The inner source address is a permanent FDB entry for another tunnel endpoint (vxlan_snoop). */
+  VXLAN_ENTRY_EXISTS: 6,
+  /** The source address is no unicast address. */
+  MAC_INVALID_SOURCE: 7,
+  /** The inner source address is the vxlan device's own (vxlan_set_mac). */
+  LOCAL_MAC: 8,
+  /** "Congestion experienced" outside, and inside a packet that cannot say so (RFC 6040 §4.2). */
+  IP_TUNNEL_ECN: 9,
+  /** Nobody answered ARP; what waited for the answer goes. */
+  NEIGH_FAILED: 10,
+  /** Too much waits for one ARP answer: the oldest goes. */
+  NEIGH_QUEUEFULL: 11,
+  IP_CSUM: 12,
+  IP_INHDR: 13,
+  /** Shorter than its headers say. */
+  PKT_TOO_SMALL: 14,
+  /** Not a local address, and this namespace does not forward. */
+  IP_INADDRERRORS: 15,
+  /** From a group, from everybody, or from 0.0.0.0/8. */
+  IP_INVALID_SOURCE: 16,
+  /** To 0.0.0.0/8. */
+  IP_INVALID_DEST: 17,
+  /** From another host, with an address of this one. */
+  IP_LOCAL_SOURCE: 18,
+  /** To or from 127.0.0.0/8, and not by the loopback device. */
+  IP_LOCALNET: 19,
+  /** A fragment whose others did not come. */
+  FRAG_REASM_TIMEOUT: 20,
+  IP_OUTNOROUTES: 21,
+  IP_NOPROTO: 22,
+  UDP_CSUM: 23,
+  NO_SOCKET: 24,
+  ICMP_CSUM: 25,
+  /** ICMP to everybody that is not answered, such as a broadcast ping (icmp_echo_ignore_broadcasts). */
+  INVALID_PROTO: 26,
+  /** An ARP frame that has told what it had to tell, or is malformed. */
+  ARP_CONSUMED: 27,
+  /** ARP for an address that this vxlan device knows no neighbor for (vxlan_core.c, arp_reduce). */
+  ARP_NO_NEIGHBOR: 28,
+  /** No protocol of this host's takes it. */
+  UNHANDLED_PROTO: 29,
+  NOMEM: 30,
+  /** Nothing is at the other end of the cable or pair. */
+  DEV_READY: 31,
+} as const;
+export type DropReason = (typeof DropReason)[keyof typeof DropReason];
+export type DropReasonName = keyof typeof DropReason;
+
+const NAMES = Object.keys(DropReason) as DropReasonName[];
+
+export function dropReasonName(reason: DropReason): DropReasonName {
+  return NAMES[reason]!;
+}

@@ -1,0 +1,226 @@
+/**
+ * The trace while it is made: every frame that passes a tap is a hop, every decision about it a step. Columns in typed
+ * arrays; objects are made when somebody reads. Switched off, it is the same class and does nothing.
+ */
+import type { Frame, FramePool } from "../frame.ts";
+import type { DropReason } from "./drop-reason.ts";
+import { StepKind } from "./step.ts";
+
+export const Direction = { in: 1, out: 2 } as const;
+export type Direction = (typeof Direction)[keyof typeof Direction];
+
+/** Bytes of a chunk; more than any frame has. */
+const CHUNK_SIZE = 1 << 20;
+
+/** Where frames are seen: a device in a namespace on a node. */
+export interface CapturePoint {
+  readonly node: string;
+  /** `host` for the node's own namespace. */
+  readonly namespace: string;
+  readonly device: string;
+}
+
+export class Recorder {
+  readonly points: CapturePoint[] = [];
+  /** What an interface block says besides the name: the other end of a veth pair. */
+  readonly descriptions: string[] = [];
+  readonly #frames: FramePool;
+  #isOn = false;
+
+  #packetCount = 0;
+  #hopCount = 0;
+  #times = new Float64Array(1024);
+  #hopPoints = new Int32Array(1024);
+  #directions = new Uint8Array(1024);
+  #packetIds = new Int32Array(1024);
+  /** Chunk, place in it, and length of the bytes. */
+  #chunkIndexes = new Int32Array(1024);
+  #starts = new Int32Array(1024);
+  #lengths = new Int32Array(1024);
+  #firstSteps = new Int32Array(1024);
+  #lastSteps = new Int32Array(1024);
+
+  /** Bytes of frames, one behind the other. A full chunk stays as it is: what was recorded is never copied again. */
+  readonly #chunks: Uint8Array[] = [];
+  #chunkUsed = CHUNK_SIZE;
+
+  #stepCount = 0;
+  #stepKinds = new Uint8Array(1024);
+  #stepA = new Float64Array(1024);
+  #stepB = new Float64Array(1024);
+  /** Steps of one hop are a list: a hop's decisions may come after those of copies of the same frame. */
+  #stepNext = new Int32Array(1024);
+
+  readonly #unreported: Map<DropReason, number> = new Map();
+
+  constructor(frames: FramePool) {
+    this.#frames = frames;
+  }
+
+  /** How many packets ended, and why, that no tap has seen and no hop tells of: what a program could not send. */
+  get unreported(): ReadonlyMap<DropReason, number> {
+    return this.#unreported;
+  }
+
+  get hopCount(): number {
+    return this.#hopCount;
+  }
+
+  /** Packets seen; their numbers are 1 to this. */
+  get packetCount(): number {
+    return this.#packetCount;
+  }
+
+  start(): void {
+    this.#isOn = true;
+  }
+
+  stop(): void {
+    this.#isOn = false;
+  }
+
+  addPoint(point: CapturePoint, description: string): number {
+    this.descriptions.push(description);
+    return this.points.push(point) - 1;
+  }
+
+  /** The frame passes a tap. Its bytes are copied: later hops may rewrite them. */
+  hop(point: number, direction: Direction, frame: Frame, now: number): void {
+    if (!this.#isOn) {
+      frame.hop = -1;
+      return;
+    }
+    const hop = this.#hopCount++;
+    if (hop === this.#times.length) this.#growHops();
+    this.#keepBytes(hop, this.#frames.start(frame), this.#frames.end(frame));
+    this.#times[hop] = now;
+    this.#hopPoints[hop] = point;
+    this.#directions[hop] = direction;
+    if (frame.packetId === 0) frame.packetId = ++this.#packetCount;
+    this.#packetIds[hop] = frame.packetId;
+    this.#firstSteps[hop] = frame.firstStep;
+    this.#lastSteps[hop] = frame.lastStep;
+    frame.firstStep = -1;
+    frame.lastStep = -1;
+    frame.hop = hop;
+  }
+
+  #keepBytes(hop: number, start: number, end: number): void {
+    const length = end - start;
+    if (this.#chunkUsed + length > CHUNK_SIZE) {
+      this.#chunks.push(new Uint8Array(CHUNK_SIZE));
+      this.#chunkUsed = 0;
+    }
+    const chunk = this.#chunks.length - 1;
+    const at = this.#chunkUsed;
+    this.#chunkUsed = at + length;
+    this.#chunks[chunk]!.set(this.#frames.arena.bytes.subarray(start, end), at);
+    this.#chunkIndexes[hop] = chunk;
+    this.#starts[hop] = at;
+    this.#lengths[hop] = length;
+  }
+
+  /** Something was decided about the frame at its last hop; before its first one, it belongs to that. */
+  step(frame: Frame, kind: StepKind, a: number, b: number): void {
+    if (!this.#isOn) return;
+    const step = this.#newStep(kind, a, b);
+    const { hop } = frame;
+    if (hop >= 0) return this.#append(hop, step, step);
+    if (frame.lastStep >= 0) this.#stepNext[frame.lastStep] = step;
+    else frame.firstStep = step;
+    frame.lastStep = step;
+    if (kind === StepKind.drop) this.#report(frame, a as DropReason);
+  }
+
+  /** A packet has ended before any tap saw it: its steps go to the hop that reports it. */
+  #report(frame: Frame, reason: DropReason): void {
+    const hop = frame.reportAt;
+    if (hop < 0) {
+      this.#unreported.set(reason, (this.#unreported.get(reason) ?? 0) + 1);
+      return;
+    }
+    const report = this.#newStep(StepKind.report, 0, 0);
+    this.#stepNext[report] = frame.firstStep;
+    this.#append(hop, report, frame.lastStep);
+  }
+
+  #newStep(kind: StepKind, a: number, b: number): number {
+    const step = this.#stepCount++;
+    if (step === this.#stepKinds.length) this.#growSteps();
+    this.#stepKinds[step] = kind;
+    this.#stepA[step] = a;
+    this.#stepB[step] = b;
+    this.#stepNext[step] = -1;
+    return step;
+  }
+
+  /** Puts the list of steps from `first` to `last` behind those that the hop has. */
+  #append(hop: number, first: number, last: number): void {
+    const before = this.#lastSteps[hop]!;
+    if (before >= 0) this.#stepNext[before] = first;
+    else this.#firstSteps[hop] = first;
+    this.#lastSteps[hop] = last;
+  }
+
+  time(hop: number): number {
+    return this.#times[hop]!;
+  }
+
+  point(hop: number): number {
+    return this.#hopPoints[hop]!;
+  }
+
+  direction(hop: number): Direction {
+    return this.#directions[hop]! as Direction;
+  }
+
+  packetId(hop: number): number {
+    return this.#packetIds[hop]!;
+  }
+
+  /** The frame's bytes at that hop. */
+  bytes(hop: number): Uint8Array {
+    const start = this.#starts[hop]!;
+    return this.#chunks[this.#chunkIndexes[hop]!]!.subarray(start, start + this.#lengths[hop]!);
+  }
+
+  /** Calls `visit` for each step of a hop, in the order they were decided. */
+  steps(hop: number, visit: (kind: StepKind, a: number, b: number) => void): void {
+    for (let step = this.#firstSteps[hop]!; step >= 0; step = this.#stepNext[step]!) {
+      visit(this.#stepKinds[step]! as StepKind, this.#stepA[step]!, this.#stepB[step]!);
+    }
+  }
+
+  /** Hops by time; equal times in the order they happened. Each node's own hops are in its own order already. */
+  order(): Int32Array {
+    const order = Int32Array.from({ length: this.#hopCount }, (_, hop) => hop);
+    const times = this.#times;
+    return order.sort((a, b) => times[a]! - times[b]! || a - b);
+  }
+
+  #growHops(): void {
+    const capacity = this.#times.length * 2;
+    this.#times = grown(this.#times, new Float64Array(capacity));
+    this.#hopPoints = grown(this.#hopPoints, new Int32Array(capacity));
+    this.#directions = grown(this.#directions, new Uint8Array(capacity));
+    this.#packetIds = grown(this.#packetIds, new Int32Array(capacity));
+    this.#chunkIndexes = grown(this.#chunkIndexes, new Int32Array(capacity));
+    this.#starts = grown(this.#starts, new Int32Array(capacity));
+    this.#lengths = grown(this.#lengths, new Int32Array(capacity));
+    this.#firstSteps = grown(this.#firstSteps, new Int32Array(capacity));
+    this.#lastSteps = grown(this.#lastSteps, new Int32Array(capacity));
+  }
+
+  #growSteps(): void {
+    const capacity = this.#stepKinds.length * 2;
+    this.#stepKinds = grown(this.#stepKinds, new Uint8Array(capacity));
+    this.#stepA = grown(this.#stepA, new Float64Array(capacity));
+    this.#stepB = grown(this.#stepB, new Float64Array(capacity));
+    this.#stepNext = grown(this.#stepNext, new Int32Array(capacity));
+  }
+}
+
+function grown<T extends { set(from: ArrayLike<number>): void }>(from: T & ArrayLike<number>, to: T): T {
+  to.set(from);
+  return to;
+}

@@ -1,0 +1,89 @@
+/**
+ * What a hop decided, as a closed list. A step is a kind with up to two numbers while the simulation runs; `format`
+ * turns it into the sentence that people read.
+ */
+import { formatIpv4, formatMac } from "@hopscope/codec/address";
+import { type DropReason, dropReasonName } from "./drop-reason.ts";
+
+export const StepKind = {
+  /** a: device point. A bridge learned the source address there. */
+  learn: 0,
+  /** a: MAC looked up, b: device point. The bridge knows the port. */
+  forward: 1,
+  /** a: number of ports, b: 1 if the address is unknown rather than broadcast. */
+  flood: 2,
+  /** The frame is for the bridge or its host. */
+  passUp: 3,
+  /** a: destination address, b: device point of the route. */
+  route: 4,
+  /** a: next hop address, b: its MAC. */
+  neighbor: 5,
+  /** a: next hop address that has to be asked for first. */
+  resolve: 6,
+  /** a: MAC, b: tunnel endpoint's address. */
+  vxlanFdb: 7,
+  /** a: VNI, b: UDP source port. */
+  encapsulate: 8,
+  /** a: VNI, b: device point of the vxlan device. */
+  decapsulate: 9,
+  /** a: address, b: MAC. The vxlan device answered ARP for a remote endpoint. */
+  arpProxy: 10,
+  /** a: address, b: MAC. The host answers for its own address. */
+  arpReply: 11,
+  /** a: address, b: MAC. The neighbor table took this up. */
+  neighborUpdate: 12,
+  /** a: ICMP type, b: code. Delivered to the host's ICMP. */
+  deliverIcmp: 13,
+  /** a: {@link DropReason}. */
+  drop: 14,
+  /** a: address. ARP asks for somebody else: the end of a flooded copy. */
+  arpIgnore: 15,
+  /** The steps that follow are about a packet that ended before any tap saw it. */
+  report: 16,
+} as const;
+export type StepKind = (typeof StepKind)[keyof typeof StepKind];
+
+/** One step as a person would say it. `device` names a capture point's device. */
+export function formatStep(kind: StepKind, a: number, b: number, device: (point: number) => string): string {
+  switch (kind) {
+    case StepKind.learn:
+      return `learned the source on ${device(a)}`;
+    case StepKind.forward:
+      return `bridge forwards to ${device(b)}, where ${formatMac(a)} is`;
+    case StepKind.flood:
+      return `bridge floods ${b === 1 ? "the unknown address" : "the broadcast"} to ${a} other port${a === 1 ? "" : "s"}`;
+    case StepKind.passUp:
+      return "bridge passes it up to its own stack";
+    case StepKind.route:
+      return `route to ${formatIpv4(a)} by ${device(b)}`;
+    case StepKind.neighbor:
+      return `neighbor ${formatIpv4(a)} is at ${formatMac(b)}`;
+    case StepKind.resolve:
+      return `asks who has ${formatIpv4(a)}`;
+    case StepKind.vxlanFdb:
+      return `FDB: ${formatMac(a)} is behind VTEP ${formatIpv4(b)}`;
+    case StepKind.encapsulate:
+      return `encapsulates into VXLAN, VNI ${a}, UDP source port ${b}`;
+    case StepKind.decapsulate:
+      return `VXLAN, VNI ${a}: decapsulated for ${device(b)}`;
+    case StepKind.arpProxy:
+      return `vxlan device answers for the remote ${formatIpv4(a)}: ${formatMac(b)}; no ARP crosses the tunnel`;
+    case StepKind.arpReply:
+      return `answers for its own ${formatIpv4(a)}: ${formatMac(b)}`;
+    case StepKind.neighborUpdate:
+      return `neighbor table: ${formatIpv4(a)} is at ${formatMac(b)}`;
+    case StepKind.deliverIcmp:
+      return `delivered to the host's ICMP: ${icmpTypeText(a, b)}`;
+    case StepKind.drop:
+      return `dropped: ${dropReasonName(a as DropReason)}`;
+    case StepKind.report:
+      return "about a packet that did not get out:";
+    case StepKind.arpIgnore:
+      return `ignored: ${formatIpv4(a)} is not an address of this host`;
+  }
+}
+
+function icmpTypeText(type: number, code: number): string {
+  if (type === 8) return "echo request, to be answered";
+  return type === 0 ? "echo reply" : `type ${type} code ${code}`;
+}

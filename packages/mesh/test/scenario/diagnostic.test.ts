@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+import {
+  describe as say,
+  formatDiagnostic,
+  formatDiagnostics,
+  formatPath,
+  suggest,
+} from "../../src/scenario/diagnostic.ts";
+import { load } from "./loading.ts";
+
+test("paths", () => {
+  expect(formatPath([])).toBe("(document)");
+  expect(formatPath(["compose", "networks", "back", "ipam", "config", 0, "subnet"])).toBe(
+    "compose.networks.back.ipam.config[0].subnet",
+  );
+  expect(formatPath(["placement", "web.1"])).toBe('placement["web.1"]');
+  expect(formatPath(["a b"])).toBe('["a b"]');
+});
+
+test("a mistake is shown with its line and a caret", () => {
+  const text = "cluster:\n\tnodes: 1\n";
+  const result = load(text);
+  if (result.ok) throw new Error("expected a mistake");
+  expect(formatDiagnostics(result.diagnostics, result.sources)).toBe(
+    `lab/scenario.yml:2:1: (document): not YAML: Tabs are not allowed as indentation
+  2 | \tnodes: 1
+    | ^`,
+  );
+  const position = { file: "f.yml", line: 2, column: 2 };
+  expect(formatDiagnostic({ position, path: "a", message: "m" }, text)).toBe(
+    "f.yml:2:2: a: m\n  2 | \tnodes: 1\n    | \t^",
+  );
+  expect(formatDiagnostic({ position, path: "a", message: "m" })).toBe("f.yml:2:2: a: m");
+  expect(formatDiagnostic({ position: { ...position, line: 9 }, path: "a", message: "m" }, text)).toBe(
+    "f.yml:9:2: a: m",
+  );
+  expect(formatDiagnostics([{ position, path: "a", message: "m" }], new Map(), "warning")).toBe(
+    "warning: f.yml:2:2: a: m",
+  );
+});
+
+test.each([
+  ["undrelay", ["nodes", "underlay"], "underlay"],
+  ["Nodes", ["nodes"], "nodes"],
+  ["nod", ["nodes", "node"], "node"],
+  ["x", ["a", "b"], undefined],
+  ["", ["a"], undefined],
+  ["image", ["command", "environment"], undefined],
+])("for %j of %j: %j", (found, known, near) => {
+  expect(suggest(found, known)).toBe(near === undefined ? "" : `; did you mean "${near}"?`);
+});
+
+test.each([
+  [undefined, "nothing"],
+  [null, "nothing"],
+  ["a", '"a"'],
+  ["a".repeat(80), `"${"a".repeat(57)}"…`],
+  [5, "the number 5"],
+  [Number.NaN, ".nan"],
+  [Number.NEGATIVE_INFINITY, "-.inf"],
+  [true, "true"],
+  [[], "a list"],
+  [{}, "a map"],
+])("%j is %s", (value, text) => expect(say(value)).toBe(text));

@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { scenarioReference } from "../../src/scenario/reference.ts";
+import { load } from "./loading.ts";
+
+const page = scenarioReference();
+
+test("the page in docs is what the schemas say (node scripts/scenario-reference.mjs after a build makes it)", () => {
+  expect(readFileSync(new URL("../../../../docs/scenario-reference.md", import.meta.url), "utf8")).toBe(page);
+});
+
+test("every key has a value, a meaning and a default", () => {
+  const rows = page.split("\n").filter((line) => line.startsWith("| `") && !/^\| `(?:exec|sleep) /.test(line));
+  expect(rows.length).toBeGreaterThan(40);
+  for (const row of rows) expect(row).toMatch(/^\| `[^`]+` \| [^|]+ \| [^|]+ \| [^|]*\| [^|]+ \|$/);
+});
+
+test("keys that a person would look for are there", () => {
+  for (const key of [
+    "cluster.nodes[].ip",
+    "cluster.underlay.latency",
+    "placement",
+    "run.steps",
+    "services.SERVICE.deploy.placement.constraints",
+    "networks.NETWORK.ipam.config[].subnet",
+  ])
+    expect(page).toContain(`| \`${key}\` |`);
+});
+
+test("its example is a scenario", () => {
+  const example = /```yaml\n([^`]+)```/.exec(page)![1]!;
+  expect(load(example)).toMatchObject({ ok: true });
+});
