@@ -1,0 +1,58 @@
+/** The command line as a whole: commands, help, and what their mistakes answer to the shell. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { decodeCommand } from "./decode.ts";
+import { ExitCode } from "./exit-code.ts";
+import type { Io } from "./io.ts";
+import { runCommand } from "./run.ts";
+
+const DETAILS = `
+Try:
+  hopscope run examples/first-light/scenario.yml -o out  what would happen? Every hop of a ping between two nodes
+  hopscope decode capture.pcapng                         what is in this file? One line a packet, through VXLAN
+  hopscope decode --tree --count 1 capture.pcapng        every field of the first packet
+  tcpdump -i eth0 -U -w - | hopscope decode -            live, as it arrives
+
+Exit status: 0 done · 1 the file is damaged, what was good is printed · 2 usage, or no capture.
+Each command has its own help: hopscope help decode. Nothing here needs root, Docker or a network.
+`;
+
+/** Runs one command line, without the name of the program. */
+export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
+  let code: ExitCode = ExitCode.ok;
+  const program = createProgram(io, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  }
+}
+
+function createProgram(io: Io, done: (code: ExitCode) => void): Command {
+  const program = new Command("hopscope")
+    .description("See every hop of a container overlay network: Docker Swarm's bridges, VXLAN tunnels and containers.")
+    .version(version(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .addHelpText("after", DETAILS);
+  const commands = [decodeCommand(io, done), runCommand(io, done)];
+  for (const command of [program, ...commands]) {
+    command
+      .exitOverride()
+      .showHelpAfterError(`(${command === program ? "hopscope" : `hopscope ${command.name()}`} --help says more)`)
+      .configureOutput({
+        writeOut: (text) => io.stdout.write(text),
+        writeErr: (text) => io.stderr.write(text.replace(/^error: /, "hopscope: ")),
+      });
+  }
+  for (const command of commands) program.addCommand(command);
+  return program;
+}
+
+function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return (manifest as { readonly version: string }).version;
+}
