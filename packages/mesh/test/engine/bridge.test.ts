@@ -8,16 +8,11 @@ import * as ipv4 from "@hopscope/codec/ipv4";
 import { describe, expect, test } from "vitest";
 import { build, type Mesh } from "../../src/build.ts";
 import { Bridge } from "../../src/devices/bridge.ts";
-import { Loopback } from "../../src/devices/loopback.ts";
 import { Nic } from "../../src/devices/nic.ts";
 import { Veth } from "../../src/devices/veth.ts";
-import { FramePool } from "../../src/frame.ts";
-import { Netns } from "../../src/netns.ts";
-import { Node } from "../../src/node.ts";
-import { Random } from "../../src/sim/random.ts";
-import { Simulator } from "../../src/sim/simulator.ts";
-import { Recorder } from "../../src/trace/recorder.ts";
+import type { Netns } from "../../src/netns.ts";
 import { inject, pass } from "./injection.ts";
+import { machine } from "./machine.ts";
 import { endpointMac, ip, mac, overlayPlan } from "./overlay-plan.ts";
 import { hopsOf } from "./trace-text.ts";
 
@@ -100,6 +95,29 @@ describe("a bridge", () => {
     expect(overlay.hops().slice(before)).toEqual(["veth1 in", "veth2 out", "veth1 in PKT_TOO_BIG"]);
   });
 
+  test("tells of copies that are too long for their ports where the frame came in", () => {
+    const overlay = new Overlay();
+    overlay.arrive("veth1", UNKNOWN, STATION, 1450 + 19);
+    const [hop, ...others] = hopsOf(overlay.mesh.recorder);
+    expect(others).toEqual([]);
+    expect(hop!.steps.filter((step) => step === "dropped: PKT_TOO_BIG")).toHaveLength(3);
+  });
+
+  test("its copies are one packet, and what vxlan0 writes before one of them is not before the others", () => {
+    const overlay = new Overlay();
+    overlay.arrive("veth1", endpointMac(ip("10.0.9.5")), STATION, 100);
+    const { recorder } = overlay.mesh;
+    const all = Array.from({ length: recorder.hopCount }, (_, hop) => hop);
+    expect(new Set(all.map((hop) => recorder.packetId(hop)))).toEqual(new Set([1]));
+    const lengthAt = (point: string): number[] => {
+      const hops = hopsOf(recorder).flatMap((each, at) => (each.point === point ? [recorder.order()[at]!] : []));
+      return hops.map((hop) => recorder.bytes(hop).length);
+    };
+    expect(lengthAt("node1/svc.2/eth0")).toEqual([100]);
+    expect(lengthAt("node1/lb-net/eth0")).toEqual([100]);
+    expect(lengthAt("node1/host/eth0")).toEqual([150]);
+  });
+
   test("refuses a source that is no station", () => {
     for (const source of [0, BROADCAST_MAC, mac("01:00:5e:00:00:01")]) {
       const overlay = new Overlay();
@@ -180,15 +198,6 @@ describe("a host behind it", () => {
 });
 
 describe("devices alone", () => {
-  /** One machine with a namespace. */
-  const machine = (): Netns => {
-    const frames = new FramePool(16);
-    const recorder = new Recorder(frames);
-    recorder.start();
-    const netns = new Netns(new Node("alone", new Simulator(), frames, recorder, new Random(1, "alone")), "host");
-    new Loopback(netns, { name: "lo", mtu: 65_536, mac: 0 });
-    return netns;
-  };
   const sendTo = (netns: Netns, name: string, dstMac: number): string[] => {
     const { frames, recorder } = netns.node;
     const frame = frames.allocate(60)!;
@@ -204,6 +213,15 @@ describe("devices alone", () => {
     new Nic(netns, { name: "eth0", mtu: 1500, mac: 2 }, 0);
     expect(sendTo(netns, "veth0", UNKNOWN)).toEqual(["dropped: DEV_READY"]);
     expect(sendTo(netns, "eth0", UNKNOWN)).toEqual(["dropped: DEV_READY", "dropped: DEV_READY"]);
+  });
+
+  test("a bridge is known by the lowest address of its ports", () => {
+    const netns = machine();
+    const bridge = new Bridge(netns, { name: "br0", mtu: 1500, mac: undefined });
+    for (const [index, address] of [5, 3, 9].entries()) {
+      bridge.addPort(new Veth(netns, { name: `veth${index}`, mtu: 1500, mac: address }));
+    }
+    expect(bridge.mac).toBe(3);
   });
 
   test("a bridge that sends to its own address reaches nobody", () => {

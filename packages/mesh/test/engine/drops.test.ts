@@ -7,6 +7,7 @@ import * as udp from "@hopscope/codec/udp";
 import { IpProtocol } from "@hopscope/codec/code-points";
 import { describe, expect, test } from "vitest";
 import { build } from "../../src/build.ts";
+import { Direction } from "../../src/trace/recorder.ts";
 import { inject, pass } from "./injection.ts";
 import { endpointMac, ip, mac, overlayPlan } from "./overlay-plan.ts";
 import { hopsOf } from "./trace-text.ts";
@@ -25,7 +26,7 @@ function innerFrame(srcMac: number = endpointMac(ip("10.0.9.4"))): Uint8Array {
 }
 
 /** That frame in VXLAN from a tunnel endpoint to node 1. */
-function tunnelled(options: { vni?: number; srcIp?: string; inner?: Uint8Array } = {}): Uint8Array {
+function tunnelled(options: { vni?: number; srcIp?: string; dstIp?: string; inner?: Uint8Array } = {}): Uint8Array {
   const inner = options.inner ?? innerFrame();
   const bytes = new Uint8Array(50 + inner.length);
   bytes.set(inner, 50);
@@ -33,7 +34,7 @@ function tunnelled(options: { vni?: number; srcIp?: string; inner?: Uint8Array }
     srcMac: NODE2,
     dstMac: NODE1,
     srcIp: ip(options.srcIp ?? "192.168.77.12"),
-    dstIp: ip("192.168.77.11"),
+    dstIp: ip(options.dstIp ?? "192.168.77.11"),
     vni: options.vni ?? 4097,
   });
   encapsulate(tunnel, new DataView(bytes.buffer), 50, bytes.length, 1);
@@ -61,6 +62,33 @@ function ping(srcIp: string, dstIp: string, dstMac: number = NODE1): Uint8Array 
 describe("a VXLAN packet from outside", () => {
   test("is delivered if all is well", () => {
     expect(receive(tunnelled()).join()).toMatch(/decapsulated for vxlan0.*delivered to the host's ICMP: echo request/);
+  });
+
+  test("ends where UDP says, whatever pads it", () => {
+    const mesh = build(overlayPlan([1, 1]), 1);
+    mesh.recorder.start();
+    const bytes = tunnelled();
+    const padded = new Uint8Array(bytes.length + 10);
+    padded.set(bytes);
+    inject(mesh, mesh.nodes.get("node1")!.namespaces.get("host")!.deviceNamed("eth0")!, "in", padded);
+    pass(mesh, 1e6);
+    expect([0, 1].map((hop) => mesh.recorder.bytes(hop).length)).toEqual([padded.length, innerFrame().length]);
+  });
+
+  test("for everybody on the cable is taken apart by its node, and stays whole for the others", () => {
+    const mesh = build(overlayPlan([1, 1, 1]), 1);
+    mesh.recorder.start();
+    // Node 3's copy arrives first.
+    const bytes = tunnelled({ dstIp: "192.168.77.13" });
+    bytes.fill(0xff, 0, 6);
+    inject(mesh, mesh.nodes.get("switch")!.namespaces.get("host")!.deviceNamed("p-node2")!, "in", bytes);
+    pass(mesh, 1e6);
+    const { recorder } = mesh;
+    const hops = hopsOf(recorder).flatMap((hop, at) =>
+      /node[13]\/host\/eth0/.test(hop.point) ? [recorder.order()[at]!] : [],
+    );
+    const received = hops.filter((hop) => recorder.direction(hop) === Direction.in);
+    expect(received.map((hop) => [...recorder.bytes(hop)])).toEqual([[...bytes], [...bytes]]);
   });
 
   test("for a VNI that this node has not", () => {

@@ -266,6 +266,20 @@ describe("the engine", () => {
     expect(result.steps.filter((step) => step.status !== 0)).toEqual([]);
   });
 
+  test("a ping takes the same way among forty nodes as between two", () => {
+    const passed = (nodes: number): number[] => {
+      const result = go(
+        [exec("svc.1", "ping -c 1 10.0.9.4"), exec("svc.1", "ping -c 1 10.0.9.4")],
+        [],
+        Array(nodes).fill(1),
+      );
+      const cold = hops(result).filter((hop) => hop.time < result.recordingStartedAt + result.steps[0]!.endedAt + 1);
+      return [cold.length, hops(result).length - cold.length];
+    };
+    expect(passed(40)).toEqual(passed(2));
+    expect(passed(2)[1]).toBe(20);
+  });
+
   test("the switch knows the nodes, as gossip would have it: a packet between two reaches no third, first or late", () => {
     const result = go([START, sleep(400), START]);
     expect(lines(result).filter((line) => line.startsWith("node3/host/") || line.includes("p-node3"))).toEqual([]);

@@ -3,7 +3,11 @@ import { describe, expect, test } from "vitest";
 import { type RunResult, run, type StepResult } from "../../src/run.ts";
 import type { Scenario } from "../../src/scenario/scenario.ts";
 import type { DevicePlan } from "../../src/swarm/plan.ts";
-import { exec, overlayPlan } from "./overlay-plan.ts";
+import { build } from "../../src/build.ts";
+import { commandOf } from "../../src/program/shell.ts";
+import { NeighborState } from "../../src/tables/neighbor.ts";
+import { pass } from "./injection.ts";
+import { exec, ip, overlayPlan } from "./overlay-plan.ts";
 import { hopsOf, lineOf } from "./trace-text.ts";
 
 function go(...commands: string[]): RunResult {
@@ -224,6 +228,26 @@ describe("options", () => {
     expect(seconds("ping -c 3 10.0.9.5")).toBe(2);
     // Until all are answered, or the deadline.
     expect(seconds("iping -c 2 -w 5 10.0.9.255 -b")).toBe(5);
+  });
+
+  test("iputils waits longer for the first answer than for a missing one: twice the longest round trip, or an interval", () => {
+    const endOf = (command: string): number => {
+      const mesh = build(overlayPlan([2]), 1);
+      const netns = mesh.tasks.get("svc.1")!;
+      const ends: number[] = [];
+      const exit = (): void => void ends.push(mesh.simulator.now);
+      const context = { netns, print: () => {}, exit };
+      const start = (): void => commandOf(command.split(" "), context).start();
+      mesh.simulator.schedule(0, { softnet: netns.node.softnet, wake: start }, 0);
+      pass(mesh, 0.5e9);
+      // From now on the answers go astray.
+      const other = mesh.tasks.get("svc.2")!;
+      other.arp.set(other.deviceNamed("eth0")!, ip("10.0.9.3"), 0x020000000099, NeighborState.permanent);
+      pass(mesh, 20e9);
+      return Math.round(ends[0]! / 1e9);
+    };
+    expect(endOf("iping -c 2 -W 7 10.0.9.4")).toBe(2);
+    expect(endOf("ping -c 2 -W 7 10.0.9.4")).toBe(8);
   });
 
   test("a deadline that comes before all are answered is a failure", () => {

@@ -27,6 +27,7 @@ interface Model {
   asked: number;
   /** Seconds at which things happened last. */
   enteredAt: number;
+  changedAt: number;
   confirmedAt: number;
   usedAt: number;
 }
@@ -41,6 +42,7 @@ const isKnown = ({ state }: Model): boolean => !["none", "incomplete", "failed"]
 function enter(model: Model, state: keyof typeof NeighborState): void {
   model.state = state;
   model.enteredAt = model.second;
+  model.changedAt = model.second;
   model.asked = 0;
 }
 
@@ -105,6 +107,7 @@ function endSecond(model: Model, { table, entry }: Real): void {
   }
   expect(asked).toEqual(expected === undefined ? [] : [expected]);
   expect(entry.state).toBe(NeighborState[model.state]);
+  expect(Math.floor(entry.updatedAt / SECOND)).toBe(model.changedAt);
   model.second++;
 }
 
@@ -153,6 +156,7 @@ class Hear extends Command {
       if (model.state !== "stale") enter(model, "stale");
       model.confirmedAt = Number.NEGATIVE_INFINITY;
     }
+    if (isOther) model.changedAt = model.second;
   }
   override toString(): string {
     return `hear(${this.mac}, ${this.state === NeighborState.reachable ? "answer" : "hearsay"}, ${this.override})`;
@@ -174,6 +178,7 @@ class SetByHand extends Command {
     if (this.state !== "stale") model.confirmedAt = model.second;
     else if (isOther) model.confirmedAt = Number.NEGATIVE_INFINITY;
     if (model.state !== this.state) enter(model, this.state);
+    if (isOther) model.changedAt = model.second;
     model.mac = this.mac;
   }
   override toString(): string {
@@ -214,7 +219,7 @@ test("does what one neighbor does that is looked at once a second", () => {
   const setup = (): { model: Model; real: Real } => {
     const table = new NeighborTable(middle);
     const never = Number.NEGATIVE_INFINITY;
-    const times = { second: 0, enteredAt: 0, confirmedAt: never, usedAt: never };
+    const times = { second: 0, enteredAt: 0, changedAt: 0, confirmedAt: never, usedAt: never };
     return { model: { ...times, state: "none", mac: 0, asked: 0 }, real: { table, entry: table.create(1, 5, 0) } };
   };
   fc.assert(
