@@ -1,6 +1,7 @@
 /** IPv4 networks. Addresses are int32, as everywhere. */
 import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
 import type { Cidr } from "../scenario/scenario.ts";
+import { maskOf } from "../tables/route.ts";
 
 /** `10.0.9.0/24` as it is written: `address` may have host bits, which some callers refuse. */
 export function parseCidr(text: string): Cidr | undefined {
@@ -12,11 +13,6 @@ export function parseCidr(text: string): Cidr | undefined {
 
 export function formatCidr(cidr: Cidr): string {
   return `${formatIpv4(cidr.address)}/${cidr.prefixLength}`;
-}
-
-/** 24 is 255.255.255.0, as int32. */
-export function maskOf(prefixLength: number): number {
-  return prefixLength === 0 ? 0 : -1 << (32 - prefixLength);
 }
 
 /** The network that an address with its prefix lies in: host bits zero. */

@@ -7,13 +7,13 @@ import {
   formatCidr,
   isHost,
   isNetwork,
-  maskOf,
   networkOf,
   offsetOf,
   overlap,
   parseCidr,
   sizeOf,
 } from "../../src/swarm/cidr.ts";
+import { maskOf } from "../../src/tables/route.ts";
 
 const cidr = (text: string): NonNullable<ReturnType<typeof parseCidr>> => parseCidr(text)!;
 const ip = (text: string): number => parseIpv4(text)!;
