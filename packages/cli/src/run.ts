@@ -13,8 +13,8 @@ import {
   run as runScenario,
   type RunResult,
   StepKind,
-  traceBlocks,
   type TraceFile,
+  writeTrace,
 } from "@hopscope/mesh";
 import { PcapngWriter } from "@hopscope/tracer/pcapng-writer";
 import { Command } from "commander";
@@ -98,7 +98,7 @@ export async function run(file: string, flags: RunFlags, io: Io): Promise<ExitCo
   const trace = { mesh, name: scenario.name, dataPathPort: scenario.cluster.dataPathPort, startedAt };
   try {
     mkdirSync(flags.output, { recursive: true });
-    writeTrace(path, trace);
+    writeFile(path, trace);
   } catch (error) {
     io.stderr.write(`hopscope: cannot write ${path}: ${(error as Error).message}\n`);
     return ExitCode.usage;
@@ -107,10 +107,10 @@ export async function run(file: string, flags: RunFlags, io: Io): Promise<ExitCo
   return ExitCode.ok;
 }
 
-function writeTrace(path: string, trace: TraceFile): void {
+function writeFile(path: string, trace: TraceFile): void {
   const writer = new PcapngWriter(path);
   try {
-    for (const block of traceBlocks(trace)) writer.writeBlock(block);
+    writeTrace(writer, trace);
   } finally {
     writer.closeSync();
   }

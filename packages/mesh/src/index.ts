@@ -12,6 +12,13 @@ export { formatPlan } from "./swarm/format-plan.ts";
 export type * from "./swarm/plan.ts";
 export { planSwarm } from "./swarm/plan-swarm.ts";
 export { DropReason, type DropReasonName, dropReasonName } from "./trace/drop-reason.ts";
-export { decisionOf, EPOCH_SECONDS, traceBlocks, type TraceFile } from "./trace/pcapng.ts";
+export {
+  decisionOf,
+  EPOCH_SECONDS,
+  traceBlocks,
+  type TraceFile,
+  type TraceWriter,
+  writeTrace,
+} from "./trace/pcapng.ts";
 export { type CapturePoint, Direction, Recorder } from "./trace/recorder.ts";
 export { formatStep, StepKind } from "./trace/step.ts";

@@ -187,6 +187,11 @@ const row = (code: number, name: string, form: Form, repeated = false): Row => (
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 const ENCODER = new TextEncoder();
 
+/** Text as options hold it: UTF-8. */
+export function encodeText(text: string): Uint8Array {
+  return ENCODER.encode(text);
+}
+
 function bytesOf(view: DataView, at: number, end: number): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + at, end - at).slice();
 }
@@ -219,7 +224,7 @@ function fixed<T>(
 
 const TEXT: Form = {
   decode: textOf,
-  encode: (out, value: string) => void out.bytes(ENCODER.encode(value)),
+  encode: (out, value: string) => void out.bytes(encodeText(value)),
 };
 const U8 = fixed(
   1,
@@ -287,7 +292,7 @@ const FILTER: Form = {
     return { code, value: code === 0 ? textOf(view, at + 1, end) : bytesOf(view, at + 1, end) };
   },
   encode: (out, { code, value }: CaptureFilter) =>
-    void out.u8(code).bytes(typeof value === "string" ? ENCODER.encode(value) : value),
+    void out.u8(code).bytes(typeof value === "string" ? encodeText(value) : value),
 };
 const HASH: Form = {
   decode: (view, at, end): PacketHash | undefined =>
@@ -318,13 +323,17 @@ function sized(bytes: Uint8Array, length: number): Uint8Array {
 }
 
 const END = 0;
-const COMMENT = row(1, "comments", TEXT, true);
+/** Number of opt_comment. */
+export const COMMENT_OPTION = 1;
+const COMMENT = row(COMMENT_OPTION, "comments", TEXT, true);
 const CUSTOM_TEXT: readonly number[] = [2988, 19372];
 const CUSTOM_BYTES: readonly number[] = [2989, 19373];
 const isCustom = (code: number): boolean => CUSTOM_TEXT.includes(code) || CUSTOM_BYTES.includes(code);
 
 /** Number of epb_flags, which is asked for often enough to be found without decoding the rest. */
 export const FLAGS_OPTION = 2;
+/** Number of epb_packetid. */
+export const PACKET_ID_OPTION = 5;
 
 const ROWS: Readonly<Record<OptionScope, readonly Row[]>> = {
   section: [COMMENT, row(2, "hardware", TEXT), row(3, "os", TEXT), row(4, "application", TEXT)],
@@ -353,7 +362,7 @@ const ROWS: Readonly<Record<OptionScope, readonly Row[]>> = {
     row(FLAGS_OPTION, "flags", U32),
     row(3, "hashes", HASH, true),
     row(4, "dropCount", U64),
-    row(5, "packetId", U64),
+    row(PACKET_ID_OPTION, "packetId", U64),
     row(6, "queue", U32),
     row(7, "verdicts", VERDICT, true),
     row(8, "process", PROCESS),
@@ -470,7 +479,7 @@ function putCustom(out: ByteWriter, { code, enterprise, value }: CustomOption): 
   const isText = typeof value === "string";
   const codes = isText ? CUSTOM_TEXT : CUSTOM_BYTES;
   if (!codes.includes(code)) throw new RangeError(`custom option code is ${code}, expected ${codes.join(" or ")}`);
-  putOption(out, code, "custom", (inner) => inner.u32(enterprise).bytes(isText ? ENCODER.encode(value) : value));
+  putOption(out, code, "custom", (inner) => inner.u32(enterprise).bytes(isText ? encodeText(value) : value));
 }
 
 function putOption(out: ByteWriter, code: number, name: string, put: (inner: ByteWriter) => void): void {

@@ -5,8 +5,10 @@
 import type { CaptureOutput } from "./chunk-sink.ts";
 import { type Block, BlockType, decodeBlock, encodeBlock, FixedLength, type RawBlock } from "./pcapng-blocks.ts";
 import {
+  COMMENT_OPTION,
   FLAGS_OPTION,
   type InterfaceOptions,
+  PACKET_ID_OPTION,
   type PacketOptions,
   type SectionOptions,
   type Ticks,
@@ -42,6 +44,8 @@ export interface PcapngPacketInit {
 
 /** epb_flags with its header, and the end of the options. */
 const FLAGS_LENGTH = 12;
+/** epb_flags, epb_packetid and the end of the options, with their headers. */
+const SIGHTING_OPTIONS_LENGTH = 24;
 
 /**
  * Writes blocks one after the other. The first section begins by itself unless the first block is one. Methods that
@@ -128,6 +132,67 @@ export class PcapngWriter extends RecordWriter {
     if (flags !== 0) this.#putFlags(at + 28 + dataLength, flags);
     out.setUint32(at + total - 4, total, littleEndian);
     this.at = at + total;
+    return this.isReady;
+  }
+
+  /**
+   * Writes one sighting of a packet that is seen at many interfaces: its bytes in [start, end) of `view`, direction in
+   * `flags`, the same `packetId` at all of them, and the first `commentLength` bytes of `comment`, UTF-8, as its comment
+   * (none if 0). `time` is in the interface's units. Nothing is made, all bytes are copied before it returns.
+   */
+  writeSighting(
+    view: DataView,
+    start: number,
+    end: number,
+    timeHigh: number,
+    timeLow: number,
+    interfaceId: number,
+    flags: number,
+    packetId: number,
+    comment: DataView,
+    commentLength: number,
+  ): boolean {
+    if (interfaceId >>> 0 >= this.#clocks.length) this.#clockOf(interfaceId);
+    const length = end - start;
+    if (!(length >= 0)) throw new RangeError(`packet from ${start} to ${end}, expected an end behind the start`);
+    if (!(commentLength >= 0 && commentLength <= comment.byteLength && commentLength <= 0xffff))
+      throw new RangeError(
+        `commentLength is ${commentLength}, expected at most ${Math.min(comment.byteLength, 0xffff)}`,
+      );
+    const dataLength = (length + 3) & ~3;
+    const commentRoom = commentLength === 0 ? 0 : 4 + ((commentLength + 3) & ~3);
+    const total = FixedLength.enhancedPacket + dataLength + commentRoom + SIGHTING_OPTIONS_LENGTH;
+    let at = this.reserve(total);
+    const out = this.view;
+    const littleEndian = this.#littleEndian;
+    this.at = at + total;
+    out.setUint32(at, BlockType.enhancedPacket, littleEndian);
+    out.setUint32(at + 4, total, littleEndian);
+    out.setUint32(at + 8, interfaceId, littleEndian);
+    out.setUint32(at + 12, timeHigh, littleEndian);
+    out.setUint32(at + 16, timeLow, littleEndian);
+    out.setUint32(at + 20, length, littleEndian);
+    out.setUint32(at + 24, length, littleEndian);
+    // The padding is part of the last word of data.
+    if (dataLength !== length) out.setUint32(at + 24 + dataLength, 0);
+    this.copy(view, start, end, at + 28);
+    at += 28 + dataLength;
+    if (commentLength > 0) {
+      out.setUint16(at, COMMENT_OPTION, littleEndian);
+      out.setUint16(at + 2, commentLength, littleEndian);
+      out.setUint32(at + commentRoom - 4, 0);
+      this.copy(comment, 0, commentLength, at + 4);
+      at += commentRoom;
+    }
+    out.setUint16(at, FLAGS_OPTION, littleEndian);
+    out.setUint16(at + 2, 4, littleEndian);
+    out.setUint32(at + 4, flags, littleEndian);
+    out.setUint16(at + 8, PACKET_ID_OPTION, littleEndian);
+    out.setUint16(at + 10, 8, littleEndian);
+    out.setUint32(at + 12, littleEndian ? packetId : 0, littleEndian);
+    out.setUint32(at + 16, littleEndian ? 0 : packetId, littleEndian);
+    out.setUint32(at + 20, 0);
+    out.setUint32(at + 24, total, littleEndian);
     return this.isReady;
   }
 

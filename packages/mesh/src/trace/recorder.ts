@@ -4,6 +4,7 @@
  */
 import type { Frame, FramePool } from "../frame.ts";
 import type { DropReason } from "./drop-reason.ts";
+import { orderOf } from "./order.ts";
 import { StepKind } from "./step.ts";
 
 export const Direction = { in: 1, out: 2 } as const;
@@ -42,6 +43,7 @@ export class Recorder {
 
   /** Bytes of frames, one behind the other. A full chunk stays as it is: what was recorded is never copied again. */
   readonly #chunks: Uint8Array[] = [];
+  readonly #views: DataView[] = [];
   #chunkUsed = CHUNK_SIZE;
 
   #stepCount = 0;
@@ -108,7 +110,9 @@ export class Recorder {
   #keepBytes(hop: number, start: number, end: number): void {
     const length = end - start;
     if (this.#chunkUsed + length > CHUNK_SIZE) {
-      this.#chunks.push(new Uint8Array(CHUNK_SIZE));
+      const bytes = new Uint8Array(CHUNK_SIZE);
+      this.#chunks.push(bytes);
+      this.#views.push(new DataView(bytes.buffer));
       this.#chunkUsed = 0;
     }
     const chunk = this.#chunks.length - 1;
@@ -191,11 +195,43 @@ export class Recorder {
     }
   }
 
-  /** Hops by time; equal times in the order they happened. Each node's own hops are in its own order already. */
+  /** Hops by time; equal times in the order they happened. */
   order(): Int32Array {
-    const order = Int32Array.from({ length: this.#hopCount }, (_, hop) => hop);
-    const times = this.#times;
-    return order.sort((a, b) => times[a]! - times[b]! || a - b);
+    return orderOf(this.#times, this.#hopCount);
+  }
+
+  /** View of the memory in which the hop's bytes lie, from {@link bytesStart} to {@link bytesEnd}. */
+  bytesView(hop: number): DataView {
+    return this.#views[this.#chunkIndexes[hop]!]!;
+  }
+
+  bytesStart(hop: number): number {
+    return this.#starts[hop]!;
+  }
+
+  bytesEnd(hop: number): number {
+    return this.#starts[hop]! + this.#lengths[hop]!;
+  }
+
+  /** The first of the hop's steps, or -1; {@link nextStep} goes on. For who reads millions of them. */
+  firstStep(hop: number): number {
+    return this.#firstSteps[hop]!;
+  }
+
+  nextStep(step: number): number {
+    return this.#stepNext[step]!;
+  }
+
+  stepKind(step: number): StepKind {
+    return this.#stepKinds[step]! as StepKind;
+  }
+
+  stepA(step: number): number {
+    return this.#stepA[step]!;
+  }
+
+  stepB(step: number): number {
+    return this.#stepB[step]!;
   }
 
   #growHops(): void {

@@ -1,8 +1,15 @@
-import type { EnhancedPacketBlock, InterfaceBlock, NamesBlock, SectionBlock } from "@hopscope/tracer/pcapng-blocks";
+import {
+  encodeBlock,
+  type EnhancedPacketBlock,
+  type InterfaceBlock,
+  type NamesBlock,
+  type SectionBlock,
+} from "@hopscope/tracer/pcapng-blocks";
+import { PcapngWriter } from "@hopscope/tracer/pcapng-writer";
 import { describe, expect, test } from "vitest";
 import { run } from "../../src/run.ts";
 import type { Scenario } from "../../src/scenario/scenario.ts";
-import { decisionOf, EPOCH_SECONDS, traceBlocks } from "../../src/trace/pcapng.ts";
+import { decisionOf, EPOCH_SECONDS, traceBlocks, writeTrace } from "../../src/trace/pcapng.ts";
 import { Direction } from "../../src/trace/recorder.ts";
 import { exec, ip, overlayPlan, sleep } from "../engine/overlay-plan.ts";
 
@@ -70,5 +77,18 @@ describe("a trace as pcapng blocks", () => {
     const comments = (port: number) => (blocksFor(port)[0] as SectionBlock).options.comments!.join("\n");
     expect(comments(4789)).not.toMatch(/tshark/);
     expect(comments(8472)).toMatch(/tshark -d udp\.port==8472,vxlan/);
+  });
+
+  test("a writer of millions of hops writes the same bytes", () => {
+    const chunks: Uint8Array[] = [];
+    const sink = {
+      file: "trace",
+      writeSync: (bytes: Uint8Array) => void chunks.push(bytes.slice()),
+      closeSync: () => {},
+    };
+    const writer = new PcapngWriter(sink);
+    writeTrace(writer, { mesh, name: "test", dataPathPort: 4789, startedAt });
+    writer.closeSync();
+    expect(Buffer.concat(chunks)).toEqual(Buffer.concat(blocks.map((block) => encodeBlock(block, true))));
   });
 });
