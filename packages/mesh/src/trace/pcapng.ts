@@ -10,7 +10,6 @@ import type {
   NamesBlock,
   SectionBlock,
 } from "@hopscope/tracer/pcapng-blocks";
-import type { PcapngWriter } from "@hopscope/tracer/pcapng-writer";
 import type { Mesh } from "../build.ts";
 import type { SwarmPlan } from "../swarm/plan.ts";
 import { DecisionBytes } from "./decision-bytes.ts";
@@ -53,8 +52,22 @@ function* headBlocks(file: TraceFile): Generator<Block> {
   yield namesBlock(file.mesh.plan);
 }
 
-/** What {@link writeTrace} needs of tracer's PcapngWriter. */
-export type TraceWriter = Pick<PcapngWriter, "writeBlock" | "writeSighting">;
+/** What {@link writeTrace} needs of a writer; tracer's PcapngWriter is one. */
+export interface TraceWriter {
+  writeBlock(block: Block): boolean;
+  writeSighting(
+    view: DataView,
+    start: number,
+    end: number,
+    timeHigh: number,
+    timeLow: number,
+    interfaceId: number,
+    flags: number,
+    packetId: number,
+    comment: DataView,
+    commentLength: number,
+  ): boolean;
+}
 
 /** Writes the same as {@link traceBlocks} makes, byte for byte; nothing is made for a frame. */
 export function writeTrace(writer: TraceWriter, file: TraceFile): void {
