@@ -87,7 +87,7 @@ export async function run(file: string, flags: RunFlags, io: Io): Promise<ExitCo
   const { scenario } = loaded;
   tell(scenario.warnings, "warning");
   const plan = planSwarm(scenario);
-  const mistakes = checkSteps(scenario, plan);
+  const mistakes = checkSteps(scenario);
   if (mistakes.length > 0) {
     tell(mistakes, "");
     return ExitCode.usage;

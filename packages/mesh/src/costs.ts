@@ -18,6 +18,8 @@ export const Cost = {
   decapsulate: 19_000,
   /** From a frame in to the answer out in a host's stack. */
   stack: 12_000,
+  /** From what a process waits for to its next system call. */
+  wakeUp: 20_000,
   /** From `docker exec` to the first system call of the program. */
   exec: 60_000_000,
 } as const;

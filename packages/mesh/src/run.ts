@@ -4,8 +4,8 @@
  */
 import { build, type Mesh } from "./build.ts";
 import { Cost } from "./costs.ts";
-import { UsageError } from "./program/program.ts";
-import { commandOf } from "./program/shell.ts";
+import { type Environment, USAGE_STATUS, UsageError } from "./program/program.ts";
+import { programOf, spawn } from "./program/shell.ts";
 import { notesOn } from "./report/notes.ts";
 import type { Diagnostic, Scenario, Step } from "./scenario/scenario.ts";
 import type { Wakeable } from "./sim/simulator.ts";
@@ -31,9 +31,6 @@ export interface RunResult {
   readonly steps: readonly StepResult[];
 }
 
-/** Status of a command that could not be run as it is written, as a shell's usage errors. */
-const USAGE_STATUS = 2;
-
 export interface RunOptions {
   /** False keeps no trace: the same things happen. Default true. */
   readonly record?: boolean;
@@ -57,19 +54,12 @@ export function run(scenario: Scenario, plan: SwarmPlan, options: RunOptions = {
 }
 
 /** Commands that no program understands, told with the position of the step before anything runs. */
-export function checkSteps(scenario: Scenario, plan: SwarmPlan): Diagnostic[] {
-  // Only the nodes that a step runs on: of a thousand the others need not be built for that.
-  const tasks = new Set(
-    [...scenario.run.setup, ...scenario.run.steps].map((step) => (step.kind === "exec" ? step.task : "")),
-  );
-  const names = new Set(plan.tasks.filter((task) => tasks.has(task.name)).map((task) => task.node));
-  const mesh = build({ ...plan, nodes: plan.nodes.filter((node) => names.has(node.name)) }, scenario.run.seed);
+export function checkSteps(scenario: Scenario): Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
   const check = (step: Step, path: string): void => {
-    const netns = step.kind === "exec" ? mesh.tasks.get(step.task) : undefined;
-    if (step.kind !== "exec" || netns === undefined) return;
+    if (step.kind !== "exec") return;
     try {
-      commandOf(step.argv, { netns, print: () => {}, exit: () => {} });
+      programOf(step.argv);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       diagnostics.push({ position: step.position, path, message: error.message });
@@ -101,11 +91,10 @@ class Runner implements Wakeable {
     simulator.hold();
     if (step.kind === "sleep") simulator.schedule(startedAt + step.durationNs, this, 0);
     else {
-      const launch = this.#launch(step, output, (code) => {
+      this.#launch(step, output, (code) => {
         status = code;
-        simulator.schedule(launch.softnet.now, this, 0);
+        simulator.schedule(this.#environment(step.task).netns.node.softnet.now, this, 0);
       });
-      simulator.schedule(startedAt + Cost.exec, launch, 0);
     }
     simulator.run();
     if (status !== 0) output.push(...notesOn(step, this.#mesh.plan));
@@ -117,22 +106,24 @@ class Runner implements Wakeable {
     this.#mesh.simulator.release();
   }
 
-  #launch(step: Step & { readonly kind: "exec" }, output: string[], exit: (status: number) => void): Wakeable {
-    const netns = this.#mesh.tasks.get(step.task);
-    if (netns === undefined) throw new Error(`step at line ${step.position.line}: no task ${step.task}`);
-    const { softnet } = netns.node;
+  #launch(step: Step & { readonly kind: "exec" }, output: string[], onExit: (status: number) => void): void {
     const print = (line: string): void => {
       output.push(line);
     };
-    const wake = (): void => {
-      try {
-        commandOf(step.argv, { netns, print, exit }).start();
-      } catch (error) {
-        if (!(error instanceof UsageError)) throw error;
-        print(error.message);
-        exit(USAGE_STATUS);
-      }
-    };
-    return { softnet, wake };
+    const time = this.softnet.now + Cost.exec;
+    try {
+      spawn(step.argv, this.#environment(step.task), { print, onExit, time });
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      print(error.message);
+      onExit(USAGE_STATUS);
+    }
+  }
+
+  #environment(task: string): Environment {
+    const mesh = this.#mesh;
+    const netns = mesh.tasks.get(task);
+    if (netns === undefined) throw new Error(`run: no task ${task}`);
+    return { netns, hostname: task, files: new Map(), mesh };
   }
 }

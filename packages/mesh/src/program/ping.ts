@@ -11,11 +11,13 @@ import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import type { EchoRequest, IcmpListener } from "../host/icmp.ts";
 import { PmtuDiscovery, SendError } from "../host/ipv4.ts";
+import type { Netns } from "../netns.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
 import { type Route, RouteType } from "../tables/route.ts";
-import { IPUTILS, type PingMake } from "./ping-make.ts";
+import { BUSYBOX, IPUTILS, type PingMake } from "./ping-make.ts";
 import { type PingOptions, readPingOptions } from "./ping-options.ts";
+import type { Process } from "./process.ts";
 import { type Program, type ProgramContext, UsageError } from "./program.ts";
 
 /** IPv4 and ICMP header around the data. */
@@ -26,7 +28,28 @@ const FAILED_STATUS = 2;
 /** Wakes of a ping. */
 const Wake = { send: 0, timeout: 1, deadline: 2 } as const;
 
-export class Ping implements Program, Wakeable, IcmpListener, EchoRequest {
+function program(make: PingMake): Program {
+  return {
+    check(argv) {
+      readPingOptions(argv, make);
+    },
+    *main(argv, context) {
+      const ping = new Ping(make, argv, context);
+      try {
+        ping.start();
+        while (ping.status === undefined) yield* context.process.poll();
+        return ping.status;
+      } finally {
+        ping.stop();
+      }
+    },
+  };
+}
+
+export const BUSYBOX_PING: Program = program(BUSYBOX);
+export const IPUTILS_PING: Program = program(IPUTILS);
+
+class Ping implements Wakeable, IcmpListener, EchoRequest {
   readonly softnet: Softnet;
   readonly dstIp: number;
   readonly dataLength: number;
@@ -34,9 +57,13 @@ export class Ping implements Program, Wakeable, IcmpListener, EchoRequest {
   readonly tos: number;
   readonly pmtuDiscovery: PmtuDiscovery;
   identifier = 0;
+  /** Exit status, undefined while it runs. */
+  status: number | undefined = undefined;
   readonly #make: PingMake;
   readonly #options: PingOptions;
   readonly #context: ProgramContext;
+  readonly #netns: Netns;
+  readonly #process: Process;
   /** Sequence number to when it was sent, of what has not been answered. */
   readonly #sentAt: Map<number, number> = new Map();
   #startedAt = 0;
@@ -46,24 +73,26 @@ export class Ping implements Program, Wakeable, IcmpListener, EchoRequest {
   #errors = 0;
   /** Of the round trips, nanoseconds. */
   readonly #times = { count: 0, min: Number.POSITIVE_INFINITY, max: 0, sum: 0, sumOfSquares: 0 };
-  #hasEnded = false;
 
   constructor(make: PingMake, argv: readonly string[], context: ProgramContext) {
     this.#make = make;
     this.#options = readPingOptions(argv, make);
     this.#context = context;
-    this.softnet = context.netns.node.softnet;
+    this.#process = context.process;
+    const { netns } = context.environment;
+    this.#netns = netns;
+    this.softnet = netns.node.softnet;
     this.dstIp = this.#options.dstIp;
     this.dataLength = this.#options.dataLength;
     this.ttl = this.#options.ttl;
     this.tos = this.#options.tos;
     this.pmtuDiscovery = this.#options.pmtuDiscovery;
-    const route = context.netns.routes.find(this.dstIp);
+    const route = netns.routes.find(this.dstIp);
     if (route !== undefined) this.#refuseFragments(route);
   }
 
   start(): void {
-    const { netns } = this.#context;
+    const netns = this.#netns;
     const { name, mayBroadcast, deadlineNs } = this.#options;
     if (this.#make === IPUTILS) {
       // It connects its socket first.
@@ -75,7 +104,7 @@ export class Ping implements Program, Wakeable, IcmpListener, EchoRequest {
         this.#context.print("WARNING: pinging broadcast address");
       }
     }
-    this.identifier = netns.nextPid++;
+    this.identifier = this.#process.pid;
     netns.icmp.listen(this.identifier, this);
     this.#context.print(this.#make.greeting(this.#options));
     this.#startedAt = this.softnet.now;
@@ -84,7 +113,7 @@ export class Ping implements Program, Wakeable, IcmpListener, EchoRequest {
   }
 
   wake(argument: number): void {
-    if (this.#hasEnded) return;
+    if (this.status !== undefined) return;
     if (argument === Wake.send) this.#send();
     else this.#finish();
   }
@@ -94,10 +123,10 @@ export class Ping implements Program, Wakeable, IcmpListener, EchoRequest {
   }
 
   echoReply(ipAt: number, icmpAt: number, end: number): void {
-    const { view } = this.#context.netns.node.frames;
+    const { view } = this.#netns.node.frames;
     const sequence = icmp.sequence(view, icmpAt);
     const sentAt = this.#sentAt.get(sequence);
-    if (sentAt === undefined || this.#hasEnded) return;
+    if (sentAt === undefined || this.status !== undefined) return;
     this.#sentAt.delete(sequence);
     this.#received++;
     const length = end - icmpAt;
@@ -112,8 +141,8 @@ export class Ping implements Program, Wakeable, IcmpListener, EchoRequest {
   }
 
   error(ipAt: number, icmpAt: number, sequence: number): void {
-    if (this.#hasEnded) return;
-    const { view } = this.#context.netns.node.frames;
+    if (this.status !== undefined) return;
+    const { view } = this.#netns.node.frames;
     const text = this.#make.error(view, icmpAt, ipv4.srcIp(view, ipAt), sequence);
     if (text === undefined) return;
     this.#errors++;
@@ -129,7 +158,7 @@ export class Ping implements Program, Wakeable, IcmpListener, EchoRequest {
     this.#transmitted++;
     this.#lastSentAt = now;
     this.#sentAt.set(sequence, now);
-    const error = this.#context.netns.icmp.sendEcho(this, sequence);
+    const error = this.#netns.icmp.sendEcho(this, sequence);
     if (error !== SendError.none) {
       this.#sentAt.delete(sequence);
       this.#errors++;
@@ -145,14 +174,14 @@ export class Ping implements Program, Wakeable, IcmpListener, EchoRequest {
 
   /** Says why a packet could not be sent. True if that is the end. */
   #failed(error: SendError): boolean {
-    const { netns, print } = this.#context;
+    const netns = this.#netns;
     const { name } = this.#options;
     if (this.#make === IPUTILS && error === SendError.messageTooLong) {
       const route = netns.routes.find(this.dstIp)!;
-      print(`${name}: local error: message too long, mtu=${netns.ipv4.deviceOf(route).mtu}`);
+      this.#context.print(`${name}: local error: message too long, mtu=${netns.ipv4.deviceOf(route).mtu}`);
       return false;
     }
-    print(`${name}: ${this.#make === IPUTILS ? "sendmsg" : "sendto"}: ${ERROR_TEXTS[error]}`);
+    this.#context.print(`${name}: ${this.#make === IPUTILS ? "sendmsg" : "sendto"}: ${ERROR_TEXTS[error]}`);
     if (this.#make === IPUTILS) return false;
     this.#exit(1);
     return true;
@@ -168,10 +197,9 @@ export class Ping implements Program, Wakeable, IcmpListener, EchoRequest {
   }
 
   #finish(): void {
-    const { print } = this.#context;
     const { count, deadlineNs } = this.#options;
-    print("");
-    print(`--- ${formatIpv4(this.dstIp)} ping statistics ---`);
+    this.#context.print("");
+    this.#context.print(`--- ${formatIpv4(this.dstIp)} ping statistics ---`);
     const lines = this.#make.statistics({
       transmitted: this.#transmitted,
       received: this.#received,
@@ -179,14 +207,14 @@ export class Ping implements Program, Wakeable, IcmpListener, EchoRequest {
       sendingNs: this.#lastSentAt - this.#startedAt,
       times: this.#times,
     });
-    for (const line of lines) print(line);
+    for (const line of lines) this.#context.print(line);
     const wasLate =
       deadlineNs !== Number.POSITIVE_INFINITY && count !== Number.POSITIVE_INFINITY && this.#received < count;
     this.#exit(this.#received === 0 || wasLate ? 1 : 0);
   }
 
   #wakeAt(time: number, wake: number): void {
-    this.#context.netns.node.simulator.schedule(time, this, wake);
+    this.#netns.node.simulator.schedule(time, this, wake);
   }
 
   #refuse(message: string): void {
@@ -195,14 +223,19 @@ export class Ping implements Program, Wakeable, IcmpListener, EchoRequest {
   }
 
   #exit(status: number): void {
-    this.#hasEnded = true;
-    this.#context.netns.icmp.unlisten(this.identifier);
-    this.#context.exit(status);
+    this.status = status;
+    this.#process.wakeUp();
+  }
+
+  /** Its socket is closed. */
+  stop(): void {
+    this.status ??= FAILED_STATUS;
+    this.#netns.icmp.unlisten(this.identifier);
   }
 
   /** What the kernel would cut cannot be sent yet; what it would refuse to send can be tried. */
   #refuseFragments(route: Route): void {
-    const { netns } = this.#context;
+    const netns = this.#netns;
     const { name, dataLength, pmtuDiscovery } = this.#options;
     const { mtu } = netns.ipv4.deviceOf(route);
     const length = dataLength + OVERHEAD;

@@ -1,20 +1,40 @@
-/** A program that a step starts in a namespace: it runs on the virtual clock, prints lines, and ends with a status. */
+/** A program that runs in a namespace: on the virtual clock, printing lines, ending with a status. */
+import type { Mesh } from "../build.ts";
 import type { Netns } from "../netns.ts";
+import type { Process } from "./process.ts";
 
-export interface Program {
-  /** First system call. The program calls `exit` when it is done, at once or later. */
-  start(): void;
+/** Where a program runs: a container, or a machine itself. */
+export interface Environment {
+  readonly netns: Netns;
+  readonly hostname: string;
+  /** Path to text: `/etc/resolv.conf`, `/etc/hosts`, what a web server serves. */
+  readonly files: Map<string, string>;
+  readonly mesh: Mesh;
 }
 
-/** What a program has of the world: where it runs, where its output goes, how it ends. */
+/** What a program has of the world. */
 export interface ProgramContext {
-  readonly netns: Netns;
+  readonly environment: Environment;
+  readonly process: Process;
+  /** A line of its output, standard output and standard error alike. */
   readonly print: (line: string) => void;
-  readonly exit: (status: number) => void;
+  /** What comes in by standard input; empty if nothing was given. */
+  readonly stdin: string;
+  /** Starts another program in the same place: a child process. Throws a {@link UsageError}. */
+  readonly spawn: (argv: readonly string[]) => Process;
+}
+
+/** A program's own code; `argv[0]` is its name. It answers the exit status. */
+export type Main = (argv: readonly string[], context: ProgramContext) => Generator<void, number, boolean>;
+
+export interface Program {
+  /** Throws a {@link UsageError} if the command cannot be run as it is written, whatever it meets. */
+  check(argv: readonly string[]): void;
+  readonly main: Main;
 }
 
 /** A command that cannot be run as it is written, in words for the person who wrote it. */
 export class UsageError extends Error {}
 
-/** Makes the program of a command, or throws a {@link UsageError}. */
-export type ProgramFactory = (argv: readonly string[], context: ProgramContext) => Program;
+/** Status of a command that could not be run as it is written, as a shell's usage errors. */
+export const USAGE_STATUS = 2;

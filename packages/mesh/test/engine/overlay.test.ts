@@ -219,12 +219,18 @@ describe("the end of the world", () => {
     ["iping -c 1 -M maybe 10.0.9.5", /-M is "maybe"/],
     ["ip route", /object "route" is not modelled yet/],
     ["ip neigh flush", /say which device/],
-    ["ip neigh show dev eth9", /Cannot find device "eth9"/],
     ["ip neigh change 10.0.9.5 dev eth0 nud wobbly", /nud wobbly/],
   ])("%s", (command, message) => {
     const [result] = go([exec("svc.1", command)]).steps;
     expect(result!.status).toBe(2);
     expect(result!.output[0]).toMatch(message);
+  });
+
+  test("a device that is not there, in iproute2's words and status", () => {
+    expect(go([exec("svc.1", "ip neigh show dev eth9")]).steps[0]).toMatchObject({
+      status: 1,
+      output: ['Cannot find device "eth9"'],
+    });
   });
 });
 

@@ -4,7 +4,7 @@ import { type RunResult, run, type StepResult } from "../../src/run.ts";
 import type { Scenario } from "../../src/scenario/scenario.ts";
 import type { DevicePlan } from "../../src/swarm/plan.ts";
 import { build } from "../../src/build.ts";
-import { commandOf } from "../../src/program/shell.ts";
+import { spawn } from "../../src/program/shell.ts";
 import { NeighborState } from "../../src/tables/neighbor.ts";
 import { pass } from "./injection.ts";
 import { exec, ip, overlayPlan } from "./overlay-plan.ts";
@@ -235,10 +235,8 @@ describe("options", () => {
       const mesh = build(overlayPlan([2]), 1);
       const netns = mesh.tasks.get("svc.1")!;
       const ends: number[] = [];
-      const exit = (): void => void ends.push(mesh.simulator.now);
-      const context = { netns, print: () => {}, exit };
-      const start = (): void => commandOf(command.split(" "), context).start();
-      mesh.simulator.schedule(0, { softnet: netns.node.softnet, wake: start }, 0);
+      const onExit = (): void => void ends.push(mesh.simulator.now);
+      spawn(command.split(" "), { netns, hostname: "svc.1", files: new Map(), mesh }, { onExit });
       pass(mesh, 0.5e9);
       // From now on the answers go astray.
       const other = mesh.tasks.get("svc.2")!;
