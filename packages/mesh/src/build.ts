@@ -62,6 +62,7 @@ function buildNode(node: Node, plan: NodePlan, swarm: SwarmPlan, peers: Readonly
   // The node's own namespace comes first: vxlan devices are made in it.
   for (const namespace of plan.namespaces) {
     const netns = new Netns(node, namespace.name);
+    netns.forwarding = namespace.forwarding;
     for (const device of namespace.devices) buildDevice(netns, device, namespace, plan, swarm, peers);
     for (const route of namespace.routes) {
       const device = netns.deviceNamed(route.device);

@@ -1,10 +1,13 @@
 /**
  * A network device as Linux' net_device. Every frame that leaves or enters one passes its tap, which is where a packet
  * socket would see it (net/core/dev.c, dev_queue_xmit_nit and the ptype_all list of __netif_receive_skb_core).
+ *
+ * Not modelled: queueing disciplines and queue lengths, carrier apart from being up.
  */
 import type { Frame } from "./frame.ts";
 import type { Netns } from "./netns.ts";
 import type { BridgePort } from "./devices/bridge.ts";
+import { DropReason } from "./trace/drop-reason.ts";
 import { Direction } from "./trace/recorder.ts";
 
 export interface DeviceOptions {
@@ -14,18 +17,26 @@ export interface DeviceOptions {
   readonly mac: number;
   /** Said in the recording's interface block. */
   readonly description?: string;
+  /** Default true: as if it had been set up before anybody looked. False: `up` is still to come, and what it brings. */
+  readonly isUp?: boolean;
+  /** The namespace that it was made in and moved from, whose counter numbers it. Default: the node's own. */
+  readonly madeIn?: Netns;
 }
 
 export abstract class NetDevice {
   readonly netns: Netns;
   /** As Linux prints it: `br0`, `vxlan0`, `eth1`. */
   readonly name: string;
-  /** Interface number in its namespace, from 1. */
+  /** Interface number. */
   readonly index: number;
   /** Capture point in the recording. */
   readonly point: number;
+  /** Bytes of layer-3 payload; set by {@link setMtu}. */
   mtu: number;
   mac: number;
+  /** IFF_UP. A device that is down neither sends nor receives. */
+  isUp: boolean;
+  isDeleted = false;
   /** Set while the device is a port of a bridge: received frames go there (Linux rx_handler). */
   port: BridgePort | undefined = undefined;
 
@@ -34,7 +45,8 @@ export abstract class NetDevice {
     this.name = options.name;
     this.mtu = options.mtu;
     this.mac = options.mac;
-    this.index = netns.attach(this);
+    this.isUp = options.isUp ?? true;
+    this.index = netns.attach(this, options.madeIn);
     this.point = netns.node.recorder.addPoint(
       { node: netns.node.name, namespace: netns.name, device: options.name },
       options.description ?? "",
@@ -43,6 +55,7 @@ export abstract class NetDevice {
 
   /** Linux dev_queue_xmit: the frame leaves by this device. */
   transmit(frame: Frame): void {
+    if (!this.isUp) return this.netns.drop(frame, DropReason.DEV_READY);
     const node = this.netns.node;
     node.recorder.hop(this.point, Direction.out, frame, node.softnet.now);
     this.startXmit(frame);
@@ -50,12 +63,47 @@ export abstract class NetDevice {
 
   /** Linux netif_receive_skb: the frame has arrived on this device. */
   receive(frame: Frame): void {
+    // A frame that was under way when its device went (flush_backlog).
+    if (!this.isUp) return this.netns.drop(frame, DropReason.DEV_READY);
     const node = this.netns.node;
     node.recorder.hop(this.point, Direction.in, frame, node.softnet.now);
     if (this.port === undefined) this.netns.receive(this, frame);
     else this.port.handleFrame(frame);
   }
 
+  /** `ip link set DEVICE up` (dev_open). */
+  up(): void {
+    if (this.isUp || this.isDeleted) return;
+    this.isUp = true;
+    this.netns.deviceIsUp(this);
+  }
+
+  /** `ip link set DEVICE down` (dev_close). */
+  down(): void {
+    if (!this.isUp) return;
+    this.netns.deviceGoesDown(this);
+    this.isUp = false;
+  }
+
+  /** `ip link set DEVICE mtu BYTES`. */
+  setMtu(mtu: number): void {
+    this.mtu = mtu;
+    this.netns.routes.invalidate();
+  }
+
+  /** `ip link del DEVICE` (unregister_netdevice): frames on their way to it end there. */
+  delete(): void {
+    if (this.isDeleted) return;
+    this.down();
+    this.isDeleted = true;
+    this.port?.bridge.deletePort(this.port);
+    this.unregister();
+    this.netns.detach(this);
+  }
+
   /** Linux ndo_start_xmit: what the device does with a frame that leaves by it. */
   protected abstract startXmit(frame: Frame): void;
+
+  /** What is the device's own to end with it. */
+  protected unregister(): void {}
 }

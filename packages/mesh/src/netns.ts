@@ -2,7 +2,7 @@
  * A network namespace: devices, addresses, routes, neighbors, and a host's IPv4 stack. A packet received on a device
  * that is no bridge port comes here (Linux net/core/dev.c, the ptype handlers of __netif_receive_skb_core).
  *
- * Not modelled yet: netfilter hooks, forwarding, IPv6, sockets other than the vxlan devices' and ping's.
+ * Not modelled: IPv6; sysctls other than those that are fields here.
  */
 import { EtherType } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
@@ -10,8 +10,10 @@ import type { NetDevice } from "./device.ts";
 import type { Frame } from "./frame.ts";
 import { Arp } from "./host/arp.ts";
 import { Icmp } from "./host/icmp.ts";
+import { Igmp } from "./host/igmp.ts";
 import { Ipv4 } from "./host/ipv4.ts";
 import { Udp } from "./host/udp.ts";
+import type { Netfilter } from "./netfilter/netfilter.ts";
 import type { Node } from "./node.ts";
 import { maskOf, type Route, RouteTable, RouteType } from "./tables/route.ts";
 import { DropReason } from "./trace/drop-reason.ts";
@@ -34,9 +36,18 @@ export class Netns {
   readonly arp: Arp;
   readonly ipv4: Ipv4;
   readonly icmp: Icmp;
+  readonly igmp: Igmp;
   readonly udp: Udp;
+  /** What is registered at IPv4's hooks; undefined: nothing. */
+  netfilter: Netfilter | undefined = undefined;
+  /** net.ipv4.ip_forward. */
+  forwarding = false;
+  isDeleted = false;
   /** Process number of the next program, as `ping` puts it into its identifier. */
   nextPid = 20;
+  #nextIndex = 1;
+  readonly #byIndex: Map<number, NetDevice> = new Map();
+  readonly #byIp: Map<number, NetDevice> = new Map();
 
   constructor(node: Node, name: string) {
     this.node = node;
@@ -44,13 +55,56 @@ export class Netns {
     this.arp = new Arp(this);
     this.ipv4 = new Ipv4(this);
     this.icmp = new Icmp(this);
+    this.igmp = new Igmp(this);
     this.udp = new Udp(this);
     node.namespaces.set(name, this);
   }
 
-  /** Takes in a device; answers its interface number. */
-  attach(device: NetDevice): number {
-    return this.devices.push(device);
+  /**
+   * Takes in a device; answers its interface number: the next one of the namespace that it was made in, by default the
+   * node's own, if that is free here (dev_change_net_namespace). The loopback device is born here and number 1.
+   */
+  attach(device: NetDevice, madeIn: Netns | undefined): number {
+    const counter = this.devices.length === 0 ? this : (madeIn ?? this.node.host ?? this);
+    let index = counter.#nextIndex++;
+    while (this.#byIndex.has(index)) index = this.#nextIndex++;
+    this.devices.push(device);
+    this.#byIndex.set(index, device);
+    return index;
+  }
+
+  /** The device is gone: addresses, routes and neighbors go with it (NETDEV_UNREGISTER). */
+  detach(device: NetDevice): void {
+    for (const address of this.addresses.filter((each) => each.device === device)) {
+      this.removeAddress(device, address.ip, address.prefixLength);
+    }
+    this.routes.deleteWhere((route) => route.device === device.index);
+    this.devices.splice(this.devices.indexOf(device), 1);
+    this.#byIndex.delete(device.index);
+  }
+
+  /** NETDEV_UP: the routes of its addresses come back (fib_inetaddr_event), and groups are joined. */
+  deviceIsUp(device: NetDevice): void {
+    for (const address of this.addresses) {
+      if (address.device === device) this.#addRoutes(address);
+    }
+    this.routes.invalidate();
+    this.igmp.deviceIsUp(device);
+  }
+
+  /** NETDEV_DOWN: routes by it and its neighbors go; its addresses stay this host's (fib_disable_ip). */
+  deviceGoesDown(device: NetDevice): void {
+    this.igmp.deviceGoesDown(device);
+    this.routes.deleteWhere((route) => route.device === device.index && route.type !== RouteType.local);
+    this.arp.deleteDevice(device);
+  }
+
+  /** `ip netns del`: everything in it ends (cleanup_net). */
+  delete(): void {
+    if (this.isDeleted) return;
+    for (const device of this.devices.toReversed()) device.delete();
+    this.isDeleted = true;
+    this.node.namespaces.delete(this.name);
   }
 
   /** The device that a namespace is born with: its first (net->loopback_dev). */
@@ -59,7 +113,7 @@ export class Netns {
   }
 
   deviceAt(index: number): NetDevice {
-    return this.devices[index - 1]!;
+    return this.#byIndex.get(index)!;
   }
 
   deviceNamed(name: string): NetDevice | undefined {
@@ -68,27 +122,52 @@ export class Netns {
 
   /** `ip addr add`: the address, and the routes that come with it (fib_frontend.c, fib_add_ifaddr). */
   addAddress(device: NetDevice, ip: number, prefixLength: number): void {
-    this.addresses.push({ device, ip, prefixLength });
-    const mask = maskOf(prefixLength);
-    const route = (type: RouteType, destination: number, length: number): Route => ({
-      type,
-      destination,
-      prefixLength: length,
-      via: undefined,
-      device: device.index,
-      source: ip,
-    });
-    this.routes.add(route(RouteType.local, ip, 32));
-    if (prefixLength < 31) this.routes.add(route(RouteType.broadcast, (ip & mask) | ~mask, 32));
-    if (prefixLength < 32) {
-      const isLoopback = ip >>> 24 === 127;
-      this.routes.add(route(isLoopback ? RouteType.local : RouteType.unicast, ip & mask, prefixLength));
+    const address = { device, ip, prefixLength };
+    this.addresses.push(address);
+    if (!this.#byIp.has(ip)) this.#byIp.set(ip, device);
+    this.#addRoutes(address);
+  }
+
+  /** `ip addr del`: the address and the routes that nobody else's needs (fib_del_ifaddr). False if it is not there. */
+  removeAddress(device: NetDevice, ip: number, prefixLength: number): boolean {
+    const at = this.addresses.findIndex(
+      (each) => each.device === device && each.ip === ip && each.prefixLength === prefixLength,
+    );
+    if (at < 0) return false;
+    this.addresses.splice(at, 1);
+    const other = this.addresses.find((each) => each.ip === ip);
+    if (other === undefined) this.#byIp.delete(ip);
+    else this.#byIp.set(ip, other.device);
+    // With the address everything goes that would be sent from it (fib_sync_down_addr).
+    this.routes.deleteWhere((route) => route.source === ip && route.device === device.index);
+    if (other === undefined) this.routes.deleteWhere((route) => route.source === ip);
+    for (const each of this.addresses) this.#addRoutes(each);
+    this.routes.invalidate();
+    return true;
+  }
+
+  #addRoutes(address: InterfaceAddress): void {
+    for (const route of routesOf(address)) {
+      // A device that is down has its own address and no network (fib_add_ifaddr).
+      if (route.type !== RouteType.local && !address.device.isUp) continue;
+      const { type, destination, prefixLength, device: index } = route;
+      if (!this.routes.has({ type, destination, prefixLength, device: index })) this.routes.add(route);
     }
   }
 
   /** True if a packet for `ip` is for this host, whatever device the address is on (inet_addr_type, RTN_LOCAL). */
   isLocal(ip: number): boolean {
     return this.routes.find(ip)?.type === RouteType.local;
+  }
+
+  /** True if a device has exactly this address (inet_lookup_ifaddr_rcu). */
+  hasAddress(ip: number): boolean {
+    return this.#byIp.has(ip);
+  }
+
+  /** The device with this address (ip_dev_find). */
+  deviceWith(ip: number): NetDevice | undefined {
+    return this.#byIp.get(ip);
   }
 
   /** Source address for talking to `ip` on the device's own network (inet_select_addr). */
@@ -99,14 +178,15 @@ export class Netns {
       if (((address.ip ^ ip) & maskOf(address.prefixLength)) === 0) return address.ip;
       if (first === 0) first = address.ip;
     }
-    return first;
+    if (first !== 0) return first;
+    // A device without one borrows, but no loopback address.
+    return this.addresses.find((each) => each.device !== this.loopback)?.ip ?? 0;
   }
 
   /** A frame for this host's stack. */
   receive(device: NetDevice, frame: Frame): void {
     const { frames } = this.node;
-    const start = frames.start(frame);
-    switch (ethernet.etherType(frames.view, start)) {
+    switch (ethernet.etherType(frames.view, frame.start)) {
       case EtherType.ipv4:
         this.ipv4.receive(device, frame);
         break;
@@ -123,4 +203,25 @@ export class Netns {
     this.node.recorder.step(frame, StepKind.drop, reason, 0);
     this.node.frames.free(frame);
   }
+}
+
+/** The routes that an address brings. */
+function routesOf({ device, ip, prefixLength }: InterfaceAddress): Route[] {
+  const mask = maskOf(prefixLength);
+  const route = (type: RouteType, destination: number, length: number): Route => ({
+    type,
+    destination,
+    prefixLength: length,
+    via: undefined,
+    device: device.index,
+    source: ip,
+    protocol: "kernel",
+  });
+  const routes = [route(RouteType.local, ip, 32)];
+  if (prefixLength < 31) routes.push(route(RouteType.broadcast, (ip & mask) | ~mask, 32));
+  if (prefixLength < 32) {
+    const isLoopback = ip >>> 24 === 127;
+    routes.push(route(isLoopback ? RouteType.local : RouteType.unicast, ip & mask, prefixLength));
+  }
+  return routes;
 }

@@ -29,4 +29,9 @@ export class Node {
     this.hashSeed = random.int32();
     this.identification = new IpIdentification(random);
   }
+
+  /** The namespace that the machine was born with. */
+  get host(): Netns | undefined {
+    return this.namespaces.get("host");
+  }
 }

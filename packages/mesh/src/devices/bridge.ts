@@ -51,6 +51,21 @@ export class Bridge extends NetDevice {
     return port;
   }
 
+  /** `ip link set DEVICE nomaster` (br_del_if): what was learned on the port goes with it. */
+  deletePort(port: BridgePort): void {
+    port.device.port = undefined;
+    this.ports.splice(this.ports.indexOf(port), 1);
+    this.#byNumber[port.number] = undefined;
+    this.fdb.deletePort(port.number);
+    if (this.#hasFixedMac) return;
+    const macs = this.ports.map((each) => each.device.mac);
+    this.mac = macs.length === 0 ? 0 : Math.min(...macs);
+  }
+
+  protected override unregister(): void {
+    for (const port of this.ports.slice()) this.deletePort(port);
+  }
+
   /** Linux br_dev_xmit: the bridge's own stack sends. */
   protected startXmit(frame: Frame): void {
     const { frames, softnet } = this.netns.node;

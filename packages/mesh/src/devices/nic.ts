@@ -31,9 +31,15 @@ export class Nic extends NetDevice implements Wakeable {
   protected startXmit(frame: Frame): void {
     const peer = this.#peer;
     if (peer === undefined) return this.netns.drop(frame, DropReason.DEV_READY);
-    const { simulator, softnet } = this.netns.node;
+    const { frames, simulator, softnet } = this.netns.node;
+    frames.scrub(frame);
     simulator.hold();
     simulator.schedule(softnet.now + this.#latencyNs, peer, frame.id);
+  }
+
+  protected override unregister(): void {
+    if (this.#peer !== undefined) this.#peer.#peer = undefined;
+    this.#peer = undefined;
   }
 
   /** Frame `id` has come through the cable. */

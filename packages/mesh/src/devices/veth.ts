@@ -19,8 +19,16 @@ export class Veth extends NetDevice {
   protected startXmit(frame: Frame): void {
     const peer = this.#peer;
     if (peer === undefined) return this.netns.drop(frame, DropReason.DEV_READY);
-    const { softnet } = this.netns.node;
+    const { frames, softnet } = this.netns.node;
+    if (peer.netns !== this.netns) frames.scrub(frame);
     softnet.spend(Cost.veth);
     softnet.enqueue(peer, frame);
+  }
+
+  /** One end does not outlive the other (veth_dellink). */
+  protected override unregister(): void {
+    const peer = this.#peer;
+    this.#peer = undefined;
+    peer?.delete();
   }
 }

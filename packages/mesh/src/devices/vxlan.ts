@@ -106,16 +106,21 @@ export class VxlanDevice extends NetDevice {
   /** Linux vxlan_xmit_one: fifty bytes in front, then it is the node's packet. */
   #xmitOne(frame: Frame, remote: number): void {
     const { frames, recorder, softnet } = this.netns.node;
-    const { arena, view } = frames;
+    const { view } = frames;
     // Headroom for fifty bytes is what every frame is made with.
-    if (!frames.own(frame) || arena.push(frame.slot, OVERHEAD) !== 0) return this.netns.drop(frame, DropReason.NOMEM);
+    if (!frames.own(frame) || !frames.push(frame, OVERHEAD)) return this.netns.drop(frame, DropReason.NOMEM);
     const identification = this.#transport.ipv4.nextIdentification(this.vtep, remote, IpProtocol.udp);
     const start = frames.start(frame);
     encapsulate(this.#tunnelTo(remote), view, start + OVERHEAD, frames.end(frame), identification);
     const udpAt = start + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;
     recorder.step(frame, StepKind.encapsulate, this.vni, udp.srcPort(view, udpAt));
+    frames.scrub(frame);
     softnet.spend(Cost.encapsulate);
     this.#transport.ipv4.output(frame);
+  }
+
+  protected override unregister(): void {
+    this.#transport.udp.unbindTunnel(this.udpPort, this.vni);
   }
 
   #tunnelTo(remote: number): VxlanTunnel {

@@ -154,6 +154,11 @@ export class Arp implements Wakeable {
     this.neighbors.delete(entry);
   }
 
+  /** The device goes down: all its neighbors are forgotten (neigh_ifdown). */
+  deleteDevice(device: NetDevice): void {
+    for (const entry of this.neighbors.of(device.index)) this.delete(entry);
+  }
+
   /** `ip neigh replace … lladdr MAC nud STATE`. */
   set(device: NetDevice, ip: number, mac: number, state: SettableState): void {
     const entry = this.neighbors.create(device.index, ip, this.softnet.now);

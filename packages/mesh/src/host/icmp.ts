@@ -13,7 +13,6 @@ import { Status } from "@hopscope/codec/status";
 import { Cost } from "../costs.ts";
 import type { Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
-import { RouteType } from "../tables/route.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
 import { PmtuDiscovery, SendError } from "./ipv4.ts";
@@ -79,7 +78,7 @@ export class Icmp {
     if (reply === undefined) return recorder.step(request, StepKind.drop, DropReason.NOMEM, 0);
     reply.reportAt = request.hop;
     const replyAt = frames.start(reply) + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;
-    frames.arena.bytes.copyWithin(replyAt, at, end);
+    frames.bytes.copyWithin(replyAt, at, end);
     icmp.setType(view, replyAt, icmp.IcmpType.echoReply);
     icmp.fillChecksum(view, replyAt, replyAt + end - at);
     softnet.spend(Cost.stack);
@@ -105,12 +104,11 @@ export class Icmp {
     const { frames } = netns.node;
     const { view } = frames;
     const { dstIp, tos, ttl, pmtuDiscovery } = request;
-    const route = netns.routes.find(dstIp);
-    if (route === undefined) return SendError.networkUnreachable;
+    const dst = netns.ipv4.lookup(dstIp);
+    if (dst === undefined) return SendError.networkUnreachable;
     const length = icmp.HEADER_LENGTH + request.dataLength;
-    if (ipv4.HEADER_LENGTH + length > netns.ipv4.deviceOf(route).mtu) return SendError.messageTooLong;
-    const srcIp = route.type === RouteType.local ? dstIp : route.source;
-    const frame = netns.ipv4.make(IpProtocol.icmp, srcIp, dstIp, length, tos, ttl, pmtuDiscovery);
+    if (ipv4.HEADER_LENGTH + length > dst.mtu) return SendError.messageTooLong;
+    const frame = netns.ipv4.make(IpProtocol.icmp, dst.source, dstIp, length, tos, ttl, pmtuDiscovery);
     if (frame === undefined) return SendError.noBufferSpace;
     const at = frames.start(frame) + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;
     const end = frames.end(frame);
@@ -120,7 +118,7 @@ export class Icmp {
     icmp.setSequence(view, at, sequence);
     request.fill(view, at + icmp.HEADER_LENGTH, end);
     icmp.fillChecksum(view, at, end);
-    return netns.ipv4.output(frame);
+    return netns.ipv4.output(frame, dst);
   }
 
   /**
@@ -142,7 +140,7 @@ export class Icmp {
     icmp.setType(view, at, icmp.IcmpType.destinationUnreachable);
     icmp.setCode(view, at, icmp.UnreachableCode.host);
     icmp.setRest(view, at, 0);
-    frames.arena.bytes.copyWithin(at + icmp.HEADER_LENGTH, ipAt, ipAt + quote);
+    frames.bytes.copyWithin(at + icmp.HEADER_LENGTH, ipAt, ipAt + quote);
     icmp.fillChecksum(view, at, at + icmp.HEADER_LENGTH + quote);
     if (netns.ipv4.output(error) === SendError.none) about.reportAt = error.hop;
   }

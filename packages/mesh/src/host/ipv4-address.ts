@@ -17,3 +17,8 @@ export function isMulticastIp(ip: number): boolean {
 export function isZeroNetIp(ip: number): boolean {
   return ip >>> 24 === 0;
 }
+
+/** 224.0.0.0/24 (RFC 5771 §4): never routed; ipv4_is_local_multicast. */
+export function isLinkLocalMulticastIp(ip: number): boolean {
+  return ip >>> 8 === 0xe00000;
+}

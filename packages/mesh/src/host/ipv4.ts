@@ -12,10 +12,12 @@ import { Status } from "@hopscope/codec/status";
 import type { NetDevice } from "../device.ts";
 import type { Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
-import { type Route, RouteType } from "../tables/route.ts";
+import { Hook } from "../netfilter/hook.ts";
+import { RouteType } from "../tables/route.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
-import { isLoopbackIp, isMulticastIp, isZeroNetIp, LIMITED_BROADCAST } from "./ipv4-address.ts";
+import { IpFragments } from "./ip-fragment.ts";
+import { type Dst, DstInput, Routing } from "./route.ts";
 
 /** Whether a packet may be cut on its way: a socket's IP_MTU_DISCOVER (include/uapi/linux/in.h). */
 export const PmtuDiscovery = {
@@ -29,22 +31,38 @@ export const PmtuDiscovery = {
 export type PmtuDiscovery = (typeof PmtuDiscovery)[keyof typeof PmtuDiscovery];
 
 /** Why a packet could not be sent: the error a program sees. */
-export const SendError = { none: 0, networkUnreachable: 1, messageTooLong: 2, noBufferSpace: 3 } as const;
+export const SendError = {
+  none: 0,
+  /** ENETUNREACH */
+  networkUnreachable: 1,
+  /** EMSGSIZE */
+  messageTooLong: 2,
+  /** ENOBUFS */
+  noBufferSpace: 3,
+  /** EPERM: a rule has dropped it. */
+  notPermitted: 4,
+  /** EINVAL */
+  invalid: 5,
+} as const;
 export type SendError = (typeof SendError)[keyof typeof SendError];
 
 export class Ipv4 {
+  readonly routing: Routing;
+  readonly fragments: IpFragments;
   readonly #netns: Netns;
   /** This namespace's key for choosing identifications (net->ipv4.ip_id_key). */
   readonly #identificationKey: number;
 
   constructor(netns: Netns) {
     this.#netns = netns;
+    this.routing = new Routing(netns);
+    this.fragments = new IpFragments(netns);
     this.#identificationKey = netns.node.random.int32();
   }
 
   /**
    * A packet with its IPv4 header and `length` bytes behind it that are still to be written (Linux __ip_make_skb), or
-   * undefined if memory is used up or the packet does not fit.
+   * undefined if memory is used up or the packet does not fit. `identification`: default the host's next one.
    */
   make(
     protocol: number,
@@ -54,6 +72,7 @@ export class Ipv4 {
     tos: number,
     ttl: number,
     pmtuDiscovery: PmtuDiscovery,
+    identification?: number,
   ): Frame | undefined {
     const { frames } = this.#netns.node;
     const { view } = frames;
@@ -68,9 +87,7 @@ export class Ipv4 {
     ipv4.setHeaderLength(view, at, ipv4.HEADER_LENGTH);
     ipv4.setTos(view, at, tos);
     ipv4.setTotalLength(view, at, ipv4.HEADER_LENGTH + length);
-    // What nobody may cut needs no identification (ip_select_ident).
-    const needsIdentification = pmtuDiscovery !== PmtuDiscovery.do;
-    ipv4.setIdentification(view, at, needsIdentification ? this.nextIdentification(srcIp, dstIp, protocol) : 0);
+    ipv4.setIdentification(view, at, identification ?? this.#identificationFor(pmtuDiscovery, srcIp, dstIp, protocol));
     ipv4.setFlagsAndFragmentOffset(view, at, pmtuDiscovery === PmtuDiscovery.dont ? 0 : ipv4.DONT_FRAGMENT);
     ipv4.setTtl(view, at, ttl);
     ipv4.setProtocol(view, at, protocol);
@@ -81,58 +98,79 @@ export class Ipv4 {
     return frame;
   }
 
+  /** What nobody may cut needs no identification (ip_select_ident). */
+  #identificationFor(pmtuDiscovery: PmtuDiscovery, srcIp: number, dstIp: number, protocol: number): number {
+    return pmtuDiscovery === PmtuDiscovery.do ? 0 : this.nextIdentification(srcIp, dstIp, protocol);
+  }
+
   /** The identification of the next packet between the two (Linux __ip_select_ident). */
   nextIdentification(srcIp: number, dstIp: number, protocol: number): number {
     const { identification, softnet } = this.#netns.node;
     return identification.next(srcIp, dstIp, protocol, this.#identificationKey, softnet.now);
   }
 
-  /** Linux ip_rcv and ip_rcv_finish. */
+  /** Linux ip_rcv: looks at the header, then it is prerouting's. */
   receive(device: NetDevice, frame: Frame): void {
     const netns = this.#netns;
     const { frames } = netns.node;
     const { view } = frames;
-    const start = frames.start(frame);
+    const { start, end } = frame;
     const at = start + ethernet.HEADER_LENGTH;
     const dstMac = ethernet.dstMac(view, start);
     // PACKET_OTHERHOST: a copy that a bridge flooded. The loopback device has no addresses to compare.
     if (dstMac !== device.mac && !isGroupMac(dstMac)) return netns.drop(frame, DropReason.OTHERHOST);
-    const end = frames.end(frame);
     const status = ipv4.check(view, at, end);
     if (status !== Status.ok) {
       const isCut = status === Status.truncated && end - at >= ipv4.HEADER_LENGTH;
       return netns.drop(frame, isCut ? DropReason.PKT_TOO_SMALL : DropReason.IP_INHDR);
     }
     if (!ipv4.isChecksumValid(view, at)) return netns.drop(frame, DropReason.IP_CSUM);
-    // What a host sends to itself has its route already (ip_rcv_finish_core, skb_valid_dst).
-    if (device !== netns.loopback) {
-      const refusal = this.#refusal(ipv4.srcIp(view, at), ipv4.dstIp(view, at));
-      if (refusal !== undefined) return netns.drop(frame, refusal);
+    const { netfilter } = netns;
+    let passed: Frame | undefined = frame;
+    if (netfilter !== undefined) {
+      passed = netfilter.run(Hook.prerouting, frame, device, undefined);
+      if (passed === undefined) return;
     }
-    this.#deliver(frame, at);
+    this.#receiveFinish(device, passed);
   }
 
-  /** Linux ip_route_input_slow and fib_validate_source: why a packet from outside is not this host's, or undefined. */
-  #refusal(srcIp: number, dstIp: number): DropReason | undefined {
-    const { routes } = this.#netns;
-    if (isMulticastIp(srcIp) || srcIp === LIMITED_BROADCAST) return DropReason.IP_INVALID_SOURCE;
-    // Without an address one may only call everybody (DHCP).
-    const isToAll = dstIp === LIMITED_BROADCAST;
-    if (isZeroNetIp(srcIp) && !isToAll) return DropReason.IP_INVALID_SOURCE;
-    if (isZeroNetIp(dstIp)) return DropReason.IP_INVALID_DEST;
-    if (isLoopbackIp(srcIp) || isLoopbackIp(dstIp)) return DropReason.IP_LOCALNET;
-    const type = isToAll ? RouteType.broadcast : routes.find(dstIp)?.type;
-    // Without forwarding a packet for somebody else ends here (IN_DEV_FORWARD).
-    if (type === undefined || type === RouteType.unicast) return DropReason.IP_INADDRERRORS;
-    return this.#netns.isLocal(srcIp) ? DropReason.IP_LOCAL_SOURCE : undefined;
-  }
-
-  /** Linux ip_local_deliver: to the protocol above. */
-  #deliver(frame: Frame, at: number): void {
+  /** Linux ip_rcv_finish: what is to become of it. */
+  #receiveFinish(device: NetDevice, frame: Frame): void {
     const netns = this.#netns;
     const { view } = netns.node.frames;
-    // Nobody puts them together yet: as if the others never came.
-    if (ipv4.isFragment(view, at)) return netns.drop(frame, DropReason.FRAG_REASM_TIMEOUT);
+    const at = frame.start + ethernet.HEADER_LENGTH;
+    let { dst } = frame;
+    // What a host sends to itself has its route already (skb_valid_dst).
+    if (dst === undefined) {
+      dst = this.routing.input(device, ipv4.srcIp(view, at), ipv4.dstIp(view, at));
+      frame.dst = dst;
+    }
+    switch (dst.input) {
+      case DstInput.deliver:
+        return this.#deliver(device, frame);
+      case DstInput.forward:
+        // Still to come.
+        return netns.drop(frame, DropReason.IP_INADDRERRORS);
+      default:
+        return netns.drop(frame, dst.reason);
+    }
+  }
+
+  /** Linux ip_local_deliver and ip_local_deliver_finish: to the protocol above. */
+  #deliver(device: NetDevice, received: Frame): void {
+    const netns = this.#netns;
+    const { view } = netns.node.frames;
+    let frame: Frame | undefined = received;
+    if (ipv4.isFragment(view, frame.start + ethernet.HEADER_LENGTH)) {
+      frame = this.fragments.add(frame);
+      if (frame === undefined) return;
+    }
+    const { netfilter } = netns;
+    if (netfilter !== undefined) {
+      frame = netfilter.run(Hook.input, frame, device, undefined);
+      if (frame === undefined) return;
+    }
+    const at = frame.start + ethernet.HEADER_LENGTH;
     switch (ipv4.protocol(view, at)) {
       case IpProtocol.icmp:
         return netns.icmp.receive(frame, at);
@@ -143,34 +181,86 @@ export class Ipv4 {
     }
   }
 
+  /** Linux ip_route_output_key: see {@link Routing.lookup}. */
+  lookup(dstIp: number, srcIp: number = 0, device?: NetDevice): Dst | undefined {
+    return this.routing.lookup(dstIp, srcIp, device);
+  }
+
+  /** Bytes of the longest packet on that way, a path MTU that was learned counted in. */
+  mtuOf(dst: Dst, now: number): number {
+    return this.routing.mtuOf(dst, now);
+  }
+
+  /** Somebody on the way to `dstIp` takes packets of `mtu` bytes only: believed for ten minutes. */
+  updatePmtu(dstIp: number, mtu: number): void {
+    this.routing.updatePmtu(dstIp, mtu, this.#netns.node.softnet.now);
+  }
+
   /**
-   * Linux ip_local_out and ip_finish_output2: sends the packet behind the 14 bytes left for the Ethernet header.
-   * Takes the frame, also when it answers with an error.
+   * Linux ip_local_out: sends the packet behind the 14 bytes left for the Ethernet header. Takes the frame, also when
+   * it answers with an error.
    */
-  output(frame: Frame): SendError {
+  output(frame: Frame, dst?: Dst): SendError {
     const netns = this.#netns;
-    const { frames, recorder } = netns.node;
-    const at = frames.start(frame) + ethernet.HEADER_LENGTH;
-    const dstIp = ipv4.dstIp(frames.view, at);
-    const route = netns.routes.find(dstIp);
-    if (route === undefined) {
-      netns.drop(frame, DropReason.IP_OUTNOROUTES);
-      return SendError.networkUnreachable;
+    const { view } = netns.node.frames;
+    const at = frame.start + ethernet.HEADER_LENGTH;
+    if (dst === undefined || !this.routing.isValid(dst)) {
+      const found = this.routing.lookup(ipv4.dstIp(view, at), ipv4.srcIp(view, at));
+      if (found === undefined) {
+        netns.drop(frame, DropReason.IP_OUTNOROUTES);
+        return SendError.networkUnreachable;
+      }
+      frame.dst = found;
+    } else frame.dst = dst;
+    const { netfilter } = netns;
+    let passed: Frame | undefined = frame;
+    if (netfilter !== undefined) {
+      const dstIp = ipv4.dstIp(view, at);
+      const { mark } = frame;
+      passed = netfilter.run(Hook.output, frame, undefined, frame.dst.device);
+      if (passed === undefined) return netfilter.hasDropped ? SendError.notPermitted : SendError.none;
+      const newDstIp = ipv4.dstIp(view, passed.start + ethernet.HEADER_LENGTH);
+      if ((newDstIp !== dstIp || passed.mark !== mark) && !this.#routeMeHarder(passed)) {
+        return SendError.networkUnreachable;
+      }
     }
-    const device = this.deviceOf(route);
+    return this.#finish(passed);
+  }
+
+  /** Linux ip_route_me_harder: a rule has changed where it goes. False if nowhere, and the frame is gone. */
+  #routeMeHarder(frame: Frame): boolean {
+    const netns = this.#netns;
+    const { view } = netns.node.frames;
+    const at = frame.start + ethernet.HEADER_LENGTH;
+    frame.dst = this.routing.lookup(ipv4.dstIp(view, at), ipv4.srcIp(view, at));
+    if (frame.dst !== undefined) return true;
+    netns.drop(frame, DropReason.IP_OUTNOROUTES);
+    return false;
+  }
+
+  /** Linux ip_output and ip_finish_output: postrouting, then out of the device. */
+  #finish(routed: Frame): SendError {
+    const netns = this.#netns;
+    const { recorder, frames } = netns.node;
+    const { netfilter } = netns;
+    let frame: Frame | undefined = routed;
+    if (netfilter !== undefined) {
+      frame = netfilter.run(Hook.postrouting, frame, undefined, frame.dst!.device);
+      if (frame === undefined) return netfilter.hasDropped ? SendError.notPermitted : SendError.none;
+    }
+    const { device, nextHop, type } = frame.dst!;
+    const at = frame.start + ethernet.HEADER_LENGTH;
     if (ipv4.totalLength(frames.view, at) > device.mtu) {
       netns.drop(frame, DropReason.PKT_TOO_BIG);
       return SendError.messageTooLong;
     }
-    recorder.step(frame, StepKind.route, dstIp, device.point);
-    if (route.type === RouteType.local) device.transmit(frame);
-    else if (route.type === RouteType.broadcast || dstIp === LIMITED_BROADCAST) netns.arp.broadcast(device, frame);
-    else netns.arp.output(device, route.via ?? dstIp, frame);
+    recorder.step(frame, StepKind.route, ipv4.dstIp(frames.view, at), device.point);
+    if (type === RouteType.local) device.transmit(frame);
+    else {
+      frame.dst = undefined;
+      if (type === RouteType.broadcast) netns.arp.broadcast(device, frame);
+      else netns.arp.output(device, nextHop, frame);
+    }
     return SendError.none;
-  }
-
-  /** Where a route leads: what is for this host leaves by its loopback device (ip_route_output_key_hash_rcu). */
-  deviceOf(route: Route): NetDevice {
-    return route.type === RouteType.local ? this.#netns.loopback : this.#netns.deviceAt(route.device);
   }
 }

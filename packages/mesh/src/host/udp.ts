@@ -31,6 +31,13 @@ export class Udp {
     this.#tunnels.set(port, devices);
   }
 
+  /** Linux vxlan_sock_release. */
+  unbindTunnel(port: number, vni: number): void {
+    const devices = this.#tunnels.get(port);
+    devices?.delete(vni);
+    if (devices?.size === 0) this.#tunnels.delete(port);
+  }
+
   /** Linux udp_rcv: takes the frame. */
   receive(frame: Frame, ipAt: number): void {
     const netns = this.#netns;
@@ -56,8 +63,9 @@ export class Udp {
     const vtep = ipv4.srcIp(view, ipAt);
     const tos = ipv4.tos(view, ipAt);
     if (!frames.own(frame)) return netns.drop(frame, DropReason.NOMEM);
-    frames.arena.pull(frame.slot, inner - start);
-    frames.arena.resize(frame.slot, end - inner);
+    frames.pull(frame, inner - start);
+    frames.resize(frame, end - inner);
+    frames.scrub(frame);
     device.decapsulated(frame, vtep, tos);
   }
 }

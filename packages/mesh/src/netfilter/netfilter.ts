@@ -11,6 +11,8 @@ import { Iptables } from "./iptables.ts";
 export class Netfilter {
   readonly netns: Netns;
   readonly iptables: Iptables = new Iptables();
+  /** After `run` answered undefined: true if the frame was dropped, not kept. Who sends it is told EPERM. */
+  hasDropped = false;
 
   constructor(netns: Netns) {
     this.netns = netns;

@@ -6,7 +6,6 @@
  * that the sender would cut.
  */
 import { formatIpv4 } from "@hopscope/codec/address";
-import * as ethernet from "@hopscope/codec/ethernet";
 import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import type { EchoRequest, IcmpListener } from "../host/icmp.ts";
@@ -14,7 +13,7 @@ import { PmtuDiscovery, SendError } from "../host/ipv4.ts";
 import type { Netns } from "../netns.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
-import { type Route, RouteType } from "../tables/route.ts";
+import { RouteType } from "../tables/route.ts";
 import { BUSYBOX, IPUTILS, type PingMake } from "./ping-make.ts";
 import { type PingOptions, readPingOptions } from "./ping-options.ts";
 import type { Process } from "./process.ts";
@@ -87,8 +86,8 @@ class Ping implements Wakeable, IcmpListener, EchoRequest {
     this.ttl = this.#options.ttl;
     this.tos = this.#options.tos;
     this.pmtuDiscovery = this.#options.pmtuDiscovery;
-    const route = netns.routes.find(this.dstIp);
-    if (route !== undefined) this.#refuseFragments(route);
+    const dst = netns.ipv4.lookup(this.dstIp);
+    if (dst !== undefined) this.#refuseFragments(dst.mtu);
   }
 
   start(): void {
@@ -96,9 +95,9 @@ class Ping implements Wakeable, IcmpListener, EchoRequest {
     const { name, mayBroadcast, deadlineNs } = this.#options;
     if (this.#make === IPUTILS) {
       // It connects its socket first.
-      const route = netns.routes.find(this.dstIp);
-      if (route === undefined) return this.#refuse(`${name}: connect: Network is unreachable`);
-      if (route.type === RouteType.broadcast) {
+      const dst = netns.ipv4.lookup(this.dstIp);
+      if (dst === undefined) return this.#refuse(`${name}: connect: Network is unreachable`);
+      if (dst.type === RouteType.broadcast) {
         const question = "Do you want to ping broadcast? Then -b. If not, check your local firewall rules";
         if (!mayBroadcast) return this.#refuse(`${name}: ${question}`);
         this.#context.print("WARNING: pinging broadcast address");
@@ -177,8 +176,7 @@ class Ping implements Wakeable, IcmpListener, EchoRequest {
     const netns = this.#netns;
     const { name } = this.#options;
     if (this.#make === IPUTILS && error === SendError.messageTooLong) {
-      const route = netns.routes.find(this.dstIp)!;
-      this.#context.print(`${name}: local error: message too long, mtu=${netns.ipv4.deviceOf(route).mtu}`);
+      this.#context.print(`${name}: local error: message too long, mtu=${netns.ipv4.lookup(this.dstIp)!.mtu}`);
       return false;
     }
     this.#context.print(`${name}: ${this.#make === IPUTILS ? "sendmsg" : "sendto"}: ${ERROR_TEXTS[error]}`);
@@ -234,21 +232,13 @@ class Ping implements Wakeable, IcmpListener, EchoRequest {
   }
 
   /** What the kernel would cut cannot be sent yet; what it would refuse to send can be tried. */
-  #refuseFragments(route: Route): void {
-    const netns = this.#netns;
+  #refuseFragments(mtu: number): void {
     const { name, dataLength, pmtuDiscovery } = this.#options;
-    const { mtu } = netns.ipv4.deviceOf(route);
     const length = dataLength + OVERHEAD;
     if (length > mtu && pmtuDiscovery !== PmtuDiscovery.do) {
       const fits = `-s ${mtu - OVERHEAD} fits`;
       throw new UsageError(
         `${name}: -s ${dataLength} makes packets of ${length} bytes, above the MTU of ${mtu}; fragments are not modelled yet: ${fits}`,
-      );
-    }
-    const longest = netns.node.frames.arena.maxLength - ethernet.HEADER_LENGTH;
-    if (length <= mtu && length > longest) {
-      throw new UsageError(
-        `${name}: packets above ${longest} bytes are not modelled yet: -s ${longest - OVERHEAD} fits`,
       );
     }
   }
@@ -259,4 +249,6 @@ const ERROR_TEXTS: Readonly<Record<SendError, string>> = {
   [SendError.networkUnreachable]: "Network is unreachable",
   [SendError.messageTooLong]: "Message too long",
   [SendError.noBufferSpace]: "No buffer space available",
+  [SendError.notPermitted]: "Operation not permitted",
+  [SendError.invalid]: "Invalid argument",
 };

@@ -53,6 +53,23 @@ export class Fdb {
     this.#entries.set(mac, { port, isLocal: false, isStatic: true, updatedAt: now });
   }
 
+  /** A port is gone, and all that was known of it (br_fdb_delete_by_port). */
+  deletePort(port: number): void {
+    for (const [mac, entry] of this.#entries) {
+      if (entry.port === port) this.#entries.delete(mac);
+    }
+  }
+
+  /** `bridge fdb del MAC dev PORT master`. False if it is not there. */
+  delete(mac: number): boolean {
+    return this.#entries.delete(mac);
+  }
+
+  /** Every entry with its address, dead ones too. */
+  entries(): IterableIterator<[number, FdbEntry]> {
+    return this.#entries.entries();
+  }
+
   /** The live entry of an address, or undefined: unknown, or not seen for the ageing time (br_fdb_find_rcu). */
   find(mac: number, now: number): FdbEntry | undefined {
     const entry = this.#entries.get(mac);

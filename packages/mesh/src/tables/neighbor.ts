@@ -126,6 +126,11 @@ export class NeighborTable {
     this.#byId.delete(entry.id);
   }
 
+  /** All entries of a device. */
+  of(device: number): readonly Neighbor[] {
+    return Array.from(this.#byDevice.get(device)?.values() ?? []);
+  }
+
   *entries(): IterableIterator<Neighbor> {
     for (const entries of this.#byDevice.values()) yield* entries.values();
   }

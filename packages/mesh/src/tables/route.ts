@@ -1,11 +1,20 @@
 /**
- * A routing table: longest prefix first (Linux net/ipv4/fib_trie.c, the local and main tables as one, which gives the
- * same answers while nobody puts a less specific route into the local table). Equal prefixes: the older route.
+ * A namespace's routing tables, local and main: local first, in each the longest prefix first, then the lowest metric,
+ * then the oldest (Linux net/ipv4/fib_trie.c, fib_table_lookup; the default rules of fib_rules.c).
  *
- * Not modelled: metrics, multipath, rules, source routing.
+ * Not modelled: multipath, other tables and rules, type of service.
  */
 
-export const RouteType = { unicast: 0, local: 1, broadcast: 2 } as const;
+export const RouteType = {
+  unicast: 0,
+  local: 1,
+  broadcast: 2,
+  /** Never in the table: what a lookup makes of a group address. */
+  multicast: 3,
+  unreachable: 4,
+  prohibit: 5,
+  blackhole: 6,
+} as const;
 export type RouteType = (typeof RouteType)[keyof typeof RouteType];
 
 export interface Route {
@@ -17,8 +26,25 @@ export interface Route {
   readonly via: number | undefined;
   /** Interface number. */
   readonly device: number;
-  /** Preferred source address, int32. */
+  /** Preferred source address, int32; 0: the device's own (inet_select_addr). */
   readonly source: number;
+  /** Default 0. The lower one counts. */
+  readonly metric?: number;
+  /** Who put it there, as `ip route` prints it: the kernel with an address, or somebody. */
+  readonly protocol?: "kernel" | "boot" | "static";
+  /** Bytes; default the device's. */
+  readonly mtu?: number;
+}
+
+/** What `ip route del` says of a route: the first one that has it all goes. */
+export interface RouteSelector {
+  readonly destination: number;
+  readonly prefixLength: number;
+  readonly type?: RouteType;
+  readonly via?: number;
+  readonly device?: number;
+  readonly source?: number;
+  readonly metric?: number;
 }
 
 /** Network mask of a prefix length as an int32. */
@@ -27,20 +53,164 @@ export function maskOf(prefixLength: number): number {
 }
 
 export class RouteTable {
-  /** Longest prefix first. */
-  readonly #routes: Route[] = [];
+  /** Moved on by every change: what was derived before holds no longer (rt_genid). */
+  generation = 1;
+  readonly #local: PrefixTable = new PrefixTable();
+  readonly #main: PrefixTable = new PrefixTable();
 
+  /** Behind those that are as good (NLM_F_APPEND). */
   add(route: Route): void {
-    let at = 0;
-    while (at < this.#routes.length && this.#routes[at]!.prefixLength >= route.prefixLength) at++;
-    this.#routes.splice(at, 0, route);
+    this.#tableOf(route.type).add(route);
+    this.generation++;
   }
 
-  /** The route for an address, or undefined: network unreachable. */
-  find(address: number): Route | undefined {
-    for (const route of this.#routes) {
-      if ((address & maskOf(route.prefixLength)) === route.destination) return route;
+  /** `ip route add`: false, and nothing done, if there is one of that prefix and metric (EEXIST). */
+  addNew(route: Route): boolean {
+    const isThere = this.#tableOf(route.type)
+      .at(route.destination, route.prefixLength)
+      .some((each) => metricOf(each) === metricOf(route));
+    if (!isThere) this.add(route);
+    return !isThere;
+  }
+
+  /** `ip route replace`: takes the place of the first of that prefix and metric. */
+  replace(route: Route): void {
+    const table = this.#tableOf(route.type);
+    const old = table.at(route.destination, route.prefixLength).find((each) => metricOf(each) === metricOf(route));
+    if (old === undefined) table.add(route);
+    else table.exchange(old, route);
+    this.generation++;
+  }
+
+  has(selector: RouteSelector): boolean {
+    return this.#select(selector) !== undefined;
+  }
+
+  /** `ip route del`. False if there is none (ESRCH). */
+  delete(selector: RouteSelector): boolean {
+    const route = this.#select(selector);
+    if (route === undefined) return false;
+    this.#tableOf(route.type).delete(route);
+    this.generation++;
+    return true;
+  }
+
+  /** All routes for which `isGone` holds go (fib_flush). */
+  deleteWhere(isGone: (route: Route) => boolean): void {
+    this.#local.deleteWhere(isGone);
+    this.#main.deleteWhere(isGone);
+    this.generation++;
+  }
+
+  /** What was looked up before holds no longer, though no route has changed (rt_cache_flush). */
+  invalidate(): void {
+    this.generation++;
+  }
+
+  /**
+   * The route for an address, or undefined: network unreachable. With an interface number, by that one only
+   * (flowi4_oif).
+   */
+  find(address: number, device: number = 0): Route | undefined {
+    return this.#local.find(address, device) ?? this.#main.find(address, device);
+  }
+
+  /** The local table's routes: what `ip route show table local` prints. */
+  get local(): readonly Route[] {
+    return this.#local.routes;
+  }
+
+  /** The main table's routes, longest prefix last, as `ip route` prints them. */
+  get main(): readonly Route[] {
+    return this.#main.routes;
+  }
+
+  #select(selector: RouteSelector): Route | undefined {
+    const table = this.#tableOf(selector.type ?? RouteType.unicast);
+    return table.at(selector.destination, selector.prefixLength).find((each) => isSelected(each, selector));
+  }
+
+  #tableOf(type: RouteType): PrefixTable {
+    return type === RouteType.local || type === RouteType.broadcast ? this.#local : this.#main;
+  }
+}
+
+function metricOf(route: Route): number {
+  return route.metric ?? 0;
+}
+
+function isSelected(route: Route, selector: RouteSelector): boolean {
+  return (
+    (selector.type === undefined || selector.type === route.type) &&
+    (selector.via === undefined || selector.via === route.via) &&
+    (selector.device === undefined || selector.device === route.device) &&
+    (selector.source === undefined || selector.source === route.source) &&
+    (selector.metric === undefined || selector.metric === metricOf(route))
+  );
+}
+
+const NONE: readonly Route[] = [];
+
+/** Routes by prefix length, then destination. */
+class PrefixTable {
+  /** Lengths that occur, the longest first. */
+  readonly #lengths: number[] = [];
+  /** By prefix length. */
+  readonly #byLength: Map<number, Route[]>[] = [];
+
+  /** By destination, then prefix length: the order of a trie's walk (fib_table_dump). */
+  get routes(): Route[] {
+    const all = this.#lengths.flatMap((length) => Array.from(this.#byLength[length]!.values()).flat());
+    return all.sort((a, b) => (a.destination >>> 0) - (b.destination >>> 0) || a.prefixLength - b.prefixLength);
+  }
+
+  at(destination: number, prefixLength: number): readonly Route[] {
+    return this.#byLength[prefixLength]?.get(destination) ?? NONE;
+  }
+
+  find(address: number, device: number): Route | undefined {
+    for (const length of this.#lengths) {
+      const routes = this.#byLength[length]!.get(address & maskOf(length));
+      if (routes === undefined) continue;
+      for (const route of routes) {
+        if (device === 0 || route.device === device) return route;
+      }
     }
     return undefined;
+  }
+
+  add(route: Route): void {
+    const { prefixLength } = route;
+    let byDestination = this.#byLength[prefixLength];
+    if (byDestination === undefined) {
+      byDestination = new Map();
+      this.#byLength[prefixLength] = byDestination;
+    }
+    if (byDestination.size === 0) {
+      this.#lengths.push(prefixLength);
+      this.#lengths.sort((a, b) => b - a);
+    }
+    const routes = byDestination.get(route.destination) ?? [];
+    let at = routes.length;
+    while (at > 0 && metricOf(routes[at - 1]!) > metricOf(route)) at--;
+    routes.splice(at, 0, route);
+    byDestination.set(route.destination, routes);
+  }
+
+  exchange(old: Route, route: Route): void {
+    const routes = this.#byLength[old.prefixLength]!.get(old.destination)!;
+    routes[routes.indexOf(old)] = route;
+  }
+
+  delete(route: Route): void {
+    const byDestination = this.#byLength[route.prefixLength]!;
+    const left = byDestination.get(route.destination)!.filter((each) => each !== route);
+    if (left.length > 0) byDestination.set(route.destination, left);
+    else byDestination.delete(route.destination);
+    if (byDestination.size === 0) this.#lengths.splice(this.#lengths.indexOf(route.prefixLength), 1);
+  }
+
+  deleteWhere(isGone: (route: Route) => boolean): void {
+    for (const route of this.routes.filter(isGone)) this.delete(route);
   }
 }

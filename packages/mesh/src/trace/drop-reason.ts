@@ -55,8 +55,10 @@ export const DropReason = {
   /** No protocol of this host's takes it. */
   UNHANDLED_PROTO: 29,
   NOMEM: 30,
-  /** Nothing is at the other end of the cable or pair. */
+  /** The device is down or gone, or nothing is at the other end of the cable or pair. */
   DEV_READY: 31,
+  /** A router knows no way to the destination. */
+  IP_INNOROUTES: 32,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;

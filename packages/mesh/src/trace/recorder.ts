@@ -118,7 +118,7 @@ export class Recorder {
     const chunk = this.#chunks.length - 1;
     const at = this.#chunkUsed;
     this.#chunkUsed = at + length;
-    this.#chunks[chunk]!.set(this.#frames.arena.bytes.subarray(start, end), at);
+    this.#chunks[chunk]!.set(this.#frames.bytes.subarray(start, end), at);
     this.#chunkIndexes[hop] = chunk;
     this.#starts[hop] = at;
     this.#lengths[hop] = length;

@@ -175,7 +175,7 @@ describe("a host behind it", () => {
     change(view);
     ipv4.fillChecksum(view, 14);
     inject(mesh, eth0, "in", frame);
-    if (hoard) while (mesh.frames.arena.available > 0) mesh.frames.allocate(60);
+    if (hoard) while (mesh.frames.available > 0) mesh.frames.allocate(60);
     pass(mesh, 1e6);
     return hopsOf(mesh.recorder)[0]!.steps as string[];
   };

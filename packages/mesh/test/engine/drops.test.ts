@@ -224,7 +224,8 @@ describe("a packet from outside", () => {
     ["192.168.77.11", "192.168.77.11", "IP_LOCAL_SOURCE"],
     ["192.168.77.12", "192.168.77.255", "INVALID_PROTO"],
     ["0.0.0.0", "255.255.255.255", "INVALID_PROTO"],
-    ["192.168.77.12", "224.0.0.1", "IP_INADDRERRORS"],
+    ["192.168.77.12", "224.0.0.1", "INVALID_PROTO"],
+    ["192.168.77.12", "239.1.1.1", "IP_INADDRERRORS"],
   ])("from %s to %s", (from, to, reason) => {
     expect(receive(ping(from, to)).at(-1)).toBe(`dropped: ${reason}`);
   });

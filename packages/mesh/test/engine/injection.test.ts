@@ -144,12 +144,12 @@ const lists = fc.array(fc.oneof(...injections), { minLength: 1, maxLength: 8 });
 /** Lets the frames loose in a mesh that has memory for `spare` more. */
 function watch(list: typeof lists extends fc.Arbitrary<infer List> ? List : never, spare: number): void {
   const mesh = newMesh();
-  const { arena } = mesh.frames;
+  const { frames } = mesh;
   const ledger = new Ledger(mesh);
   const devices = devicesOf(mesh);
   mesh.recorder.start();
   for (const { device, way, frame, delayNs } of list) inject(mesh, devices[device]!, way, frame, delayNs);
-  const hoarded = Math.max(0, arena.available - spare);
+  const hoarded = Math.max(0, frames.available - spare);
   for (let count = 0; count < hoarded; count++) mesh.frames.allocate(ethernet.HEADER_LENGTH);
   pass(mesh, 2 * SECOND);
   expect(mesh.frames.live - hoarded).toBe(ledger.waiting());
@@ -158,7 +158,7 @@ function watch(list: typeof lists extends fc.Arbitrary<infer List> ? List : neve
   expect(ledger.complaints).toEqual([]);
   expect(ledger.reportedDrops()).toBe(ledger.drops);
   expect(mesh.frames.live).toBe(hoarded);
-  expect(arena.slots - arena.available).toBe(hoarded);
+  expect(frames.slots - frames.available).toBe(hoarded);
   expect(mesh.recorder.hopCount).toBeLessThan(100 * list.length);
 }
 

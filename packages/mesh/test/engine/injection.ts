@@ -9,7 +9,7 @@ export function inject(mesh: Mesh, device: NetDevice, way: "in" | "out", bytes: 
   const { node } = device.netns;
   const frame = mesh.frames.allocate(bytes.length);
   if (frame === undefined) throw new Error(`no room for ${bytes.length} bytes`);
-  mesh.frames.arena.bytes.set(bytes, mesh.frames.start(frame));
+  mesh.frames.bytes.set(bytes, mesh.frames.start(frame));
   const wake = (): void => (way === "in" ? device.receive(frame) : device.transmit(frame));
   mesh.simulator.schedule(mesh.simulator.now + delayNs, { softnet: node.softnet, wake }, 0);
 }

@@ -9,7 +9,7 @@ import { Recorder } from "../../src/trace/recorder.ts";
 import { ip } from "./overlay-plan.ts";
 
 export function machine(): Netns {
-  const frames = new FramePool(16);
+  const frames = new FramePool({ slots: 16, jumboSlots: 1 });
   const recorder = new Recorder(frames);
   recorder.start();
   const netns = new Netns(new Node("alone", new Simulator(), frames, recorder, new Random(1, "alone")), "host");

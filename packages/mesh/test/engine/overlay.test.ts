@@ -258,7 +258,7 @@ describe("the engine", () => {
             for (const entry of netns.arp.neighbors.entries()) waiting += entry.pending.length;
         }
         expect(one.mesh.frames.live).toBe(waiting);
-        expect(one.mesh.frames.arena.slots - one.mesh.frames.arena.available).toBe(waiting);
+        expect(one.mesh.frames.slots - one.mesh.frames.available).toBe(waiting);
       }),
       { numRuns: 40 },
     );

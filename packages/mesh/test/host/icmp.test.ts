@@ -29,7 +29,7 @@ function receive(netns: Netns, message: Uint8Array): void {
   const bytes = ethernet.encode({ srcMac: 1, dstMac: MAC, etherType: EtherType.ipv4 }, packet);
   const { frames } = netns.node;
   const frame = frames.allocate(bytes.length)!;
-  frames.arena.bytes.set(bytes, frames.start(frame));
+  frames.bytes.set(bytes, frames.start(frame));
   netns.deviceNamed("eth0")!.receive(frame);
 }
 

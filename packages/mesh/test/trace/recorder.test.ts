@@ -27,7 +27,7 @@ describe("Recorder", () => {
     });
     fc.assert(
       fc.property(fc.array(action, { maxLength: 3000, size: "medium" }), (actions) => {
-        const frames = new FramePool(4);
+        const frames = new FramePool({ slots: 4, jumboSlots: 1 });
         const recorder = new Recorder(frames);
         recorder.start();
         const real = [60, 100, 1500].map((length) => frames.allocate(length)!);
@@ -46,7 +46,7 @@ describe("Recorder", () => {
           frames.view.setUint32(frames.start(at), number);
           recorder.hop(frame, Direction.out, at, time);
           packetOf[frame] ||= ++packets;
-          const bytes = [...frames.arena.bytes.subarray(frames.start(at), frames.end(at))];
+          const bytes = [...frames.bytes.subarray(frames.start(at), frames.end(at))];
           last[frame] = { time, packet: packetOf[frame]!, bytes, steps: early[frame]!.splice(0) };
           hops.push(last[frame]);
         }
@@ -66,7 +66,7 @@ describe("Recorder", () => {
   });
 
   test("keeps more than a chunk of bytes, and what was read before stays", () => {
-    const frames = new FramePool(1);
+    const frames = new FramePool({ slots: 1, jumboSlots: 1 });
     const recorder = new Recorder(frames);
     recorder.start();
     const frame = frames.allocate(1500)!;
@@ -85,7 +85,7 @@ describe("Recorder", () => {
   });
 
   test("switched off it keeps nothing, and a copy made meanwhile belongs to no hop", () => {
-    const frames = new FramePool(1);
+    const frames = new FramePool({ slots: 1, jumboSlots: 1 });
     const recorder = new Recorder(frames);
     const frame = frames.allocate(60)!;
     recorder.start();
@@ -99,7 +99,7 @@ describe("Recorder", () => {
   });
 
   test("a packet that no tap saw is told at the hop that reports it, or counted", () => {
-    const frames = new FramePool(3);
+    const frames = new FramePool({ slots: 3, jumboSlots: 1 });
     const recorder = new Recorder(frames);
     recorder.start();
     const [seen, reported, unreported] = [0, 1, 2].map(() => frames.allocate(60)!);
