@@ -1,0 +1,52 @@
+/**
+ * What chance decides while a run goes on and a scenario can pin: each decision comes from the seed, or from a list that
+ * says how it was one day.
+ */
+import { Random } from "./random.ts";
+
+/**
+ * When the second question of a name lookup (AAAA) follows the first (A): so many nanoseconds later, or not before the
+ * first is answered. On a real machine that hangs on which process gets the CPU first, the one that asks or the one that
+ * is woken by the question.
+ */
+export type LookupGap = number | "answered";
+
+export interface ChancePins {
+  /** Orders in which a name's addresses (int32) are handed out, one a query; behind them chance goes on. */
+  readonly addressOrders?: ReadonlyMap<string, readonly (readonly number[])[]>;
+  /** One a lookup; behind them both questions go out at once. */
+  readonly lookupGaps?: readonly LookupGap[];
+}
+
+export class Chance {
+  readonly #pins: ChancePins;
+  readonly #random: Random;
+  /** How many orders of a name have been used. */
+  readonly #used: Map<string, number> = new Map();
+  #lookups = 0;
+
+  constructor(seed: number, pins: ChancePins = {}) {
+    this.#pins = pins;
+    this.#random = new Random(seed, "chance");
+  }
+
+  /** An order of `addresses`: all are as likely (libnetwork resolver.go, shuffleAddr: Fisher and Yates). */
+  order(name: string, addresses: readonly number[]): readonly number[] {
+    const used = this.#used.get(name) ?? 0;
+    this.#used.set(name, used + 1);
+    const pinned = this.#pins.addressOrders?.get(name)?.[used];
+    // A pin that names addresses which are not there (any more) orders the others.
+    const first = (pinned ?? []).filter((address) => addresses.includes(address));
+    if (first.length === addresses.length) return first;
+    const rest = addresses.filter((address) => !first.includes(address));
+    for (let last = rest.length - 1; last > 0; last--) {
+      const other = this.#random.below(last + 1);
+      [rest[last], rest[other]] = [rest[other]!, rest[last]!];
+    }
+    return [...first, ...rest];
+  }
+
+  lookupGap(): LookupGap {
+    return this.#pins.lookupGaps?.[this.#lookups++] ?? 0;
+  }
+}
