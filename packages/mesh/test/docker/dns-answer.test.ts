@@ -1,7 +1,7 @@
 import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
 import * as dns from "@hopscope/codec/dns";
 import { DnsClass, DnsType } from "@hopscope/codec/dns-record";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { answer, type DnsVerdict, failure } from "../../src/docker/dns-answer.ts";
 import { type ContainerNames, type NetworkNames, resolveName } from "../../src/docker/names.ts";
