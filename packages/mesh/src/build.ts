@@ -8,6 +8,7 @@ import type { NetDevice } from "./device.ts";
 import { FramePool } from "./frame.ts";
 import { Netns } from "./netns.ts";
 import { Node } from "./node.ts";
+import { Pace } from "./sim/pace.ts";
 import { Random } from "./sim/random.ts";
 import { Simulator } from "./sim/simulator.ts";
 import type { DevicePlan, NamespacePlan, NetworkPlan, NodePlan, SwarmPlan } from "./swarm/plan.ts";
@@ -21,6 +22,8 @@ export interface Mesh {
   readonly simulator: Simulator;
   readonly frames: FramePool;
   readonly recorder: Recorder;
+  /** How long programs think. */
+  readonly pace: Pace;
   readonly nodes: ReadonlyMap<string, Node>;
   /** Namespace of each task. */
   readonly tasks: ReadonlyMap<string, Netns>;
@@ -49,7 +52,7 @@ export function build(plan: SwarmPlan, seed: number): Mesh {
 
   buildSwitch(makeNode(SWITCH), plan, nodes);
   knowEachOther(plan, nodes);
-  return { plan, simulator, frames, recorder, nodes, tasks };
+  return { plan, simulator, frames, recorder, pace: new Pace(), nodes, tasks };
 }
 
 function peerTable(network: NetworkPlan): PeerTable {

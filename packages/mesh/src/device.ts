@@ -57,8 +57,13 @@ export abstract class NetDevice {
   transmit(frame: Frame): void {
     if (!this.isUp) return this.netns.drop(frame, DropReason.DEV_READY);
     const node = this.netns.node;
-    node.recorder.hop(this.point, Direction.out, frame, node.softnet.now);
+    const { softnet } = node;
+    node.recorder.hop(this.point, Direction.out, frame, softnet.now);
+    if (!softnet.isInProcess) return this.startXmit(frame);
+    // A bridge or tunnel that sends on in here does so with bottom halves off.
+    softnet.isInProcess = false;
     this.startXmit(frame);
+    softnet.drainForProcess();
   }
 
   /** Linux netif_receive_skb: the frame has arrived on this device. */

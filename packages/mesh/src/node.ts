@@ -17,15 +17,24 @@ export class Node {
   /** This kernel's secret for hashing flows into VXLAN source ports. */
   readonly hashSeed: number;
   readonly identification: IpIdentification;
-  readonly softnet: Softnet = new Softnet();
+  readonly softnet: Softnet;
   readonly namespaces: Map<string, Netns> = new Map();
 
-  constructor(name: string, simulator: Simulator, frames: FramePool, recorder: Recorder, random: Random) {
+  /** `softnet`: the CPU, its own unless several nodes share one, as namespaces of one kernel do. */
+  constructor(
+    name: string,
+    simulator: Simulator,
+    frames: FramePool,
+    recorder: Recorder,
+    random: Random,
+    softnet: Softnet = new Softnet(),
+  ) {
     this.name = name;
     this.simulator = simulator;
     this.frames = frames;
     this.recorder = recorder;
     this.random = random;
+    this.softnet = softnet;
     this.hashSeed = random.int32();
     this.identification = new IpIdentification(random);
   }

@@ -1,6 +1,7 @@
 /**
  * A physical interface and its cable: what leaves it arrives at the other end after the link's delay, on another
- * machine. Frames keep their order.
+ * machine. Frames keep their order. Between machines that share a CPU, as the nodes of a test lab in namespaces do, a
+ * cable of no length hands over as a veth pair.
  *
  * Not modelled yet: rate, loss, offloads.
  */

@@ -117,6 +117,12 @@ export class Process implements Wakeable, Waiter {
     yield;
   }
 
+  /** Computes: takes `ns`, unless the run's pace says otherwise for what `name` tells. */
+  *think(name: string, ns: number): Generator<void, void, boolean> {
+    const time = this.environment.mesh.pace.of(name, ns);
+    if (time > 0) yield* this.sleep(time);
+  }
+
   /** waitpid(2): waits for the end of `child`; its status, or undefined if it still runs at the deadline. */
   *waitFor(child: Process, deadline: number = Number.POSITIVE_INFINITY): Generator<void, number | undefined, boolean> {
     child.waiter = this;
@@ -138,7 +144,7 @@ export class Process implements Wakeable, Waiter {
       return;
     }
     if (this.#state === State.ready) this.#release();
-    this.#main?.return(KILLED_STATUS + signal);
+    this.#asProcess(() => this.#main?.return(KILLED_STATUS + signal));
     this.#end(KILLED_STATUS + signal);
   }
 
@@ -166,7 +172,7 @@ export class Process implements Wakeable, Waiter {
   /** The exit status, or undefined: the program waits. */
   #resume(value: boolean): number | undefined {
     try {
-      const { done, value: status } = this.#main!.next(value);
+      const { done, value: status } = this.#asProcess(() => this.#main!.next(value));
       return done === true ? (status as number) : undefined;
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
@@ -175,11 +181,25 @@ export class Process implements Wakeable, Waiter {
     }
   }
 
+  /** Runs what the process itself does: what that sends is taken up at once. */
+  #asProcess<T>(work: () => T): T {
+    const { softnet } = this;
+    const wasInProcess = softnet.isInProcess;
+    softnet.isInProcess = true;
+    try {
+      return work();
+    } finally {
+      softnet.isInProcess = wasInProcess;
+    }
+  }
+
   #end(status: number): void {
     this.#state = State.ended;
     this.#status = status;
     // do_exit, exit_files: in the order in which they were opened.
-    for (const file of this.#files) file.close();
+    this.#asProcess(() => {
+      for (const file of this.#files) file.close();
+    });
     this.#files.clear();
     this.#onExit(status);
     this.waiter?.wakeUp();

@@ -12,6 +12,12 @@ import type { NetDevice } from "../device.ts";
 export class Softnet {
   /** Nanoseconds; never goes back. */
   now = 0;
+  /**
+   * True while a process runs here. What it sends is taken up before it goes on, as far as this CPU can take it: a
+   * process runs with bottom halves enabled (net/core/dev.c, __dev_queue_xmit; kernel/softirq.c, __local_bh_enable_ip).
+   * The kernel's own work is finished first, whatever it sends.
+   */
+  isInProcess = false;
   #devices: (NetDevice | undefined)[] = new Array<NetDevice | undefined>(256);
   #frames: (Frame | undefined)[] = new Array<Frame | undefined>(256);
   #head = 0;
@@ -33,6 +39,13 @@ export class Softnet {
     const tail = (this.#head + this.#count++) & (this.#devices.length - 1);
     this.#devices[tail] = device;
     this.#frames[tail] = frame;
+  }
+
+  /** Linux process_backlog, for the process that has sent something. */
+  drainForProcess(): void {
+    this.isInProcess = false;
+    this.drain();
+    this.isInProcess = true;
   }
 
   /** Linux process_backlog: receives what waits, and what that brings, in order. */

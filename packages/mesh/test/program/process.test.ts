@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { build, type Mesh } from "../../src/build.ts";
 import { Cost } from "../../src/costs.ts";
 import { Process, Signal } from "../../src/program/process.ts";
+import type { EchoRequest } from "../../src/host/icmp.ts";
+import { Direction } from "../../src/trace/recorder.ts";
 import { type Environment, UsageError } from "../../src/program/program.ts";
 import { overlayPlan } from "../engine/overlay-plan.ts";
 import { pass } from "../engine/injection.ts";
@@ -88,6 +90,73 @@ describe("waiting", () => {
     simulator.run();
     expect(process.status).toBe(0);
     expect(simulator.now).toBe(Cost.wakeUp);
+  });
+});
+
+describe("sending", () => {
+  const request = (dstIp: number): EchoRequest => ({
+    dstIp,
+    identifier: 1,
+    dataLength: 0,
+    ttl: 64,
+    tos: 0,
+    pmtuDiscovery: 0,
+    fill: () => {},
+  });
+
+  /** The hops of two echo requests to the host itself, by what sends them. */
+  function hopsOf(start: (mesh: Mesh, environment: Environment, send: () => void) => void): string[] {
+    const { mesh, environment } = world();
+    const { icmp } = environment.netns;
+    mesh.recorder.start();
+    start(mesh, environment, () => icmp.sendEcho(request(0x7f000001), 0));
+    pass(mesh, SECOND);
+    return Array.from({ length: mesh.recorder.hopCount }, (_, hop) => {
+      const direction = mesh.recorder.direction(hop) === Direction.out ? "out" : "in";
+      return `${direction} ${mesh.recorder.bytes(hop)[34] === 8 ? "request" : "reply"}`;
+    });
+  }
+
+  test("by a process: what it sends has arrived before it goes on; the kernel finishes its own work first", () => {
+    const way = (name: string): string[] => [`out ${name}`, `in ${name}`];
+    const one = [...way("request"), ...way("reply")];
+    const byProcess = hopsOf((_, environment, send) => {
+      start(environment, function* (self) {
+        send();
+        send();
+        yield* self.poll();
+        return 0;
+      });
+    });
+    expect(byProcess).toEqual([...one, ...one]);
+    const byKernel = hopsOf((mesh, { netns }, send) => {
+      const wake = (): void => {
+        send();
+        send();
+      };
+      mesh.simulator.schedule(0, { softnet: netns.node.softnet, wake }, 0);
+    });
+    expect(byKernel.slice(0, 4)).toEqual(["out request", "out request", "in request", "out reply"]);
+  });
+
+  test("a pause is as long as usual, or as the run says", () => {
+    const { mesh, environment } = world();
+    mesh.pace.set("test.nap", 5);
+    mesh.pace.set("test.none", 0);
+    const times: number[] = [];
+    start(environment, function* (self) {
+      yield* self.think("test.usual", 100);
+      times.push(self.softnet.now);
+      yield* self.think("test.nap", 100);
+      times.push(self.softnet.now);
+      yield* self.think("test.none", 100);
+      times.push(self.softnet.now);
+      return 0;
+    });
+    pass(mesh, SECOND);
+    expect(times).toEqual([100, 105, 105]);
+    mesh.pace.clear();
+    expect(mesh.pace.of("test.nap", 100)).toBe(100);
   });
 });
 
