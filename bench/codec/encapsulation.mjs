@@ -33,8 +33,8 @@ function prepare(dataDirectory, length, udpChecksum, isSimd) {
 function encapsulateCase(length, udpChecksum, isSimd) {
   return ({ dataDirectory }) => {
     const { arena, tunnel } = prepare(dataDirectory, length, udpChecksum, isSimd);
-    const { view, starts, ends } = arena;
     const run = () => {
+      const { view, starts, ends } = arena;
       let sum = 0;
       for (let index = 0; index < PACKETS; index++) {
         const slot = index & (SLOTS - 1);

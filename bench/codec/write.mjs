@@ -21,19 +21,16 @@ function buildEcho() {
     protocol: 1,
     dontFragment: true,
   });
-  const build = (at, index) => {
-    const id = index & 0xffff;
-    let next = outer.write(view, at, PAYLOAD + 78, id);
-    next = writeUdp(view, next, 49_152 + (index & 0x3fff), 4789, PAYLOAD + 58, 0);
-    next = writeVxlan(view, next, 4097);
-    next = inner.write(view, next, PAYLOAD + 28, id);
-    writeEcho(view, next, 8, 0x1234, id, payload, 0, PAYLOAD);
-  };
   const run = () => {
     let sum = 0;
     for (let index = 0; index < 1024; index++) {
       const at = (index & 255) << 7;
-      build(at, index);
+      const id = index & 0xffff;
+      let next = outer.write(view, at, PAYLOAD + 78, id);
+      next = writeUdp(view, next, 49_152 + (index & 0x3fff), 4789, PAYLOAD + 58, 0);
+      next = writeVxlan(view, next, 4097);
+      next = inner.write(view, next, PAYLOAD + 28, id);
+      writeEcho(view, next, 8, 0x1234, id, payload, 0, PAYLOAD);
       sum =
         (sum + view.getUint16(at + 24) + view.getUint16(at + 74) + view.getUint16(at + 86) + view.getUint16(at + 112)) |
         0;

@@ -14,8 +14,9 @@ import { complement, fold, pseudoHeader4, updated } from "./checksum.ts";
 import { EtherType, IpProtocol } from "./code-points.ts";
 import { requireBits } from "./encode.ts";
 import * as ethernet from "./ethernet.ts";
-import { flowHash, sourcePort } from "./flow-hash.ts";
+import { flowHash } from "./flow-hash.ts";
 import * as ipv4 from "./ipv4.ts";
+import { macOctets, octets } from "./octets.ts";
 import { Status } from "./status.ts";
 import { plainSummer, type Summer } from "./summer.ts";
 import * as udp from "./udp.ts";
@@ -73,22 +74,24 @@ export class VxlanTunnel {
   declare readonly seed: number;
   declare readonly summer: Summer;
 
-  /** Destination address, first four bytes; its last two and the source's first two; the source's last four. */
-  declare readonly macWord0: number;
-  declare readonly macWord1: number;
-  declare readonly macWord2: number;
-  /** EtherType, version, header length, DSCP. */
-  declare readonly typeWord: number;
-  /** Flags and fragment offset, TTL, protocol. */
+  /** Eight bytes each, see octets.ts: destination address and two zeros; source address and EtherType; VXLAN header. */
+  declare readonly dstMacOctets: number;
+  declare readonly srcMacOctets: number;
+  declare readonly vxlanOctets: number;
+  /** Version, header length, DSCP, and the total length of a packet without an inner frame. */
+  declare readonly lengthWord: number;
+  /** Flags and fragment offset. */
+  declare readonly fragmentBits: number;
+  /** TTL, protocol. */
   declare readonly ttlWord: number;
-  /** The VNI where the header has it. */
-  declare readonly vniWord: number;
-  /** Sum of the IPv4 header without total length, identification and ECN. */
+  /** The lowest source port, the destination port. */
+  declare readonly portWord: number;
+  /** How many source ports there are. */
+  declare readonly portCount: number;
+  /** Sum of the IPv4 header without identification, ECN and the inner frame's length. */
   declare readonly headerSum: number;
   /** Sum of what the UDP checksum covers and the tunnel decides: pseudo-header, destination port, VXLAN header. */
   declare readonly udpSum: number;
-  /** The port range's width, by 2^32. */
-  declare readonly portScale: number;
 
   constructor(options: VxlanTunnelOptions) {
     const { srcMac, dstMac, vni, port = vxlan.PORT, ttl = 64, tos = 0, portRange = [32768, 60999] } = options;
@@ -117,23 +120,27 @@ export class VxlanTunnel {
     this.seed = (options.seed ?? 0) | 0;
     this.summer = options.summer ?? plainSummer;
 
-    const flags = this.dontFragment ? ipv4.DONT_FRAGMENT : 0;
-    this.macWord0 = Math.floor(dstMac / 0x10000) | 0;
-    this.macWord1 = ((dstMac % 0x10000) << 16) | (srcMac / 0x100000000);
-    this.macWord2 = (srcMac % 0x100000000) | 0;
-    this.typeWord = (EtherType.ipv4 << 16) | 0x4500 | this.tos;
-    this.ttlWord = (flags << 16) | (ttl << 8) | IpProtocol.udp;
-    this.vniWord = vni << 8;
+    this.dstMacOctets = macOctets(dstMac, 0);
+    this.srcMacOctets = macOctets(srcMac, EtherType.ipv4);
+    this.vxlanOctets = octets(VXLAN_FLAGS_HIGH << 16, vni << 8);
+    this.lengthWord = ((0x4500 | this.tos) << 16) | IP_OVERHEAD;
+    this.fragmentBits = this.dontFragment ? ipv4.DONT_FRAGMENT : 0;
+    this.ttlWord = (ttl << 24) | (IpProtocol.udp << 16);
+    this.portWord = (low << 16) | port;
+    this.portCount = high - low;
     const addresses = pseudoHeader4(this.srcIp, this.dstIp, 0, 0);
-    this.headerSum = fold((this.typeWord & 0xffff) + flags + (this.ttlWord & 0xffff) + addresses);
-    this.portScale = (high - low) / 0x100000000;
-    this.udpSum = fold(
-      addresses + IpProtocol.udp + port + VXLAN_FLAGS_HIGH + (this.vniWord >>> 16) + (this.vniWord & 0xffff),
+    this.headerSum = fold(
+      (this.lengthWord >>> 16) + IP_OVERHEAD + this.fragmentBits + (this.ttlWord >>> 16) + addresses,
     );
+    this.udpSum = fold(addresses + IpProtocol.udp + port + VXLAN_FLAGS_HIGH + (vni >>> 8) + ((vni << 8) & 0xffff));
   }
 }
 
+// As constants of this module V8 folds them.
+const { imul } = Math;
 const VXLAN_FLAGS_HIGH = vxlan.VxlanFlag.vni << 8;
+/** What IPv4 counts beside the inner frame. */
+const IP_OVERHEAD = OVERHEAD - ethernet.HEADER_LENGTH;
 const UDP_AND_VXLAN: number = udp.HEADER_LENGTH + vxlan.HEADER_LENGTH;
 
 /**
@@ -151,67 +158,57 @@ export function encapsulate(
   end: number,
   identification: number,
 ): number {
-  // Numbers instead of names in the next three functions: together they are just small enough for V8 to inline them all
-  // into a caller's loop, and an imported name takes four bytes of bytecode more.
+  // Numbers instead of names here and in `writeHeaders`: together they are small enough for V8 to inline both into a
+  // caller's loop, and an imported name takes four bytes of bytecode more.
   const inner = end - at;
-  // EtherType, version, header length, TOS: nearly always IPv4 without options.
-  const word = inner < 38 ? 0 : view.getInt32(at + 12);
-  if (word >>> 8 !== 0x080045 || at < 50 || inner > 65499) {
-    return encapsulateUnusual(tunnel, view, at, end, identification);
+  // Said to V8: what is added to it does not overflow. Anything below 0 comes out different.
+  const start = (at - 50) & 0x3fffffff;
+  // EtherType, version, header length, ECN: nearly always IPv4 without options and without ECN.
+  if (start + 50 !== at || inner < 38 || inner > 65499 || (view.getInt32(start + 62) & 0xffffff03) !== 0x08004500) {
+    return encapsulateUnusual(tunnel, view, at, end, identification) | 0;
   }
-  const start = at - 50;
-  writeHeaders(tunnel, view, start, inner, word & 3, identification & 0xffff, usualPort(tunnel, view, at));
+  // `flowHash` of such a frame. Flags, fragment offset, TTL, protocol; the mask leaves 6 or 17 of a whole TCP or UDP
+  // packet.
+  const word = view.getInt32(start + 70);
+  const whole = word & 0x3fff00ff;
+  const ports = whole === 6 || whole === 17 ? view.getInt32(start + 84) : 0;
+  const hash =
+    imul(view.getInt32(start + 76) ^ ((ports >>> 8) & 0xffff00), 0xac4c1b51) ^
+    imul(view.getInt32(start + 80) ^ ((ports << 16) >>> 8), 0xac4c1b51) ^
+    (tunnel.seed ^ (word & 0xff));
+  writeHeaders(tunnel, view, start, inner, identification & 0xffff, hash);
   if (tunnel.computesUdpChecksum) fillUdpChecksum(tunnel, view, at, end);
   return start;
 }
 
-/** `sourcePort` of `flowHash` for an untagged frame with an IPv4 header of 20 bytes and four more. */
-function usualPort(tunnel: VxlanTunnel, view: DataView, at: number): number {
-  // Flags, fragment offset, TTL, protocol; the mask leaves 6 or 17 of a whole TCP or UDP packet.
-  const word = view.getInt32(at + 20);
-  const whole = word & 0x3fff00ff;
-  const ports = whole === 6 || whole === 17 ? view.getInt32(at + 34) : 0;
-  const hash =
-    Math.imul(view.getInt32(at + 26) ^ ((ports >>> 16) << 8), 0xac4c1b51) ^
-    Math.imul(view.getInt32(at + 30) ^ ((ports << 16) >>> 8), 0xac4c1b51) ^
-    (tunnel.seed ^ (word & 0xff));
-  return (tunnel.lowPort + ((hash ^ (hash << 16)) >>> 0) * tunnel.portScale) | 0;
-}
-
-/**
- * Every byte of the fifty, the UDP checksum as zero. `start`: outer Ethernet; `inner`: length of the inner frame;
- * `innerEcn`: 3, "congestion experienced", goes out as 2 (see {@link encapsulatedEcn}).
- */
+/** Every byte of the fifty, ECN and UDP checksum as zero. `start`: outer Ethernet; `inner`: length of the inner frame. */
 function writeHeaders(
   tunnel: VxlanTunnel,
   view: DataView,
   start: number,
   inner: number,
-  innerEcn: number,
   id: number,
-  port: number,
+  hash: number,
 ): void {
-  const ecn = innerEcn & ~(innerEcn >> 1);
-  const total = inner + 36;
-  const sum = tunnel.headerSum + ecn + total + id;
-  view.setInt32(start, tunnel.macWord0);
-  view.setInt32(start + 4, tunnel.macWord1);
-  view.setInt32(start + 8, tunnel.macWord2);
-  view.setInt32(start + 12, tunnel.typeWord | ecn);
-  view.setInt32(start + 16, (total << 16) | id);
-  view.setInt32(start + 20, tunnel.ttlWord);
-  // Both halves added to each other, with the carry going round: the upper half is the folded sum; the source address
-  // goes over the lower one.
-  view.setInt32(start + 24, ~(sum + ((sum << 16) | (sum >>> 16))));
+  const sum = (tunnel.headerSum + inner + id) | 0;
+  view.setFloat64(start, tunnel.dstMacOctets, true);
+  view.setFloat64(start + 6, tunnel.srcMacOctets, true);
+  view.setInt32(start + 14, tunnel.lengthWord + inner);
+  view.setInt32(start + 18, (id << 16) | tunnel.fragmentBits);
+  // Both halves added to each other, with the carry going round: the upper half is the folded sum.
+  view.setInt32(start + 22, (~(sum + ((sum << 16) | (sum >>> 16))) >>> 16) | tunnel.ttlWord);
   view.setInt32(start + 26, tunnel.srcIp);
   view.setInt32(start + 30, tunnel.dstIp);
-  view.setInt32(start + 34, (port << 16) | tunnel.port);
+  // `sourcePort` in integers: the 48-bit product of the folded hash and the number of ports by halves.
+  const low = hash & 0xffff;
+  const count = tunnel.portCount;
+  const port = (imul((hash >>> 16) ^ low, count) + (imul(low, count) >>> 16)) & 0xffff0000;
+  view.setInt32(start + 34, port + tunnel.portWord);
   view.setInt32(start + 38, (inner + 16) << 16);
-  view.setInt32(start + 42, 0x08000000);
-  view.setInt32(start + 46, tunnel.vniWord);
+  view.setFloat64(start + 42, tunnel.vxlanOctets, true);
 }
 
-/** Frames that are short, too long, not IPv4, tagged, or with options. */
+/** Frames that are short, too long, not IPv4, tagged, with options, or marked with ECN. */
 function encapsulateUnusual(
   tunnel: VxlanTunnel,
   view: DataView,
@@ -222,10 +219,19 @@ function encapsulateUnusual(
   const inner = end - at;
   if (at < OVERHEAD || inner < ethernet.HEADER_LENGTH) return -Status.truncated;
   if (inner > MAX_INNER_LENGTH) return -Status.badTotalLength;
-  const port = sourcePort(flowHash(view, at, end, tunnel.seed), tunnel.lowPort, tunnel.highPort);
-  writeHeaders(tunnel, view, at - OVERHEAD, inner, encapsulatedEcn(view, at, end), identification & 0xffff, port);
+  const start = at - OVERHEAD;
+  writeHeaders(tunnel, view, start, inner, identification & 0xffff, flowHash(view, at, end, tunnel.seed));
+  const ecn = encapsulatedEcn(view, at, end);
+  if (ecn !== 0) markEcn(view, start + ethernet.HEADER_LENGTH, ecn);
   if (tunnel.computesUdpChecksum) fillUdpChecksum(tunnel, view, at, end);
-  return at - OVERHEAD;
+  return start;
+}
+
+/** Sets ECN bits, in the IPv4 checksum too. */
+function markEcn(view: DataView, ipAt: number, ecn: number): void {
+  const word = view.getUint16(ipAt);
+  view.setUint16(ipAt, word | ecn);
+  ipv4.setHeaderChecksum(view, ipAt, updated(ipv4.headerChecksum(view, ipAt), word, word | ecn));
 }
 
 function fillUdpChecksum(tunnel: VxlanTunnel, view: DataView, at: number, end: number): void {
@@ -262,8 +268,7 @@ export function decapsulateEcn(view: DataView, outerTos: number, at: number, end
   if (type === EtherType.ipv4) {
     const word = view.getUint16(ipAt);
     if ((word & 3) === 0) return Status.badFlags;
-    view.setUint16(ipAt, word | 3);
-    ipv4.setHeaderChecksum(view, ipAt, updated(ipv4.headerChecksum(view, ipAt), word, word | 3));
+    markEcn(view, ipAt, 3);
   } else if (type === EtherType.ipv6) {
     const word = view.getUint16(ipAt);
     if ((word & 0x30) === 0) return Status.badFlags;

@@ -15,6 +15,7 @@ import {
   VxlanTunnel,
   type VxlanTunnelOptions,
 } from "../src/encapsulation.ts";
+import * as ethernet from "../src/ethernet.ts";
 import * as ipv4 from "../src/ipv4.ts";
 import { Status } from "../src/status.ts";
 import * as udp from "../src/udp.ts";
@@ -153,13 +154,46 @@ describe("encapsulate", () => {
     expect(encapsulate(tunnel, view, OVERHEAD, OVERHEAD + MAX_INNER_LENGTH + 1, 1)).toBe(-Status.badTotalLength);
   });
 
-  it("writes a right IPv4 checksum for every identification, double carries included", () => {
+  it.each([0, 1])("writes a right IPv4 checksum for every identification, double carries included, ECN %i", (ecn) => {
     const view = innerPing();
+    ipv4.setTos(view, OVERHEAD + 14, ecn);
     const tunnel = new VxlanTunnel(options);
     for (let id = 0; id <= 0xffff; id++) {
       encapsulate(tunnel, view, OVERHEAD, view.byteLength, id);
       if (!ipv4.isChecksumValid(view, OUTER_IP)) expect.fail(`identification ${id}`);
     }
+  });
+
+  it("writes any tunnel's headers as the protocols' encoders write them", () => {
+    const bits = (count: number) => fc.integer({ min: 0, max: 2 ** count - 1 });
+    const address = fc.integer({ min: -0x80000000, max: 0x7fffffff });
+    const anyTunnel = fc.record({
+      srcMac: bits(48),
+      dstMac: bits(48),
+      srcIp: address,
+      dstIp: address,
+      vni: bits(24),
+      port: bits(16),
+      ttl: bits(8),
+      tos: bits(6).map((dscp) => dscp << 2),
+      dontFragment: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(anyTunnel, bits(16), fc.nat(3), (random, identification, ecn) => {
+        const view = innerPing(OVERHEAD + 1);
+        ipv4.setTos(view, OVERHEAD + 1 + 14, ecn);
+        const tunnel = new VxlanTunnel({ ...random, udpChecksum: "zero", portRange: [777, 778] });
+        expect(encapsulate(tunnel, view, OVERHEAD + 1, view.byteLength, identification)).toBe(1);
+        const { srcIp, dstIp, vni, port: dstPort, ttl, dontFragment } = random;
+        const frame = new Uint8Array(view.buffer, OVERHEAD + 1);
+        const inside = udp.encode({ srcPort: 777, dstPort, checksum: 0 }, vxlan.encode({ vni }, frame));
+        const tos = random.tos | (ecn === 3 ? 2 : ecn);
+        const packet = ipv4.encode({ srcIp, dstIp, protocol: 17, ttl, tos, dontFragment, identification }, inside);
+        const expected = ethernet.encode({ ...random, etherType: 0x0800 }, packet);
+        expect(hexOfView(view, 1)).toBe(hexOf(expected));
+        expect(view.getUint8(0)).toBe(0xa5);
+      }),
+    );
   });
 
   it("sends a computed zero checksum as all ones (RFC 768)", () => {

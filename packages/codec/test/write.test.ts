@@ -90,3 +90,10 @@ it("writes an echo message with its payload and checksum", () => {
     ),
   );
 });
+
+it("adds up the longest payload of an echo message", () => {
+  const payload = new Uint8Array(65_507).fill(0xff);
+  const view = dirtyView(8 + payload.length);
+  writeEcho(view, 0, 8, 0xffff, 0xffff, viewOf(payload), 0, payload.length);
+  expect(sum(view, 0, view.byteLength, 0)).toBe(0xffff);
+});
