@@ -77,7 +77,7 @@ function buildNode(node: Node, plan: NodePlan, swarm: SwarmPlan, peers: Readonly
         prefixLength: route.prefixLength,
         via: route.via,
         device: device.index,
-        source: netns.sourceFor(device, route.via ?? route.destination),
+        source: 0,
       });
     }
   }

@@ -10,6 +10,10 @@ import { DropReason } from "../trace/drop-reason.ts";
 export class Veth extends NetDevice {
   #peer: Veth | undefined = undefined;
 
+  get peer(): Veth | undefined {
+    return this.#peer;
+  }
+
   /** Makes the two a pair. */
   connect(peer: Veth): void {
     this.#peer = peer;

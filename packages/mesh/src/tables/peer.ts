@@ -16,6 +16,14 @@ export class PeerTable {
     this.#byMac.set(mac, index);
   }
 
+  /** Remote endpoints of a node with `ownVtep`, in the order in which they were added. */
+  *entries(ownVtep: number): IterableIterator<{ readonly ip: number; readonly mac: number; readonly vtep: number }> {
+    for (const [ip, index] of this.#byIp) {
+      const vtep = this.#vteps[index]!;
+      if (vtep !== ownVtep) yield { ip, mac: this.#macs[index]!, vtep };
+    }
+  }
+
   /** MAC of a remote endpoint's address: the permanent neighbor entry on `vxlan0` of a node with `ownVtep`. */
   macOf(ip: number, ownVtep: number): number | undefined {
     const index = this.#byIp.get(ip);

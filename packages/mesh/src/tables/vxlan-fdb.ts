@@ -24,6 +24,16 @@ export class VxlanFdb {
     this.#ownVtep = ownVtep;
   }
 
+  /** Every live entry, in the order in which they came. */
+  *entries(now: number): IterableIterator<{ readonly mac: number; readonly vtep: number; readonly isPermanent: boolean }> {
+    for (const { mac, vtep } of this.#peers.entries(this.#ownVtep)) yield { mac, vtep, isPermanent: true };
+    for (const [mac, { vtep, updatedAt }] of this.#learned) {
+      if (now - updatedAt < AGEING_TIME && this.#peers.vtepOf(mac, this.#ownVtep) === undefined) {
+        yield { mac, vtep, isPermanent: false };
+      }
+    }
+  }
+
   /** Tunnel endpoint for an address, int32, or undefined: nowhere to send it (vxlan_find_mac). */
   find(mac: number, now: number): number | undefined {
     const permanent = this.#peers.vtepOf(mac, this.#ownVtep);
