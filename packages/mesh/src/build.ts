@@ -8,6 +8,7 @@ import type { NetDevice } from "./device.ts";
 import { FramePool } from "./frame.ts";
 import { Netns } from "./netns.ts";
 import { Node } from "./node.ts";
+import { Chance } from "./sim/chance.ts";
 import { Pace } from "./sim/pace.ts";
 import { Random } from "./sim/random.ts";
 import { Simulator } from "./sim/simulator.ts";
@@ -24,6 +25,8 @@ export interface Mesh {
   readonly recorder: Recorder;
   /** How long programs think. */
   readonly pace: Pace;
+  /** What is decided by chance while a run goes on. */
+  readonly chance: Chance;
   readonly nodes: ReadonlyMap<string, Node>;
   /** Namespace of each task. */
   readonly tasks: ReadonlyMap<string, Netns>;
@@ -52,7 +55,7 @@ export function build(plan: SwarmPlan, seed: number): Mesh {
 
   buildSwitch(makeNode(SWITCH), plan, nodes);
   knowEachOther(plan, nodes);
-  return { plan, simulator, frames, recorder, pace: new Pace(), nodes, tasks };
+  return { plan, simulator, frames, recorder, pace: new Pace(), chance: new Chance(seed), nodes, tasks };
 }
 
 function peerTable(network: NetworkPlan): PeerTable {

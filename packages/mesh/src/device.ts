@@ -23,6 +23,18 @@ export interface DeviceOptions {
   readonly madeIn?: Netns;
 }
 
+/** Counters as `ip -s link` prints them (struct rtnl_link_stats64). Bytes are frames with their Ethernet header. */
+export interface DeviceStatistics {
+  rxBytes: number;
+  rxPackets: number;
+  rxDropped: number;
+  /** Received group frames; virtual devices count none. */
+  multicast: number;
+  txBytes: number;
+  txPackets: number;
+  txDropped: number;
+}
+
 export abstract class NetDevice {
   readonly netns: Netns;
   /** As Linux prints it: `br0`, `vxlan0`, `eth1`. */
@@ -37,6 +49,15 @@ export abstract class NetDevice {
   /** IFF_UP. A device that is down neither sends nor receives. */
   isUp: boolean;
   isDeleted = false;
+  readonly statistics: DeviceStatistics = {
+    rxBytes: 0,
+    rxPackets: 0,
+    rxDropped: 0,
+    multicast: 0,
+    txBytes: 0,
+    txPackets: 0,
+    txDropped: 0,
+  };
   /** Set while the device is a port of a bridge: received frames go there (Linux rx_handler). */
   port: BridgePort | undefined = undefined;
 
@@ -58,6 +79,9 @@ export abstract class NetDevice {
     if (!this.isUp) return this.netns.drop(frame, DropReason.DEV_READY);
     const node = this.netns.node;
     const { softnet } = node;
+    const { statistics } = this;
+    statistics.txPackets++;
+    statistics.txBytes += frame.end - frame.start;
     node.recorder.hop(this.point, Direction.out, frame, softnet.now);
     if (!softnet.isInProcess) return this.startXmit(frame);
     // A bridge or tunnel that sends on in here does so with bottom halves off.
@@ -71,6 +95,9 @@ export abstract class NetDevice {
     // A frame that was under way when its device went (flush_backlog).
     if (!this.isUp) return this.netns.drop(frame, DropReason.DEV_READY);
     const node = this.netns.node;
+    const { statistics } = this;
+    statistics.rxPackets++;
+    statistics.rxBytes += frame.end - frame.start;
     node.recorder.hop(this.point, Direction.in, frame, node.softnet.now);
     if (this.port === undefined) this.netns.receive(this, frame);
     else this.port.handleFrame(frame);

@@ -42,6 +42,8 @@ export class Netns {
   netfilter: Netfilter | undefined = undefined;
   /** net.ipv4.ip_forward. */
   forwarding = false;
+  /** net.ipv4.ping_group_range: who may have ping sockets. Docker lets all in its containers. */
+  pingGroupRange: readonly [number, number] = [1, 0];
   isDeleted = false;
   /** Process number of the next program, as `ping` puts it into its identifier. */
   nextPid = 20;

@@ -142,16 +142,21 @@ export function briefAddressLines(links: readonly AddressLinkJson[], family?: "i
   });
 }
 
+interface BusyboxStyle {
+  readonly addresses?: boolean;
+  readonly family?: "inet" | "inet6";
+  readonly oneLine?: boolean;
+  /** All interfaces of the namespace; default those shown. */
+  readonly all?: readonly LinkBase[];
+}
+
 /**
  * busybox' `ip link` and, with addresses, `ip addr`. It looks for the other end of a veth pair by number among its own
  * interfaces: in a container it finds none, says `@ifN` and believes that it is down (libiproute/ipaddress.c,
  * print_linkinfo; ll_map.c, ll_index_to_flags).
  */
-export function busyboxLinkLines(
-  links: readonly (LinkJson | AddressLinkJson)[],
-  style: { readonly addresses?: boolean; readonly family?: "inet" | "inet6"; readonly oneLine?: boolean } = {},
-): string[] {
-  const { addresses: withAddresses = false, family, oneLine = false } = style;
+export function busyboxLinkLines(links: readonly (LinkJson | AddressLinkJson)[], style: BusyboxStyle = {}): string[] {
+  const { addresses: withAddresses = false, family, oneLine = false, all: known = links } = style;
   return links.flatMap((link) => {
     const all = withAddresses && "addr_info" in link ? link.addr_info : [];
     const addresses = all.filter((address) => family === undefined || address.family === family);
@@ -159,7 +164,7 @@ export function busyboxLinkLines(
       return addresses.map((address) => `${link.ifindex}: ${link.ifname}${addressText(address).join("\\")}`);
     }
     if (withAddresses && family !== undefined && addresses.length === 0) return [];
-    const lines = [busyboxHeadLine(link, links)];
+    const lines = [busyboxHeadLine(link, known)];
     if (family === undefined) lines.push(`    link/${link.link_type} ${link.address} brd ${link.broadcast}`);
     lines.push(...addresses.flatMap(addressText));
     return joined(lines, oneLine);

@@ -15,7 +15,9 @@ export function busyboxNeighborLines(neighbors: readonly NeighborJson[]): string
     const { dst, dev, lladdr, refcnt, used = 0, confirmed = 0, updated = 0, probes = 0, state } = neighbor;
     const address = lladdr === undefined ? "" : `lladdr ${lladdr}`;
     const references = refcnt === undefined ? "" : ` ref ${refcnt}`;
-    return `${dst} dev ${dev} ${address}${references} used ${used}/${confirmed}/${updated} probes ${probes} ${state.join(" ")}`;
+    // It divides what is seconds already by a hundred.
+    const times = [used, confirmed, updated].map((seconds) => Math.floor(seconds / 100)).join("/");
+    return `${dst} dev ${dev} ${address}${references} used ${times} probes ${probes} ${state.join(" ")}`;
   });
 }
 

@@ -27,7 +27,13 @@ export function routesOf(netns: Netns, table: "main" | "local" | "all" = "main")
 
 function withTable(route: RouteJson): RouteJson {
   const { type, dst, dev, ...rest } = route;
-  return { ...(type === undefined ? {} : { type }), dst, ...(dev === undefined ? {} : { dev }), table: "local", ...rest };
+  return {
+    ...(type === undefined ? {} : { type }),
+    dst,
+    ...(dev === undefined ? {} : { dev }),
+    table: "local",
+    ...rest,
+  };
 }
 
 function routeJson(netns: Netns, route: Route): RouteJson {

@@ -1,47 +1,25 @@
 /**
- * `ip neigh`: what iproute2 prints and changes of a namespace's neighbor table.
+ * `ip`: iproute2's, and busybox' where a place has that. A container's busybox takes every verb that iproute2 has.
  *
- * Not modelled yet: every other object of `ip`.
+ * Not modelled: objects other than address, link, route, neighbor and rule; `-6`, `-n`, `-b`.
  */
-import { formatIpv4, formatMac, parseIpv4, parseMac } from "@hopscope/codec/address";
-import type { NetDevice } from "../device.ts";
-import { isValid, NeighborState, type SettableState } from "../tables/neighbor.ts";
-import { type Program, type ProgramContext, UsageError } from "./program.ts";
+import { addressAction } from "./ip-address.ts";
+import { type IpAction, type IpStyle } from "./ip-action.ts";
+import { linkAction } from "./ip-link.ts";
+import { neighborAction } from "./ip-neighbor.ts";
+import { routeAction } from "./ip-route.ts";
+import { type Program, UsageError } from "./program.ts";
+import { expanded } from "./words.ts";
 
-const NUD_NAMES: readonly string[] = [
-  "NONE",
-  "INCOMPLETE",
-  "REACHABLE",
-  "STALE",
-  "DELAY",
-  "PROBE",
-  "FAILED",
-  "PERMANENT",
-];
-
-/** States that `nud` can set by name. */
-const SETTABLE: ReadonlyMap<string, SettableState> = new Map<string, SettableState>([
-  ["reachable", NeighborState.reachable],
-  ["stale", NeighborState.stale],
-  ["permanent", NeighborState.permanent],
-]);
-
-/** `RTNETLINK answers`, and exit status 2. */
-const ERRORS = { exists: "File exists", missing: "No such file or directory", invalid: "Invalid argument" } as const;
-const FAILED_STATUS = 2;
-const NO_DEVICE_STATUS = 1;
-
-/** What stands behind the verb. */
-interface Words {
-  readonly device: string | undefined;
-  readonly ip: number | undefined;
-  readonly mac: number | undefined;
-  /** As it is written. */
-  readonly nud: string | undefined;
-}
-
-/** Does it, and answers the exit status. */
-type Action = (context: ProgramContext, device: NetDevice | undefined) => number;
+/** In the order in which iproute2 tries them (ip.c, cmds): what is short for several is the first. */
+const OBJECTS: Readonly<Record<string, (verb: string, words: readonly string[], style: IpStyle) => IpAction>> = {
+  address: addressAction,
+  route: routeAction,
+  rule: ruleAction,
+  neighbor: neighborAction,
+  neighbour: neighborAction,
+  link: linkAction,
+};
 
 export const IP: Program = {
   check(argv) {
@@ -49,126 +27,77 @@ export const IP: Program = {
   },
   // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(argv, context) {
-    const { device: name, action } = actionOf(argv);
-    const device = name === undefined ? undefined : context.environment.netns.deviceNamed(name);
-    if (name !== undefined && device === undefined) {
-      context.print(`Cannot find device "${name}"`);
-      return NO_DEVICE_STATUS;
-    }
-    return action(context, device);
+    return actionOf(argv)(context);
   },
 };
 
-function actionOf(argv: readonly string[]): { readonly device: string | undefined; readonly action: Action } {
-  const [, object = "", verb = "show", ...rest] = argv;
-  if (!["n", "neigh", "neighbor", "neighbour"].includes(object)) {
-    throw new UsageError(
-      `ip: object "${object}" is not modelled yet; there is: ip neigh show|flush|add|change|replace|del`,
-    );
-  }
-  const words = parse(rest);
-  const { device } = words;
-  switch (verb) {
-    case "show":
-    case "list":
-      return { device, action: show(words) };
-    case "flush":
-      if (rest.length === 0) throw new UsageError("ip neigh flush: say which device: ip neigh flush dev eth0");
-      return { device, action: flush(words) };
-    case "add":
-    case "change":
-    case "replace":
-      return { device, action: set(verb, words) };
-    case "del":
-      return { device, action: remove(words) };
-    default:
-      throw new UsageError(`ip neigh: "${verb}" is not modelled; there are show, flush, add, change, replace, del`);
-  }
-}
-
-function parse(words: readonly string[]): Words {
-  const found = new Map<string, string>();
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index]!;
-    const isKeyword = ["dev", "lladdr", "nud", "to"].includes(word);
-    const value = isKeyword ? words[++index] : word;
-    if (value === undefined) throw new UsageError(`ip neigh: "${word}" needs a value`);
-    found.set(isKeyword ? word : "to", value);
-  }
-  const to = found.get("to");
-  const ip = to === undefined || to === "all" ? undefined : parseIpv4(to);
-  if (to !== undefined && to !== "all" && ip === undefined) {
-    throw new UsageError(`ip neigh: "${to}" is not understood; expected an address, dev, lladdr or nud`);
-  }
-  const lladdr = found.get("lladdr");
-  const mac = lladdr === undefined ? undefined : parseMac(lladdr);
-  if (lladdr !== undefined && mac === undefined) throw new UsageError(`ip neigh: "${lladdr}" is no MAC address`);
-  const nud = found.get("nud");
-  if (nud !== undefined && nud !== "all" && !NUD_NAMES.includes(nud.toUpperCase())) {
-    throw new UsageError(`ip neigh: nud ${nud}: expected ${NUD_NAMES.join(", ").toLowerCase()} or all`);
-  }
-  return { device: found.get("dev"), ip, mac, nud };
-}
-
-function show({ ip, nud }: Words): Action {
-  return ({ environment: { netns }, print }, device) => {
-    for (const entry of netns.arp.neighbors.entries()) {
-      const state = NUD_NAMES[entry.state]!;
-      if (device !== undefined && entry.device !== device.index) continue;
-      if (ip !== undefined && entry.ip !== ip) continue;
-      if (nud !== undefined && nud !== "all" && nud.toUpperCase() !== state) continue;
-      const mac = isValid(entry.state) ? ` lladdr ${formatMac(entry.mac)}` : "";
-      print(`${formatIpv4(entry.ip)} dev ${netns.deviceAt(entry.device).name}${mac} ${state}`);
+function actionOf(argv: readonly string[]): IpAction {
+  const style = {
+    json: false,
+    details: false,
+    statistics: false,
+    brief: false,
+    oneLine: false,
+    family: undefined as "inet" | undefined,
+  };
+  let at = 1;
+  for (; argv[at]?.startsWith("-") === true; at++) {
+    switch (argv[at]) {
+      case "-j":
+      case "-json":
+        style.json = true;
+        break;
+      case "-d":
+      case "-details":
+        style.details = true;
+        break;
+      case "-s":
+      case "-stats":
+      case "-statistics":
+        style.statistics = true;
+        break;
+      case "-br":
+      case "-brief":
+        style.brief = true;
+        break;
+      case "-o":
+      case "-oneline":
+        style.oneLine = true;
+        break;
+      case "-4":
+        style.family = "inet";
+        break;
+      // Colors and names instead of numbers: there is no terminal, and there are no names.
+      case "-c":
+      case "-p":
+      case "-N":
+        break;
+      default:
+        throw new UsageError(`ip: option ${argv[at]} is not modelled; there are -4 -br -d -j -o -s`);
     }
-    return 0;
-  };
-}
-
-/** Permanent entries stay unless they are asked for. */
-function flush({ ip, nud }: Words): Action {
-  return ({ environment }, device) => {
-    const { arp } = environment.netns;
-    for (const entry of [...arp.neighbors.entries()]) {
-      if (device !== undefined && entry.device !== device.index) continue;
-      if (ip !== undefined && entry.ip !== ip) continue;
-      const state = NUD_NAMES[entry.state]!.toLowerCase();
-      const isMeant = nud === undefined ? entry.state !== NeighborState.permanent : nud === "all" || nud === state;
-      if (isMeant) arp.delete(entry);
-    }
-    return 0;
-  };
-}
-
-function set(verb: "add" | "change" | "replace", { device: name, ip, mac, nud = "permanent" }: Words): Action {
-  if (ip === undefined || name === undefined) throw new UsageError(`ip neigh ${verb}: an address and dev are needed`);
-  const state = SETTABLE.get(nud);
-  if (state === undefined) {
-    throw new UsageError(`ip neigh ${verb}: nud ${nud}: expected ${[...SETTABLE.keys()].join(", ")}`);
   }
-  return (context, device) => {
-    const { arp } = context.environment.netns;
-    const known = arp.neighbors.find(device!.index, ip);
-    if (known === undefined && verb === "change") return fail(context, "missing");
-    if (known !== undefined && verb === "add") return fail(context, "exists");
-    const lladdr = mac ?? (known !== undefined && isValid(known.state) ? known.mac : undefined);
-    if (lladdr === undefined) return fail(context, "invalid");
-    arp.set(device!, ip, lladdr, state);
-    return 0;
-  };
+  const [word = "", ...rest] = argv.slice(at);
+  const object = expanded(word, Object.keys(OBJECTS));
+  if (object === undefined) {
+    throw new UsageError(`ip: object "${word}" is not modelled; there are address, link, route, neigh and rule`);
+  }
+  const [verb = "show", ...words] = rest;
+  // `ip addr eth0` has no verb.
+  return OBJECTS[object]!(verb, words, style);
 }
 
-function remove({ device: name, ip }: Words): Action {
-  if (ip === undefined || name === undefined) throw new UsageError("ip neigh del: an address and dev are needed");
-  return (context, device) => {
-    const { arp } = context.environment.netns;
-    const known = arp.neighbors.find(device!.index, ip);
-    if (known === undefined) return fail(context, "missing");
-    arp.delete(known);
+function ruleAction(verb: string, words: readonly string[], { json }: IpStyle): IpAction {
+  if (!["show", "list", "ls", "lst"].includes(verb) || words.length > 0) {
+    throw new UsageError("ip rule: only show is modelled: the kernel's own three rules");
+  }
+  const rules = [
+    { priority: 0, src: "all", table: "local" },
+    { priority: 32_766, src: "all", table: "main" },
+    { priority: 32_767, src: "all", table: "default" },
+  ];
+  return ({ print }) => {
+    if (json) print(JSON.stringify(rules));
+    else for (const { priority, src, table } of rules) print(`${priority}:\tfrom ${src} lookup ${table}`);
     return 0;
   };
-}
-
-function fail(context: ProgramContext, error: keyof typeof ERRORS): number {
-  context.print(`RTNETLINK answers: ${ERRORS[error]}`);
-  return FAILED_STATUS;
 }

@@ -3,6 +3,12 @@ import type { Mesh } from "../build.ts";
 import type { Netns } from "../netns.ts";
 import type { Process } from "./process.ts";
 
+/**
+ * Whose tools a place has: busybox', as alpine and busybox images do, or a Debian machine's (iproute2, iputils,
+ * net-tools). They take the same commands and print different things.
+ */
+export type Userland = "busybox" | "debian";
+
 /** Where a program runs: a container, or a machine itself. */
 export interface Environment {
   readonly netns: Netns;
@@ -10,6 +16,8 @@ export interface Environment {
   /** Path to text: `/etc/resolv.conf`, `/etc/hosts`, what a web server serves. */
   readonly files: Map<string, string>;
   readonly mesh: Mesh;
+  /** Default: busybox'. */
+  readonly userland?: Userland;
 }
 
 /** What a program has of the world. */

@@ -1,18 +1,35 @@
 /** Which program a command starts, by its first word; and starting it. */
+import { BRIDGE } from "./bridge.ts";
+import { CAT } from "./cat.ts";
+import { HOSTNAME } from "./hostname.ts";
+import { ARP, IFCONFIG, ROUTE } from "./ifconfig.ts";
 import { IP } from "./ip.ts";
 import { BUSYBOX_PING, IPUTILS_PING } from "./ping.ts";
 import { Process } from "./process.ts";
-import { type Environment, type Program, type ProgramContext, UsageError } from "./program.ts";
+import { type Environment, type Program, type ProgramContext, UsageError, type Userland } from "./program.ts";
+import { SYSCTL } from "./sysctl.ts";
 
 const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["ping", BUSYBOX_PING],
   ["iping", IPUTILS_PING],
   ["ip", IP],
+  ["bridge", BRIDGE],
+  ["ifconfig", IFCONFIG],
+  ["route", ROUTE],
+  ["arp", ARP],
+  ["cat", CAT],
+  ["hostname", HOSTNAME],
+  ["sysctl", SYSCTL],
 ]);
 
+/** What is something else on a Debian machine than in a busybox container. */
+const DEBIAN_PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([["ping", IPUTILS_PING]]);
+
 /** The program of a command that can be run as it is written; throws a {@link UsageError} in words for who wrote it. */
-export function programOf(argv: readonly string[]): Program {
-  const program = PROGRAMS.get(argv[0] ?? "");
+export function programOf(argv: readonly string[], userland: Userland = "busybox"): Program {
+  const name = argv[0] ?? "";
+  const special = userland === "debian" ? DEBIAN_PROGRAMS.get(name) : undefined;
+  const program = special ?? PROGRAMS.get(name);
   if (program === undefined) {
     throw new UsageError(`${argv[0] ?? ""}: not found; there are ${[...PROGRAMS.keys()].join(", ")}`);
   }
@@ -31,7 +48,7 @@ export interface SpawnOptions {
 
 /** Starts a command; throws a {@link UsageError}. */
 export function spawn(argv: readonly string[], environment: Environment, options: SpawnOptions = {}): Process {
-  const program = programOf(argv);
+  const program = programOf(argv, environment.userland);
   const { print = () => {}, onExit, stdin = "", time } = options;
   const process = new Process(environment, print, onExit);
   const context: ProgramContext = {

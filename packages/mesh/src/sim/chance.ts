@@ -1,21 +1,12 @@
 /**
  * What chance decides while a run goes on and a scenario can pin: each decision comes from the seed, or from a list that
- * says how it was one day.
+ * says how it was one day. How long programs take is not among it (pace.ts).
  */
 import { Random } from "./random.ts";
-
-/**
- * When the second question of a name lookup (AAAA) follows the first (A): so many nanoseconds later, or not before the
- * first is answered. On a real machine that hangs on which process gets the CPU first, the one that asks or the one that
- * is woken by the question.
- */
-export type LookupGap = number | "answered";
 
 export interface ChancePins {
   /** Orders in which a name's addresses (int32) are handed out, one a query; behind them chance goes on. */
   readonly addressOrders?: ReadonlyMap<string, readonly (readonly number[])[]>;
-  /** One a lookup; behind them both questions go out at once. */
-  readonly lookupGaps?: readonly LookupGap[];
 }
 
 export class Chance {
@@ -23,7 +14,6 @@ export class Chance {
   readonly #random: Random;
   /** How many orders of a name have been used. */
   readonly #used: Map<string, number> = new Map();
-  #lookups = 0;
 
   constructor(seed: number, pins: ChancePins = {}) {
     this.#pins = pins;
@@ -44,9 +34,5 @@ export class Chance {
       [rest[last], rest[other]] = [rest[other]!, rest[last]!];
     }
     return [...first, ...rest];
-  }
-
-  lookupGap(): LookupGap {
-    return this.#pins.lookupGaps?.[this.#lookups++] ?? 0;
   }
 }

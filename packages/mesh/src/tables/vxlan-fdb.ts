@@ -25,7 +25,9 @@ export class VxlanFdb {
   }
 
   /** Every live entry, in the order in which they came. */
-  *entries(now: number): IterableIterator<{ readonly mac: number; readonly vtep: number; readonly isPermanent: boolean }> {
+  *entries(
+    now: number,
+  ): IterableIterator<{ readonly mac: number; readonly vtep: number; readonly isPermanent: boolean }> {
     for (const { mac, vtep } of this.#peers.entries(this.#ownVtep)) yield { mac, vtep, isPermanent: true };
     for (const [mac, { vtep, updatedAt }] of this.#learned) {
       if (now - updatedAt < AGEING_TIME && this.#peers.vtepOf(mac, this.#ownVtep) === undefined) {

@@ -211,8 +211,8 @@ describe("ip neigh", () => {
   };
 
   test("shows all, those of a device, one, or those in a state", () => {
-    const five = "10.0.9.5 dev eth0 lladdr 02:42:0a:00:09:05 REACHABLE";
-    const four = "10.0.9.4 dev eth0 lladdr 02:42:0a:00:09:04 STALE";
+    const five = "10.0.9.5 dev eth0 lladdr 02:42:0a:00:09:05 ref 1 used 0/0/0 probes 4 REACHABLE";
+    const four = "10.0.9.4 dev eth0 lladdr 02:42:0a:00:09:04 used 0/0/0 probes 4 STALE";
     const change = "ip neigh change 10.0.9.4 lladdr 02:42:0a:00:09:04 dev eth0 nud stale";
     const shows = ["ip neigh", "ip neigh show dev lo", "ip neigh show to 10.0.9.4", "ip neigh show nud stale"];
     expect(outputOf(change, ...shows).slice(1)).toEqual([
@@ -231,7 +231,12 @@ describe("ip neigh", () => {
         "ping -c 1 -W 4 10.0.9.99",
         "ip neigh show 10.0.9.99",
       ),
-    ).toMatchObject([{}, [0, ["10.0.9.99 dev eth0 INCOMPLETE"]], {}, [0, ["10.0.9.99 dev eth0 FAILED"]]]);
+    ).toMatchObject([
+      {},
+      [0, ["10.0.9.99 dev eth0  ref 1 used 0/0/0 probes 5 INCOMPLETE"]],
+      {},
+      [0, ["10.0.9.99 dev eth0  used 0/0/0 probes 6 FAILED"]],
+    ]);
   });
 
   test("adds what is not there, changes what is, and says what is wrong as the kernel does", () => {
@@ -250,14 +255,14 @@ describe("ip neigh", () => {
         `ip neigh show 10.0.9.5`,
       ),
     ).toEqual([
-      [2, ["RTNETLINK answers: File exists"]],
-      [2, ["RTNETLINK answers: No such file or directory"]],
-      [2, ["RTNETLINK answers: Invalid argument"]],
-      [2, ["RTNETLINK answers: No such file or directory"]],
+      [2, ["ip: RTNETLINK answers: File exists"]],
+      [2, ["ip: RTNETLINK answers: No such file or directory"]],
+      [2, ["ip: RTNETLINK answers: Invalid argument"]],
+      [2, ["ip: RTNETLINK answers: No such file or directory"]],
       [0, []],
       [0, []],
       [0, []],
-      [0, ["10.0.9.5 dev eth0 lladdr 02:42:0a:00:09:05 PERMANENT"]],
+      [0, ["10.0.9.5 dev eth0 lladdr 02:42:0a:00:09:05 used 0/0/0 probes 4 PERMANENT"]],
     ]);
   });
 

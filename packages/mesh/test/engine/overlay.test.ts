@@ -185,7 +185,9 @@ describe("neighbors", () => {
       WARM,
     );
     expect(result.steps.map((step) => step.output.length)).toEqual([2, 0, 0]);
-    expect(result.steps[0]!.output[0]).toMatch(/^10\.0\.9\.5 dev eth0 lladdr 02:42:0a:00:09:05 REACHABLE$/);
+    expect(result.steps[0]!.output[0]).toMatch(
+      /^10\.0\.9\.5 dev eth0 lladdr 02:42:0a:00:09:05 ref 1 used .* REACHABLE$/,
+    );
   });
 });
 
@@ -205,7 +207,10 @@ describe("the end of the world", () => {
 
   test("an unknown command says what there is", () => {
     const result = go([exec("svc.1", "frobnicate")]);
-    expect(result.steps[0]).toMatchObject({ status: 2, output: ["frobnicate: not found; there are ping, iping, ip"] });
+    expect(result.steps[0]).toMatchObject({
+      status: 2,
+      output: [expect.stringMatching(/^frobnicate: not found; there are ping, iping, ip,/)],
+    });
   });
 
   test.each([
@@ -217,7 +222,7 @@ describe("the end of the world", () => {
     ["ping -Z 1 10.0.9.5", /option -Z is not modelled/],
     ["ping -c 1 -Q 0x10 10.0.9.5", /busybox' ping has no -Q/],
     ["iping -c 1 -M maybe 10.0.9.5", /-M is "maybe"/],
-    ["ip route", /object "route" is not modelled yet/],
+    ["ip tunnel", /object "tunnel" is not modelled/],
     ["ip neigh flush", /say which device/],
     ["ip neigh change 10.0.9.5 dev eth0 nud wobbly", /nud wobbly/],
   ])("%s", (command, message) => {
@@ -226,10 +231,10 @@ describe("the end of the world", () => {
     expect(result!.output[0]).toMatch(message);
   });
 
-  test("a device that is not there, in iproute2's words and status", () => {
+  test("a device that is not there, in busybox' words and status", () => {
     expect(go([exec("svc.1", "ip neigh show dev eth9")]).steps[0]).toMatchObject({
       status: 1,
-      output: ['Cannot find device "eth9"'],
+      output: ["ip: can't find device 'eth9'"],
     });
   });
 });

@@ -1,0 +1,19 @@
+/**
+ * Files of a place as a program reads them: those that Docker or a scenario put there, and what the kernel shows under
+ * /proc.
+ */
+import type { Environment } from "../program/program.ts";
+import { readSysctl, sysctlOfPath } from "./sysctls.ts";
+
+/** The text of a file; undefined: there is none. */
+export function fileText(environment: Environment, path: string): string | undefined {
+  const { netns } = environment;
+  if (path.startsWith("/proc/sys/")) {
+    const value = readSysctl(netns, sysctlOfPath(path));
+    return value === undefined ? undefined : `${value}\n`;
+  }
+  const text = environment.files.get(path);
+  if (text !== undefined) return text;
+  if (path === "/etc/hostname") return `${environment.hostname}\n`;
+  return undefined;
+}
