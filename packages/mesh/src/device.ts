@@ -4,7 +4,9 @@
  *
  * Not modelled: queueing disciplines and queue lengths, carrier apart from being up.
  */
-import type { Frame } from "./frame.ts";
+import { Checksum, type Frame } from "./frame.ts";
+import { checksumHelp } from "./host/checksum-help.ts";
+import { segment } from "./host/gso.ts";
 import type { Netns } from "./netns.ts";
 import type { BridgePort } from "./devices/bridge.ts";
 import { DropReason } from "./trace/drop-reason.ts";
@@ -35,6 +37,18 @@ export interface DeviceStatistics {
   txDropped: number;
 }
 
+/** What a device does itself, as `ethtool -K` sets it: fewer bytes to look at for the CPU, bigger frames at the tap. */
+export interface Offloads {
+  /** Completes TCP and UDP checksums of frames that leave (tx-checksumming). */
+  tx: boolean;
+  /** Cuts TCP super-frames itself (tcp-segmentation-offload). */
+  tso: boolean;
+  /** TCP may hand over super-frames, whoever cuts them (generic-segmentation-offload). */
+  gso: boolean;
+  /** Received segments are merged (generic-receive-offload), by devices that have a place for that. */
+  gro: boolean;
+}
+
 export abstract class NetDevice {
   readonly netns: Netns;
   /** As Linux prints it: `br0`, `vxlan0`, `eth1`. */
@@ -58,6 +72,8 @@ export abstract class NetDevice {
     txPackets: 0,
     txDropped: 0,
   };
+  /** Virtual devices do everything: it costs nothing to leave a frame as it is. */
+  readonly offloads: Offloads = { tx: true, tso: true, gso: true, gro: true };
   /** Set while the device is a port of a bridge: received frames go there (Linux rx_handler). */
   port: BridgePort | undefined = undefined;
 
@@ -77,23 +93,43 @@ export abstract class NetDevice {
   /** Linux dev_queue_xmit: the frame leaves by this device. */
   transmit(frame: Frame): void {
     if (!this.isUp) return this.netns.drop(frame, DropReason.DEV_READY);
-    const node = this.netns.node;
-    const { softnet } = node;
+    const { softnet } = this.netns.node;
+    if (!softnet.isInProcess) return this.#validateAndXmit(frame);
+    // A bridge or tunnel that sends on in here does so with bottom halves off.
+    softnet.isInProcess = false;
+    this.#validateAndXmit(frame);
+    softnet.drainForProcess();
+  }
+
+  /** Linux validate_xmit_skb: what the device does not do itself is done before anybody sees the frame. */
+  #validateAndXmit(frame: Frame): void {
+    if (frame.gsoSize > 0 && !this.offloads.tso) {
+      segment(this.netns, frame, (part) => this.#xmitOne(part), this.offloads.tx);
+      return;
+    }
+    if (frame.csum === Checksum.partial && !this.offloads.tx) {
+      const { frames } = this.netns.node;
+      if (!frames.own(frame)) return this.netns.drop(frame, DropReason.NOMEM);
+      checksumHelp(frames, frame);
+    }
+    this.#xmitOne(frame);
+  }
+
+  /** Linux xmit_one: past the tap. */
+  #xmitOne(frame: Frame): void {
+    const { recorder, softnet } = this.netns.node;
     const { statistics } = this;
     statistics.txPackets++;
     statistics.txBytes += frame.end - frame.start;
-    node.recorder.hop(this.point, Direction.out, frame, softnet.now);
-    if (!softnet.isInProcess) return this.startXmit(frame);
-    // A bridge or tunnel that sends on in here does so with bottom halves off.
-    softnet.isInProcess = false;
+    recorder.hop(this.point, Direction.out, frame, softnet.now);
     this.startXmit(frame);
-    softnet.drainForProcess();
   }
 
   /** Linux netif_receive_skb: the frame has arrived on this device. */
   receive(frame: Frame): void {
     // A frame that was under way when its device went (flush_backlog).
     if (!this.isUp) return this.netns.drop(frame, DropReason.DEV_READY);
+    if (frame.isLoopedBack) return this.netns.receive(this, frame);
     const node = this.netns.node;
     const { statistics } = this;
     statistics.rxPackets++;

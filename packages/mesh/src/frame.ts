@@ -49,9 +49,13 @@ export class Frame {
   physIn: NetDevice | undefined = undefined;
   /** Length of the largest fragment that this packet was put together from, or 0 (IPCB frag_max_size). */
   fragMaxSize = 0;
+  /** Payload bytes of the fragments that it was put together from, in order (the frag_list). */
+  pieces: readonly number[] | undefined = undefined;
   csum: Checksum = Checksum.complete;
   /** Payload bytes of each segment that a device is to cut it into, or 0 (skb_shinfo gso_size). */
   gsoSize = 0;
+  /** Where the inner Ethernet header is, from `start`, while tunnel headers are in front of it; 0: no tunnel. */
+  innerOffset = 0;
   /** The way it takes (skb->_skb_refdst). */
   dst: Dst | undefined = undefined;
   /** A copy for this host of what it sends to a group: no tap and no bridge sees it (PACKET_LOOPBACK). */
@@ -137,8 +141,10 @@ export class FramePool {
     frame.ctInfo = 0;
     frame.physIn = undefined;
     frame.fragMaxSize = 0;
+    frame.pieces = undefined;
     frame.csum = Checksum.complete;
     frame.gsoSize = 0;
+    frame.innerOffset = 0;
     frame.dst = undefined;
     frame.isLoopedBack = false;
     return frame;
@@ -163,8 +169,10 @@ export class FramePool {
     copy.ctInfo = frame.ctInfo;
     copy.physIn = frame.physIn;
     copy.fragMaxSize = frame.fragMaxSize;
+    copy.pieces = undefined;
     copy.csum = frame.csum;
     copy.gsoSize = frame.gsoSize;
+    copy.innerOffset = frame.innerOffset;
     copy.dst = frame.dst;
     copy.isLoopedBack = frame.isLoopedBack;
     return copy;
@@ -181,9 +189,9 @@ export class FramePool {
     frame.dst = from.dst;
   }
 
-  /** Linux skb_scrub_packet: the frame enters another namespace, where nothing is known about it. */
-  scrub(frame: Frame): void {
-    frame.mark = 0;
+  /** Linux skb_scrub_packet: the frame enters another device, and nothing is known about it; its mark stays in the namespace. */
+  scrub(frame: Frame, isOtherNetns: boolean = true): void {
+    if (isOtherNetns) frame.mark = 0;
     frame.ct = undefined;
     frame.ctInfo = 0;
     frame.physIn = undefined;
@@ -221,6 +229,7 @@ export class FramePool {
     frame.ct = undefined;
     frame.physIn = undefined;
     frame.dst = undefined;
+    frame.pieces = undefined;
     this.#free.push(frame);
   }
 

@@ -105,6 +105,7 @@ export class Netns {
   delete(): void {
     if (this.isDeleted) return;
     for (const device of this.devices.toReversed()) device.delete();
+    this.ipv4.fragments.clear();
     this.isDeleted = true;
     this.node.namespaces.delete(this.name);
   }

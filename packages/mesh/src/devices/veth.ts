@@ -24,7 +24,7 @@ export class Veth extends NetDevice {
     const peer = this.#peer;
     if (peer === undefined) return this.netns.drop(frame, DropReason.DEV_READY);
     const { frames, softnet } = this.netns.node;
-    if (peer.netns !== this.netns) frames.scrub(frame);
+    frames.scrub(frame, peer.netns !== this.netns);
     softnet.spend(Cost.veth);
     softnet.enqueue(peer, frame);
   }

@@ -3,7 +3,7 @@
  * (Linux drivers/net/vxlan/vxlan_core.c; libnetwork drivers/overlay/ov_utils.go, createVxlan). It was made in the node's
  * own namespace, whose stack carries its packets, and then moved.
  *
- * Not modelled: learning switched off, group policy, GPE, several remotes, PMTU answers to senders inside.
+ * Not modelled: learning switched off, group policy, GPE, several remotes.
  */
 import * as arp from "@hopscope/codec/arp";
 import { isGroupMac } from "@hopscope/codec/address";
@@ -15,14 +15,21 @@ import { Status } from "@hopscope/codec/status";
 import * as udp from "@hopscope/codec/udp";
 import { Cost } from "../costs.ts";
 import { type DeviceOptions, NetDevice } from "../device.ts";
-import type { Frame } from "../frame.ts";
+import { Checksum, type Frame } from "../frame.ts";
 import { createArp } from "../host/arp-create.ts";
+import { checksumHelp } from "../host/checksum-help.ts";
+import { longestSegment, segmentCount } from "../host/gso.ts";
 import { isLoopbackIp, isMulticastIp } from "../host/ipv4-address.ts";
+import { tunnelPmtuReply } from "../host/tunnel-pmtu.ts";
 import type { Netns } from "../netns.ts";
 import type { PeerTable } from "../tables/peer.ts";
+import { RouteType } from "../tables/route.ts";
 import { VxlanFdb } from "../tables/vxlan-fdb.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
+
+/** 127.0.0.1: what is learned of a frame that never left the node. */
+const LOOPBACK = 0x7f000001;
 
 export interface VxlanOptions extends DeviceOptions {
   readonly vni: number;
@@ -107,16 +114,48 @@ export class VxlanDevice extends NetDevice {
   #xmitOne(frame: Frame, remote: number): void {
     const { frames, recorder, softnet } = this.netns.node;
     const { view } = frames;
+    const transport = this.#transport;
+    const dst = transport.ipv4.lookup(remote, this.vtep);
+    if (dst === undefined) return this.netns.drop(frame, DropReason.IP_OUTNOROUTES);
+    if (dst.type === RouteType.local) return this.#bypass(frame);
+    const mtu = transport.ipv4.mtuOf(dst, softnet.now) - OVERHEAD;
+    if (frame.end - frame.start - ethernet.HEADER_LENGTH > mtu && this.#answersTooLong(frame, mtu)) return;
+    if (!frames.own(frame)) return this.netns.drop(frame, DropReason.NOMEM);
+    if (frame.csum === Checksum.partial && frame.gsoSize === 0) checksumHelp(frames, frame);
+    const segments = frame.gsoSize === 0 ? 1 : segmentCount(frames, frame);
     // Headroom for fifty bytes is what every frame is made with.
-    if (!frames.own(frame) || !frames.push(frame, OVERHEAD)) return this.netns.drop(frame, DropReason.NOMEM);
-    const identification = this.#transport.ipv4.nextIdentification(this.vtep, remote, IpProtocol.udp);
-    const start = frames.start(frame);
-    encapsulate(this.#tunnelTo(remote), view, start + OVERHEAD, frames.end(frame), identification);
+    if (!frames.push(frame, OVERHEAD)) return this.netns.drop(frame, DropReason.NOMEM);
+    const identification = transport.ipv4.nextIdentification(this.vtep, remote, IpProtocol.udp, segments);
+    const { start } = frame;
+    encapsulate(this.#tunnelTo(remote), view, start + OVERHEAD, frame.end, identification);
+    if (frame.gsoSize > 0) frame.innerOffset = OVERHEAD;
     const udpAt = start + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;
     recorder.step(frame, StepKind.encapsulate, this.vni, udp.srcPort(view, udpAt));
     frames.scrub(frame);
     softnet.spend(Cost.encapsulate);
-    this.#transport.ipv4.output(frame);
+    transport.ipv4.output(frame, dst);
+  }
+
+  /** Linux encap_bypass_if_local: the endpoint is this node itself. The frame arrives without having left. */
+  #bypass(frame: Frame): void {
+    const { frames, softnet } = this.netns.node;
+    const device = this.#transport.udp.tunnelDevice(this.udpPort, this.vni);
+    if (device === undefined) return this.netns.drop(frame, DropReason.VXLAN_VNI_NOT_FOUND);
+    device.fdb.snoop(ethernet.srcMac(frames.view, frame.start), LOOPBACK, softnet.now);
+    frames.scrub(frame, device.netns !== this.netns);
+    softnet.enqueue(device, frame);
+  }
+
+  /** Linux skb_tunnel_check_pmtu: a sender behind the bridge is told, and the frame is gone. False: it goes on its way. */
+  #answersTooLong(frame: Frame, mtu: number): boolean {
+    const { frames, recorder, softnet } = this.netns.node;
+    if (this.port === undefined || (frame.gsoSize > 0 && longestSegment(frames, frame) <= mtu)) return false;
+    const reply = tunnelPmtuReply(frames, frame, mtu);
+    if (reply === undefined) return false;
+    recorder.step(frame, StepKind.tunnelPmtu, mtu, 0);
+    frames.free(frame);
+    softnet.enqueue(this, reply);
+    return true;
   }
 
   protected override unregister(): void {

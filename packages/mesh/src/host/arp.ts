@@ -8,6 +8,7 @@ import * as arp from "@hopscope/codec/arp";
 import { BROADCAST_MAC, isGroupMac } from "@hopscope/codec/address";
 import { EtherType } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
+import { IcmpType, UnreachableCode } from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import { Cost } from "../costs.ts";
 import type { NetDevice } from "../device.ts";
@@ -29,6 +30,9 @@ import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
 import { createArp } from "./arp-create.ts";
 import { isLoopbackIp, isMulticastIp } from "./ipv4-address.ts";
+
+/** 01:00:5e:00:00:00 */
+const MULTICAST_MAC = 0x01005e000000;
 
 const NOBODY: ReadonlyMap<number, number> = new Map();
 
@@ -70,6 +74,11 @@ export class Arp implements Wakeable {
     if (action === NeighborAction.probeBroadcast) this.#solicit(device, entry, BROADCAST_MAC);
   }
 
+  /** A packet for a group: its lowest 23 bits are in the address (RFC 1112 §6.4; arp_mc_map). */
+  multicast(device: NetDevice, group: number, frame: Frame): void {
+    this.#transmit(device, MULTICAST_MAC + (group & 0x7fffff), frame);
+  }
+
   /** A packet for everybody on the link: no neighbor is asked (arp_constructor, RTN_BROADCAST). */
   broadcast(device: NetDevice, frame: Frame): void {
     this.#transmit(device, BROADCAST_MAC, frame);
@@ -97,7 +106,7 @@ export class Arp implements Wakeable {
     }
     const isForOwnAddress = netns.isLocal(targetIp);
     // ip_route_input refuses an own address as the source: somebody else claims it, and gets no answer.
-    if (isRequest && isForOwnAddress && !netns.isLocal(senderIp)) {
+    if (isRequest && isForOwnAddress && !netns.hasAddress(senderIp)) {
       // A probe for duplicates has no sender to remember (RFC 5227 §2.1.1).
       if (senderIp !== 0) {
         const asker = this.#create(device, senderIp, this.softnet.now);
@@ -156,7 +165,12 @@ export class Arp implements Wakeable {
 
   /** The device goes down: all its neighbors are forgotten (neigh_ifdown). */
   deleteDevice(device: NetDevice): void {
-    for (const entry of this.neighbors.of(device.index)) this.delete(entry);
+    for (const entry of this.neighbors.of(device.index)) {
+      for (const id of entry.pending.splice(0)) {
+        this.#netns.drop(this.#netns.node.frames.get(id), DropReason.DEV_READY);
+      }
+      this.neighbors.delete(entry);
+    }
   }
 
   /** `ip neigh replace … lladdr MAC nud STATE`. */
@@ -197,7 +211,7 @@ export class Arp implements Wakeable {
   #fail(entry: Neighbor): void {
     for (const id of entry.pending.splice(0)) {
       const waiting = this.#netns.node.frames.get(id);
-      this.#netns.icmp.hostUnreachable(waiting);
+      this.#netns.icmp.error(waiting, IcmpType.destinationUnreachable, UnreachableCode.host, 0);
       this.#netns.drop(waiting, DropReason.NEIGH_FAILED);
     }
   }

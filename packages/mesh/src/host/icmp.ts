@@ -1,8 +1,8 @@
 /**
- * A host's ICMP (RFC 792; Linux net/ipv4/icmp.c): answers echo requests, tells ping what came back, reports an
- * unreachable host to itself.
+ * A host's ICMP (RFC 792; Linux net/ipv4/icmp.c): answers echo requests, tells ping what came back, and tells sockets
+ * what an error is about. Sending errors: icmp-send.ts.
  *
- * Not modelled yet: errors to other hosts, redirects, rate limits, timestamps.
+ * Not modelled: redirects, timestamps.
  */
 import { IpProtocol } from "@hopscope/codec/code-points";
 import { sum } from "@hopscope/codec/checksum";
@@ -11,17 +11,17 @@ import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import { Status } from "@hopscope/codec/status";
 import { Cost } from "../costs.ts";
+import type { NetDevice } from "../device.ts";
 import type { Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
+import { IcmpRateLimit } from "./icmp-rate-limit.ts";
+import { icmpSend } from "./icmp-send.ts";
 import { PmtuDiscovery, SendError } from "./ipv4.ts";
 
-/** An ICMP error quotes at most this much: 576 bytes of packet in all (RFC 1812 §4.3.2.3; icmp_send). */
-const MAX_ERROR_LENGTH = 576;
-/** Errors travel as internetwork control (RFC 1812 §4.3.2.5) and keep the rest of the type of service (RT_TOS). */
-const INTERNETWORK_CONTROL = 0xc0;
-const TOS_MASK = 0x1e;
+/** Bytes behind the quoted header that say whose packet it was. */
+const QUOTED_PAYLOAD = 8;
 /** net.ipv4.ip_default_ttl. */
 const TTL = 64;
 
@@ -35,6 +35,7 @@ export interface IcmpListener {
 
 export class Icmp {
   readonly #netns: Netns;
+  readonly #limit: IcmpRateLimit = new IcmpRateLimit();
   readonly #listeners: Map<number, IcmpListener> = new Map();
 
   constructor(netns: Netns) {
@@ -85,15 +86,33 @@ export class Icmp {
     netns.ipv4.output(reply);
   }
 
-  /** An error quotes what it is about: whoever sent that is told (Linux ping_err, raw_err). */
+  /** Linux icmp_unreach and icmp_socket_deliver: an error quotes what it is about: whoever sent that is told. */
   #quoted(errorIpAt: number, at: number, end: number): void {
-    const { view } = this.#netns.node.frames;
+    const netns = this.#netns;
+    const { view } = netns.node.frames;
     const ipAt = icmp.quoteStart(view, at);
     const room = icmp.quoteEnd(view, at, end) - ipAt;
     if (room < ipv4.HEADER_LENGTH || ipv4.version(view, ipAt) !== 4) return;
-    const quotedAt = ipv4.payloadStart(view, ipAt);
-    if (ipv4.protocol(view, ipAt) !== IpProtocol.icmp || room < ipv4.headerLength(view, ipAt) + icmp.HEADER_LENGTH)
-      return;
+    // RFC 792: at least eight bytes behind the header.
+    if (room < ipv4.headerLength(view, ipAt) + QUOTED_PAYLOAD) return;
+    const type = icmp.type(view, at);
+    const code = icmp.code(view, at);
+    const isPmtu = type === icmp.IcmpType.destinationUnreachable && code === icmp.UnreachableCode.fragmentationNeeded;
+    const info = isPmtu ? icmp.nextHopMtu(view, at) : 0;
+    switch (ipv4.protocol(view, ipAt)) {
+      case IpProtocol.icmp:
+        if (isPmtu) netns.ipv4.updatePmtu(ipv4.dstIp(view, ipAt), info);
+        this.#pingError(errorIpAt, at, ipv4.payloadStart(view, ipAt));
+        break;
+      case IpProtocol.udp:
+        netns.udp.error(ipAt, type, code, info);
+        break;
+    }
+  }
+
+  /** Linux ping_err, raw_err: an error about an echo request. */
+  #pingError(errorIpAt: number, at: number, quotedAt: number): void {
+    const { view } = this.#netns.node.frames;
     if (icmp.type(view, quotedAt) !== icmp.IcmpType.echoRequest) return;
     this.#listeners.get(icmp.identifier(view, quotedAt))?.error(errorIpAt, at, icmp.sequence(view, quotedAt));
   }
@@ -104,11 +123,12 @@ export class Icmp {
     const { frames } = netns.node;
     const { view } = frames;
     const { dstIp, tos, ttl, pmtuDiscovery } = request;
-    const dst = netns.ipv4.lookup(dstIp);
+    const dst = netns.ipv4.lookup(dstIp, request.srcIp ?? 0, request.device);
     if (dst === undefined) return SendError.networkUnreachable;
     const length = icmp.HEADER_LENGTH + request.dataLength;
-    if (ipv4.HEADER_LENGTH + length > dst.mtu) return SendError.messageTooLong;
-    const frame = netns.ipv4.make(IpProtocol.icmp, dst.source, dstIp, length, tos, ttl, pmtuDiscovery);
+    if (netns.ipv4.refuses(dst, length, pmtuDiscovery)) return SendError.messageTooLong;
+    const { source } = dst;
+    const frame = netns.ipv4.make(IpProtocol.icmp, source, dstIp, length, tos, ttl, pmtuDiscovery, undefined, dst);
     if (frame === undefined) return SendError.noBufferSpace;
     const at = frames.start(frame) + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;
     const end = frames.end(frame);
@@ -122,27 +142,19 @@ export class Icmp {
   }
 
   /**
-   * The host that a packet of this host's own was for does not answer: ICMP to itself by the loopback device (Linux
-   * arp_error_report, ipv4_link_failure, icmp_send). Leaves the packet alone.
+   * Linux icmp_send: tells the sender of `about`, whose way is decided, what is wrong with it. `info`: the header's second
+   * word, such as the next hop's MTU. Leaves the packet alone. True if an error has left.
    */
-  hostUnreachable(about: Frame): void {
-    const netns = this.#netns;
-    const { frames } = netns.node;
-    const { view } = frames;
-    const ipAt = frames.start(about) + ethernet.HEADER_LENGTH;
-    const source = ipv4.srcIp(view, ipAt);
-    if (!netns.isLocal(source)) return;
-    const quote = Math.min(ipv4.totalLength(view, ipAt), MAX_ERROR_LENGTH - ipv4.HEADER_LENGTH - icmp.HEADER_LENGTH);
-    const tos = (ipv4.tos(view, ipAt) & TOS_MASK) | INTERNETWORK_CONTROL;
-    const error = this.#make(source, source, icmp.HEADER_LENGTH + quote, tos);
-    if (error === undefined) return;
-    const at = frames.start(error) + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;
-    icmp.setType(view, at, icmp.IcmpType.destinationUnreachable);
-    icmp.setCode(view, at, icmp.UnreachableCode.host);
-    icmp.setRest(view, at, 0);
-    frames.bytes.copyWithin(at + icmp.HEADER_LENGTH, ipAt, ipAt + quote);
-    icmp.fillChecksum(view, at, at + icmp.HEADER_LENGTH + quote);
-    if (netns.ipv4.output(error) === SendError.none) about.reportAt = error.hop;
+  error(about: Frame, type: number, code: number, info: number): boolean {
+    return icmpSend(this.#netns, this.#limit, about, type, code, info);
+  }
+
+  /** A router knows no way for the packet (ip_error): said only so often. Leaves the packet alone. */
+  routeError(about: Frame, code: number): boolean {
+    const { node } = this.#netns;
+    const srcIp = ipv4.srcIp(node.frames.view, about.start + ethernet.HEADER_LENGTH);
+    if (!this.#limit.allowsRouteError(srcIp, node.softnet.now)) return false;
+    return this.error(about, icmp.IcmpType.destinationUnreachable, code, 0);
   }
 
   /** A packet for `length` bytes of ICMP that the kernel itself sends. */
@@ -160,6 +172,10 @@ export interface EchoRequest {
   readonly ttl: number;
   readonly tos: number;
   readonly pmtuDiscovery: PmtuDiscovery;
+  /** An address of this host to send from; default: the route's. */
+  readonly srcIp?: number;
+  /** The device to send by, whatever the routes say (SO_BINDTODEVICE). */
+  readonly device?: NetDevice;
   /** Writes the data. */
   fill(view: DataView, at: number, end: number): void;
 }

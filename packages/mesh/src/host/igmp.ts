@@ -1,6 +1,8 @@
 /** A host's membership in groups (RFC 3376; Linux net/ipv4/igmp.c). */
 import type { NetDevice } from "../device.ts";
+import type { Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
+import { DropReason } from "../trace/drop-reason.ts";
 
 /** 224.0.0.1, everybody's group: joined by each device that is up, never reported. */
 const ALL_HOSTS = 0xe0000001 | 0;
@@ -38,6 +40,11 @@ export class Igmp {
     if (count > 1) groups.set(group, count - 1);
     else groups.delete(group);
     this.#netns.routes.invalidate();
+  }
+
+  /** Linux igmp_rcv. Takes the frame. */
+  receive(_device: NetDevice, frame: Frame, _ipAt: number): void {
+    this.#netns.drop(frame, DropReason.IP_NOPROTO);
   }
 
   deviceIsUp(_device: NetDevice): void {}

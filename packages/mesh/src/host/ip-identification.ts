@@ -19,14 +19,16 @@ export class IpIdentification {
     for (let index = 0; index < BUCKETS; index++) this.#counters[index] = random.int32();
   }
 
-  /** `key` is the namespace's. */
-  next(srcIp: number, dstIp: number, protocol: number, key: number, now: number): number {
+  /** `key` is the namespace's. `count`: how many packets in a row will have one. */
+  next(srcIp: number, dstIp: number, protocol: number, key: number, now: number, count: number = 1): number {
     let hash = Math.imul(srcIp ^ key, 0x9e3779b1) ^ Math.imul(dstIp + protocol, 0x85ebca77);
     hash ^= hash >>> 15;
     const bucket = hash & (BUCKETS - 1);
     const jiffies = Math.floor((now - this.#usedAt[bucket]!) / JIFFY);
     this.#usedAt[bucket] = now;
-    const step = 1 + (jiffies > 1 ? this.#random.below(jiffies) : 0);
-    return (this.#counters[bucket] = (this.#counters[bucket]! + step) & 0xffff);
+    const skipped = jiffies > 1 ? this.#random.below(jiffies) : 0;
+    const first = (this.#counters[bucket]! + 1 + skipped) & 0xffff;
+    this.#counters[bucket] = first + count - 1;
+    return first;
   }
 }

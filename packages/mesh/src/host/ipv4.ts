@@ -1,23 +1,21 @@
 /**
- * A host's IPv4: receive, deliver, send (Linux net/ipv4/ip_input.c, ip_output.c, route.c).
- *
- * Not modelled yet: forwarding between devices, fragmentation and reassembly, options, multicast, rp_filter.
+ * A namespace's IPv4, as those above it see it: where packets go, how they are made, and how they are sent. What happens
+ * to them is in ip-input.ts, ip-forward.ts, ip-output.ts and ip-fragment.ts.
  */
-import { isGroupMac } from "@hopscope/codec/address";
 import { complement, sum } from "@hopscope/codec/checksum";
-import { EtherType, IpProtocol } from "@hopscope/codec/code-points";
+import { EtherType } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
 import * as ipv4 from "@hopscope/codec/ipv4";
-import { Status } from "@hopscope/codec/status";
 import type { NetDevice } from "../device.ts";
 import type { Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
-import { Hook } from "../netfilter/hook.ts";
-import { RouteType } from "../tables/route.ts";
 import { DropReason } from "../trace/drop-reason.ts";
-import { StepKind } from "../trace/step.ts";
 import { IpFragments } from "./ip-fragment.ts";
-import { type Dst, DstInput, Routing } from "./route.ts";
+import { receive } from "./ip-input.ts";
+import { localOut, SendError } from "./ip-output.ts";
+import { type Dst, Routing } from "./route.ts";
+
+export { SendError } from "./ip-output.ts";
 
 /** Whether a packet may be cut on its way: a socket's IP_MTU_DISCOVER (include/uapi/linux/in.h). */
 export const PmtuDiscovery = {
@@ -30,21 +28,8 @@ export const PmtuDiscovery = {
 } as const;
 export type PmtuDiscovery = (typeof PmtuDiscovery)[keyof typeof PmtuDiscovery];
 
-/** Why a packet could not be sent: the error a program sees. */
-export const SendError = {
-  none: 0,
-  /** ENETUNREACH */
-  networkUnreachable: 1,
-  /** EMSGSIZE */
-  messageTooLong: 2,
-  /** ENOBUFS */
-  noBufferSpace: 3,
-  /** EPERM: a rule has dropped it. */
-  notPermitted: 4,
-  /** EINVAL */
-  invalid: 5,
-} as const;
-export type SendError = (typeof SendError)[keyof typeof SendError];
+/** The longest IPv4 packet. */
+const MAX_LENGTH = 0xffff;
 
 export class Ipv4 {
   readonly routing: Routing;
@@ -62,7 +47,8 @@ export class Ipv4 {
 
   /**
    * A packet with its IPv4 header and `length` bytes behind it that are still to be written (Linux __ip_make_skb), or
-   * undefined if memory is used up or the packet does not fit. `identification`: default the host's next one.
+   * undefined if memory is used up or the packet does not fit. `identification`: default the host's next one. `dst`: its
+   * way, which says whether it fits whole.
    */
   make(
     protocol: number,
@@ -73,6 +59,7 @@ export class Ipv4 {
     ttl: number,
     pmtuDiscovery: PmtuDiscovery,
     identification?: number,
+    dst?: Dst,
   ): Frame | undefined {
     const { frames } = this.#netns.node;
     const { view } = frames;
@@ -87,8 +74,13 @@ export class Ipv4 {
     ipv4.setHeaderLength(view, at, ipv4.HEADER_LENGTH);
     ipv4.setTos(view, at, tos);
     ipv4.setTotalLength(view, at, ipv4.HEADER_LENGTH + length);
-    ipv4.setIdentification(view, at, identification ?? this.#identificationFor(pmtuDiscovery, srcIp, dstIp, protocol));
-    ipv4.setFlagsAndFragmentOffset(view, at, pmtuDiscovery === PmtuDiscovery.dont ? 0 : ipv4.DONT_FRAGMENT);
+    // What nobody may cut needs no identification (ip_select_ident).
+    const isWhole = pmtuDiscovery === PmtuDiscovery.do;
+    const id = identification ?? (isWhole ? 0 : this.nextIdentification(srcIp, dstIp, protocol));
+    const mayNotBeCut =
+      isWhole || (pmtuDiscovery === PmtuDiscovery.want && this.#fits(dst ?? this.lookup(dstIp, srcIp), length));
+    ipv4.setIdentification(view, at, id);
+    ipv4.setFlagsAndFragmentOffset(view, at, mayNotBeCut ? ipv4.DONT_FRAGMENT : 0);
     ipv4.setTtl(view, at, ttl);
     ipv4.setProtocol(view, at, protocol);
     ipv4.setSrcIp(view, at, srcIp);
@@ -98,87 +90,29 @@ export class Ipv4 {
     return frame;
   }
 
-  /** What nobody may cut needs no identification (ip_select_ident). */
-  #identificationFor(pmtuDiscovery: PmtuDiscovery, srcIp: number, dstIp: number, protocol: number): number {
-    return pmtuDiscovery === PmtuDiscovery.do ? 0 : this.nextIdentification(srcIp, dstIp, protocol);
+  /** Linux ip_dont_fragment, and __ip_make_skb: who wants to know the path's MTU lets nobody cut what fits. */
+  #fits(dst: Dst | undefined, length: number): boolean {
+    if (dst === undefined) return true;
+    const { now } = this.#netns.node.softnet;
+    return !this.routing.isMtuLocked(dst, now) && ipv4.HEADER_LENGTH + length <= this.routing.mtuOf(dst, now);
   }
 
-  /** The identification of the next packet between the two (Linux __ip_select_ident). */
-  nextIdentification(srcIp: number, dstIp: number, protocol: number): number {
+  /** True if a packet with `length` bytes behind its header is too long and may not be cut: EMSGSIZE (ip_append_data). */
+  refuses(dst: Dst, length: number, pmtuDiscovery: PmtuDiscovery): boolean {
+    const total = ipv4.HEADER_LENGTH + length;
+    if (pmtuDiscovery < PmtuDiscovery.do) return total > MAX_LENGTH;
+    return total > this.routing.mtuOf(dst, this.#netns.node.softnet.now);
+  }
+
+  /** The identification of the next packet between the two, or the first of `count` (Linux __ip_select_ident). */
+  nextIdentification(srcIp: number, dstIp: number, protocol: number, count: number = 1): number {
     const { identification, softnet } = this.#netns.node;
-    return identification.next(srcIp, dstIp, protocol, this.#identificationKey, softnet.now);
+    return identification.next(srcIp, dstIp, protocol, this.#identificationKey, softnet.now, count);
   }
 
-  /** Linux ip_rcv: looks at the header, then it is prerouting's. */
+  /** Linux ip_rcv. Takes the frame. */
   receive(device: NetDevice, frame: Frame): void {
-    const netns = this.#netns;
-    const { frames } = netns.node;
-    const { view } = frames;
-    const { start, end } = frame;
-    const at = start + ethernet.HEADER_LENGTH;
-    const dstMac = ethernet.dstMac(view, start);
-    // PACKET_OTHERHOST: a copy that a bridge flooded. The loopback device has no addresses to compare.
-    if (dstMac !== device.mac && !isGroupMac(dstMac)) return netns.drop(frame, DropReason.OTHERHOST);
-    const status = ipv4.check(view, at, end);
-    if (status !== Status.ok) {
-      const isCut = status === Status.truncated && end - at >= ipv4.HEADER_LENGTH;
-      return netns.drop(frame, isCut ? DropReason.PKT_TOO_SMALL : DropReason.IP_INHDR);
-    }
-    if (!ipv4.isChecksumValid(view, at)) return netns.drop(frame, DropReason.IP_CSUM);
-    const { netfilter } = netns;
-    let passed: Frame | undefined = frame;
-    if (netfilter !== undefined) {
-      passed = netfilter.run(Hook.prerouting, frame, device, undefined);
-      if (passed === undefined) return;
-    }
-    this.#receiveFinish(device, passed);
-  }
-
-  /** Linux ip_rcv_finish: what is to become of it. */
-  #receiveFinish(device: NetDevice, frame: Frame): void {
-    const netns = this.#netns;
-    const { view } = netns.node.frames;
-    const at = frame.start + ethernet.HEADER_LENGTH;
-    let { dst } = frame;
-    // What a host sends to itself has its route already (skb_valid_dst).
-    if (dst === undefined) {
-      dst = this.routing.input(device, ipv4.srcIp(view, at), ipv4.dstIp(view, at));
-      frame.dst = dst;
-    }
-    switch (dst.input) {
-      case DstInput.deliver:
-        return this.#deliver(device, frame);
-      case DstInput.forward:
-        // Still to come.
-        return netns.drop(frame, DropReason.IP_INADDRERRORS);
-      default:
-        return netns.drop(frame, dst.reason);
-    }
-  }
-
-  /** Linux ip_local_deliver and ip_local_deliver_finish: to the protocol above. */
-  #deliver(device: NetDevice, received: Frame): void {
-    const netns = this.#netns;
-    const { view } = netns.node.frames;
-    let frame: Frame | undefined = received;
-    if (ipv4.isFragment(view, frame.start + ethernet.HEADER_LENGTH)) {
-      frame = this.fragments.add(frame);
-      if (frame === undefined) return;
-    }
-    const { netfilter } = netns;
-    if (netfilter !== undefined) {
-      frame = netfilter.run(Hook.input, frame, device, undefined);
-      if (frame === undefined) return;
-    }
-    const at = frame.start + ethernet.HEADER_LENGTH;
-    switch (ipv4.protocol(view, at)) {
-      case IpProtocol.icmp:
-        return netns.icmp.receive(frame, at);
-      case IpProtocol.udp:
-        return netns.udp.receive(frame, at);
-      default:
-        return netns.drop(frame, DropReason.IP_NOPROTO);
-    }
+    receive(this.#netns, device, frame);
   }
 
   /** Linux ip_route_output_key: see {@link Routing.lookup}. */
@@ -210,57 +144,8 @@ export class Ipv4 {
         netns.drop(frame, DropReason.IP_OUTNOROUTES);
         return SendError.networkUnreachable;
       }
-      frame.dst = found;
-    } else frame.dst = dst;
-    const { netfilter } = netns;
-    let passed: Frame | undefined = frame;
-    if (netfilter !== undefined) {
-      const dstIp = ipv4.dstIp(view, at);
-      const { mark } = frame;
-      passed = netfilter.run(Hook.output, frame, undefined, frame.dst.device);
-      if (passed === undefined) return netfilter.hasDropped ? SendError.notPermitted : SendError.none;
-      const newDstIp = ipv4.dstIp(view, passed.start + ethernet.HEADER_LENGTH);
-      if ((newDstIp !== dstIp || passed.mark !== mark) && !this.#routeMeHarder(passed)) {
-        return SendError.networkUnreachable;
-      }
+      return localOut(netns, frame, found);
     }
-    return this.#finish(passed);
-  }
-
-  /** Linux ip_route_me_harder: a rule has changed where it goes. False if nowhere, and the frame is gone. */
-  #routeMeHarder(frame: Frame): boolean {
-    const netns = this.#netns;
-    const { view } = netns.node.frames;
-    const at = frame.start + ethernet.HEADER_LENGTH;
-    frame.dst = this.routing.lookup(ipv4.dstIp(view, at), ipv4.srcIp(view, at));
-    if (frame.dst !== undefined) return true;
-    netns.drop(frame, DropReason.IP_OUTNOROUTES);
-    return false;
-  }
-
-  /** Linux ip_output and ip_finish_output: postrouting, then out of the device. */
-  #finish(routed: Frame): SendError {
-    const netns = this.#netns;
-    const { recorder, frames } = netns.node;
-    const { netfilter } = netns;
-    let frame: Frame | undefined = routed;
-    if (netfilter !== undefined) {
-      frame = netfilter.run(Hook.postrouting, frame, undefined, frame.dst!.device);
-      if (frame === undefined) return netfilter.hasDropped ? SendError.notPermitted : SendError.none;
-    }
-    const { device, nextHop, type } = frame.dst!;
-    const at = frame.start + ethernet.HEADER_LENGTH;
-    if (ipv4.totalLength(frames.view, at) > device.mtu) {
-      netns.drop(frame, DropReason.PKT_TOO_BIG);
-      return SendError.messageTooLong;
-    }
-    recorder.step(frame, StepKind.route, ipv4.dstIp(frames.view, at), device.point);
-    if (type === RouteType.local) device.transmit(frame);
-    else {
-      frame.dst = undefined;
-      if (type === RouteType.broadcast) netns.arp.broadcast(device, frame);
-      else netns.arp.output(device, nextHop, frame);
-    }
-    return SendError.none;
+    return localOut(netns, frame, dst);
   }
 }

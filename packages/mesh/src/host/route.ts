@@ -128,6 +128,11 @@ export class Routing {
     return this.#exceptions.size > 0 && this.#exceptionOf(dst.dstIp, now)?.isLocked === true;
   }
 
+  /** True if path MTUs have been learned. */
+  get hasExceptions(): boolean {
+    return this.#exceptions.size > 0;
+  }
+
   /** When the path MTU that was learned for an address is forgotten; undefined: none is. */
   pmtuExpiresAt(dstIp: number, now: number): number | undefined {
     return this.#exceptionOf(dstIp, now)?.expiresAt;

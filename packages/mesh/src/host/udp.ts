@@ -5,6 +5,7 @@
  * Not modelled yet: other sockets; a datagram for a port that nobody has is dropped without an ICMP error.
  */
 import { decapsulate, decapsulatedEnd, Verify } from "@hopscope/codec/encapsulation";
+import { IcmpType, UnreachableCode } from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import { Status } from "@hopscope/codec/status";
 import * as udp from "@hopscope/codec/udp";
@@ -31,11 +32,24 @@ export class Udp {
     this.#tunnels.set(port, devices);
   }
 
+  /** Linux vxlan_find_vni. */
+  tunnelDevice(port: number, vni: number): VxlanDevice | undefined {
+    return this.#tunnels.get(port)?.get(vni);
+  }
+
   /** Linux vxlan_sock_release. */
   unbindTunnel(port: number, vni: number): void {
     const devices = this.#tunnels.get(port);
     devices?.delete(vni);
     if (devices?.size === 0) this.#tunnels.delete(port);
+  }
+
+  /** Linux udp_err: an error quotes a datagram of this host's. */
+  error(ipAt: number, type: number, code: number, info: number): void {
+    const { view } = this.#netns.node.frames;
+    if (type === IcmpType.destinationUnreachable && code === UnreachableCode.fragmentationNeeded) {
+      this.#netns.ipv4.updatePmtu(ipv4.dstIp(view, ipAt), info);
+    }
   }
 
   /** Linux udp_rcv: takes the frame. */
@@ -49,7 +63,10 @@ export class Udp {
     if (status !== Status.ok) return netns.drop(frame, DropReason.PKT_TOO_SMALL);
     const port = udp.dstPort(view, at);
     const tunnels = this.#tunnels.get(port);
-    if (tunnels === undefined) return netns.drop(frame, DropReason.NO_SOCKET);
+    if (tunnels === undefined) {
+      netns.icmp.error(frame, IcmpType.destinationUnreachable, UnreachableCode.port, 0);
+      return netns.drop(frame, DropReason.NO_SOCKET);
+    }
     // The IPv4 header's checksum has been looked at.
     const inner = decapsulate(view, start, frames.end(frame), port, Verify.udp);
     if (inner < 0) {

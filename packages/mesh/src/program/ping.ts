@@ -9,7 +9,7 @@ import { formatIpv4 } from "@hopscope/codec/address";
 import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import type { EchoRequest, IcmpListener } from "../host/icmp.ts";
-import { PmtuDiscovery, SendError } from "../host/ipv4.ts";
+import { type PmtuDiscovery, SendError } from "../host/ipv4.ts";
 import type { Netns } from "../netns.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
@@ -17,10 +17,8 @@ import { RouteType } from "../tables/route.ts";
 import { BUSYBOX, IPUTILS, type PingMake } from "./ping-make.ts";
 import { type PingOptions, readPingOptions } from "./ping-options.ts";
 import type { Process } from "./process.ts";
-import { type Program, type ProgramContext, UsageError } from "./program.ts";
+import { type Program, type ProgramContext } from "./program.ts";
 
-/** IPv4 and ICMP header around the data. */
-const OVERHEAD = ipv4.HEADER_LENGTH + icmp.HEADER_LENGTH;
 /** Nothing of the kind was sent: iputils' status for what is wrong before the first packet. */
 const FAILED_STATUS = 2;
 
@@ -86,8 +84,6 @@ class Ping implements Wakeable, IcmpListener, EchoRequest {
     this.ttl = this.#options.ttl;
     this.tos = this.#options.tos;
     this.pmtuDiscovery = this.#options.pmtuDiscovery;
-    const dst = netns.ipv4.lookup(this.dstIp);
-    if (dst !== undefined) this.#refuseFragments(dst.mtu);
   }
 
   start(): void {
@@ -176,7 +172,9 @@ class Ping implements Wakeable, IcmpListener, EchoRequest {
     const netns = this.#netns;
     const { name } = this.#options;
     if (this.#make === IPUTILS && error === SendError.messageTooLong) {
-      this.#context.print(`${name}: local error: message too long, mtu=${netns.ipv4.lookup(this.dstIp)!.mtu}`);
+      this.#context.print(
+        `${name}: local error: message too long, mtu=${netns.ipv4.mtuOf(netns.ipv4.lookup(this.dstIp)!, this.softnet.now)}`,
+      );
       return false;
     }
     this.#context.print(`${name}: ${this.#make === IPUTILS ? "sendmsg" : "sendto"}: ${ERROR_TEXTS[error]}`);
@@ -229,18 +227,6 @@ class Ping implements Wakeable, IcmpListener, EchoRequest {
   stop(): void {
     this.status ??= FAILED_STATUS;
     this.#netns.icmp.unlisten(this.identifier);
-  }
-
-  /** What the kernel would cut cannot be sent yet; what it would refuse to send can be tried. */
-  #refuseFragments(mtu: number): void {
-    const { name, dataLength, pmtuDiscovery } = this.#options;
-    const length = dataLength + OVERHEAD;
-    if (length > mtu && pmtuDiscovery !== PmtuDiscovery.do) {
-      const fits = `-s ${mtu - OVERHEAD} fits`;
-      throw new UsageError(
-        `${name}: -s ${dataLength} makes packets of ${length} bytes, above the MTU of ${mtu}; fragments are not modelled yet: ${fits}`,
-      );
-    }
   }
 }
 

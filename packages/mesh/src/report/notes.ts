@@ -1,6 +1,5 @@
 /** What a ping that failed does not say by itself: what is at the addresses it names, as the plan has it. */
 import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
-import { OVERHEAD } from "@hopscope/codec/encapsulation";
 import type { Step } from "../scenario/scenario.ts";
 import type { NetworkPlan, SwarmPlan } from "../swarm/plan.ts";
 import { maskOf } from "../tables/route.ts";
@@ -19,12 +18,7 @@ function noteOn(ip: number, task: string, plan: SwarmPlan): string | undefined {
   if (network === undefined || !joined.some((address) => address.network === network.name)) {
     return `${text} is on no network of ${task}; docker_gwbridge, a container's way out, is not modelled yet`;
   }
-  if (ip === network.gateway || network.peers.some((peer) => peer.ip === ip)) {
-    // The outer packet is longer by IPv4, UDP, VXLAN and the inner Ethernet header.
-    const needed = network.mtu + OVERHEAD;
-    if (plan.switch.mtu >= needed) return undefined;
-    return `a full packet of ${network.name} needs ${needed} bytes on the underlay, whose MTU is ${plan.switch.mtu}; the fragments that a node would send are not modelled yet`;
-  }
+  if (ip === network.gateway || network.peers.some((peer) => peer.ip === ip)) return undefined;
   if (ip === (network.subnet.address | ~maskOf(network.subnet.prefixLength))) {
     return `${text} is everybody on ${network.name}; Linux answers no ping to everybody (icmp_echo_ignore_broadcasts)`;
   }

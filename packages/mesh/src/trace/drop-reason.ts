@@ -59,6 +59,12 @@ export const DropReason = {
   DEV_READY: 31,
   /** A router knows no way to the destination. */
   IP_INNOROUTES: 32,
+  /** All of the fragment's bytes have come before. */
+  DUP_FRAG: 33,
+  /** Fragments that contradict each other: the packet is spoiled (ip_frag_queue). */
+  FRAG_REASM_FAILED: 34,
+  /** Too many others from the same source have come since (ip_frag_too_far). */
+  FRAG_TOO_FAR: 35,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;

@@ -40,6 +40,16 @@ export const StepKind = {
   arpIgnore: 15,
   /** The steps that follow are about a packet that ended before any tap saw it. */
   report: 16,
+  /** a: offset, b: bytes. The fragment waits for the others of its packet. */
+  fragmentWaits: 17,
+  /** a: number of fragments, b: length. They have become a packet again. */
+  reassemble: 18,
+  /** a: number of fragments, b: MTU. */
+  fragment: 19,
+  /** a: number of segments, b: bytes of payload in each. The device does not cut TCP super-frames itself. */
+  segment: 20,
+  /** a: MTU. A tunnel device told the sender that the packet does not fit. */
+  tunnelPmtu: 21,
 } as const;
 export type StepKind = (typeof StepKind)[keyof typeof StepKind];
 
@@ -78,6 +88,16 @@ export function formatStep(kind: StepKind, a: number, b: number, device: (point:
       return `dropped: ${dropReasonName(a as DropReason)}`;
     case StepKind.report:
       return "about a packet that did not get out:";
+    case StepKind.fragmentWaits:
+      return `waits for the packet's other fragments: bytes ${a} to ${a + b - 1} are here`;
+    case StepKind.reassemble:
+      return `${a} fragments are a packet of ${b} bytes again`;
+    case StepKind.fragment:
+      return `cuts it into ${a} fragments for an MTU of ${b}`;
+    case StepKind.segment:
+      return `cuts it into ${a} segment${a === 1 ? "" : "s"} of ${b} bytes`;
+    case StepKind.tunnelPmtu:
+      return `tunnel answers in the destination's name: fragmentation needed, MTU ${a}`;
     case StepKind.arpIgnore:
       return `ignored: ${formatIpv4(a)} is not an address of this host`;
   }

@@ -180,8 +180,9 @@ describe("a packet from outside", () => {
 
   test("for an address that is not here", () => {
     const packet = ipv4.encode({ protocol: 1, srcIp: ip("192.168.77.12"), dstIp: ip("192.168.77.50") });
+    // It is sent on to who has it, whom nobody finds.
     expect(receive(ethernet.encode({ srcMac: NODE2, dstMac: NODE1, etherType: 0x0800 }, packet))).toContain(
-      "dropped: IP_INADDRERRORS",
+      "asks who has 192.168.77.50",
     );
   });
 
@@ -211,7 +212,7 @@ describe("a packet from outside", () => {
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     ipv4.setFlagsAndFragmentOffset(view, 14, ipv4.MORE_FRAGMENTS);
     ipv4.fillChecksum(view, 14);
-    expect(receive(bytes)).toContain("dropped: FRAG_REASM_TIMEOUT");
+    expect(receive(bytes)).toContain("waits for the packet's other fragments: bytes 0 to 7 are here");
   });
 
   test.each([

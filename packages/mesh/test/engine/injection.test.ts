@@ -153,8 +153,8 @@ function watch(list: typeof lists extends fc.Arbitrary<infer List> ? List : neve
   for (let count = 0; count < hoarded; count++) mesh.frames.allocate(ethernet.HEADER_LENGTH);
   pass(mesh, 2 * SECOND);
   expect(mesh.frames.live - hoarded).toBe(ledger.waiting());
-  // By then all is given up that nobody answers for.
-  pass(mesh, 20 * SECOND);
+  // By then all is given up that nobody answers for, or that is not whole.
+  pass(mesh, 60 * SECOND);
   expect(ledger.complaints).toEqual([]);
   expect(ledger.reportedDrops()).toBe(ledger.drops);
   expect(mesh.frames.live).toBe(hoarded);

@@ -32,6 +32,11 @@ const ENDS: ReadonlySet<StepKind> = new Set([
   StepKind.arpIgnore,
   StepKind.neighborUpdate,
   StepKind.deliverIcmp,
+  StepKind.fragmentWaits,
+  StepKind.reassemble,
+  StepKind.fragment,
+  StepKind.segment,
+  StepKind.tunnelPmtu,
 ]);
 
 /** Keeps book of a mesh's frames: what was decided about each last, and which ended without a word. */
@@ -74,12 +79,13 @@ export class Ledger {
     return count;
   }
 
-  /** Frames that wait for a neighbor's answer: all that may be alive when nothing moves. */
+  /** Frames that wait for a neighbor's answer or for other fragments: all that may be alive when nothing moves. */
   waiting(): number {
     let count = 0;
     for (const node of this.#mesh.nodes.values()) {
       for (const netns of node.namespaces.values()) {
         for (const entry of netns.arp.neighbors.entries()) count += entry.pending.length;
+        count += netns.ipv4.fragments.waiting;
       }
     }
     return count;

@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import { type RunResult, run, type StepResult } from "../../src/run.ts";
 import type { Scenario } from "../../src/scenario/scenario.ts";
-import type { DevicePlan } from "../../src/swarm/plan.ts";
 import { build } from "../../src/build.ts";
 import { spawn } from "../../src/program/shell.ts";
 import { NeighborState } from "../../src/tables/neighbor.ts";
@@ -135,22 +134,6 @@ describe("addresses", () => {
     expect(output.at(-1)).toContain(why);
   });
 
-  test("a full packet does not fit an underlay that is too small: the node drops it, and a note says what is missing", () => {
-    const plan = overlayPlan([1, 1]);
-    const smaller = (device: DevicePlan): DevicePlan => (device.kind === "nic" ? { ...device, mtu: 1480 } : device);
-    const nodes = plan.nodes.map((node) => ({
-      ...node,
-      namespaces: node.namespaces.map((namespace) => ({ ...namespace, devices: namespace.devices.map(smaller) })),
-    }));
-    const steps = ["ping -c 1 10.0.9.4", "ping -c 1 -s 1402 10.0.9.4", "ping -c 1 -s 1403 10.0.9.4"];
-    const scenario = { run: { seed: 1, setup: [], steps: steps.map((step) => exec("svc.1", step)) } };
-    const result = run(scenario as unknown as Scenario, { ...plan, nodes, switch: { ...plan.switch, mtu: 1480 } });
-    expect(result.steps.map((step) => step.status)).toEqual([0, 0, 1]);
-    expect(hopsOf(result.mesh.recorder).at(-1)).toMatchObject({ point: "node1/overlay-net/vxlan0" });
-    expect(hopsOf(result.mesh.recorder).at(-1)!.steps.at(-1)).toBe("dropped: PKT_TOO_BIG");
-    expect(result.steps[2]!.output.at(-1)).toMatch(/^hopscope: a full packet of net needs 1500 bytes .* MTU is 1480/);
-  });
-
   test("what is on no network is refused before anything is sent", () => {
     expect(one("ping -c 1 192.168.77.12").output.slice(0, 2)).toEqual([
       "PING 192.168.77.12 (192.168.77.12): 56 data bytes",
@@ -177,8 +160,6 @@ describe("options", () => {
   });
 
   test.each([
-    ["ping -c 1 -s 1423 10.0.9.5", /packets of 1451 bytes, above the MTU of 1450; .* -s 1422 fits/],
-    ["iping -c 1 -M dont -s 4000 10.0.9.5", /packets of 4028 bytes, .* -s 1422 fits/],
     ["ping -c 1 -M do 10.0.9.5", /busybox' ping has no -M; iping has/],
     ["ping -c 1 -t 0 10.0.9.5", /-t is "0", expected 1 to 255/],
     ["ping -c 1 -i 0 10.0.9.5", /-i is "0", expected seconds/],
