@@ -22,4 +22,6 @@ export const Cost = {
   wakeUp: 20_000,
   /** From `docker exec` to the first system call of the program. */
   exec: 60_000_000,
+  /** The same of a command that a shell on the machine starts. */
+  shell: 5_000_000,
 } as const;

@@ -3,7 +3,7 @@
  * hop. A scenario is loaded, planned, run, and reported; each is data for the next.
  */
 export { build, type Mesh } from "./build.ts";
-export { commandOf, hopTable, type HopTableOptions } from "./report/hops.ts";
+export { hopTable, type HopTableOptions } from "./report/hops.ts";
 export { checkSteps, run, type RunOptions, type RunResult, type StepResult } from "./run.ts";
 export { formatDiagnostic, formatDiagnostics } from "./scenario/diagnostic.ts";
 export { loadScenario, type LoadOptions, type LoadResult } from "./scenario/load.ts";

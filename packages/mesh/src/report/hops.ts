@@ -2,9 +2,8 @@
 import { dissect, Layers } from "@hopscope/codec";
 import { LinkType } from "@hopscope/codec/code-points";
 import { describe, PLAIN, type Style } from "@hopscope/tracer/print/line";
-import type { RunResult, StepResult } from "../run.ts";
-import type { Step } from "../scenario/scenario.ts";
-import { formatDuration } from "../scenario/units.ts";
+import type { RunResult } from "../run.ts";
+import type { StepResult } from "../runner.ts";
 import { dropReasonName } from "../trace/drop-reason.ts";
 import { decisionOf } from "../trace/pcapng.ts";
 import { Direction } from "../trace/recorder.ts";
@@ -44,14 +43,7 @@ export function* hopTable(result: RunResult, options: HopTableOptions = {}): Gen
 
 function* heading(result: StepResult, isFirst: boolean, style: Style): Generator<string> {
   if (!isFirst) yield "";
-  yield `${style.dim(`[${milliseconds(result.startedAt)}]`)} ${style.protocol(`$ ${commandOf(result.step)}`)}`;
-}
-
-/** A step as it is written in a scenario. */
-export function commandOf(step: Step): string {
-  return step.kind === "sleep"
-    ? `sleep ${formatDuration(step.durationNs)}`
-    : `exec ${step.task} ${step.argv.join(" ")}`;
+  yield `${style.dim(`[${milliseconds(result.startedAt)}]`)} ${style.protocol(`$ ${result.step.text.trim()}`)}`;
 }
 
 function* hopLines(result: RunResult, hop: number, width: number, layers: Layers, style: Style): Generator<string> {

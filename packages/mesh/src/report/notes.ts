@@ -7,7 +7,7 @@ import { maskOf } from "../tables/route.ts";
 export function notesOn(step: Step, plan: SwarmPlan): string[] {
   if (step.kind !== "exec" || !["ping", "iping"].includes(step.argv[0] ?? "")) return [];
   const addresses = new Set(step.argv.map(parseIpv4).filter((ip) => ip !== undefined));
-  const notes = Array.from(addresses, (ip) => noteOn(ip, step.task, plan));
+  const notes = Array.from(addresses, (ip) => noteOn(ip, step.container, plan));
   return notes.filter((note) => note !== undefined).map((note) => `hopscope: ${note}`);
 }
 

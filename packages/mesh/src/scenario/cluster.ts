@@ -1,17 +1,38 @@
-/** Reads `cluster`: the nodes with their defaults filled in, and the network under them. */
-import { formatIpv4, formatMac } from "@hopscope/codec/address";
-import { addressAt, contains, formatCidr, isHost, sizeOf } from "../swarm/cidr.ts";
-import { check, openMap } from "./check.ts";
-import { type Place, type Report } from "./diagnostic.ts";
-import type { Cidr, Cluster, ClusterNode, Underlay } from "./scenario.ts";
+/** Reads `cluster`: the machines with their defaults filled in, and the network under them. */
+import { formatCidr } from "../swarm/cidr.ts";
+import { check, openMap, type Schema } from "./check.ts";
+import type { Place, Report } from "./diagnostic.ts";
+import { DEFAULT_DOCKER, type DockerVersion, dockerVersion } from "./docker-version.ts";
+import { filesOf, readCommand } from "./images.ts";
+import { linkEntries, linkOf, PERFECT_LINK, type LinkFile } from "./link.ts";
+import { addressMachines, readMachines, type Given } from "./machines.ts";
+import type {
+  AddressPool,
+  Cidr,
+  Cluster,
+  ClusterHost,
+  ClusterNode,
+  Kernel,
+  LinkProperties,
+  Underlay,
+} from "./scenario.ts";
 import {
+  addressPool,
+  addressPoolPrefix,
+  BLANK_NODE,
   clusterEntries,
   dataPathPort,
   DEFAULT_DATA_PATH_PORT,
-  DEFAULT_LATENCY_NS,
   DEFAULT_MTU,
+  DEFAULT_POOL,
   DEFAULT_SUBNET,
+  dnsServers,
   FIRST_HOST,
+  FIRST_NODE,
+  host as hostSchema,
+  type HostFile,
+  kernel as kernelSchema,
+  NO_IPVS,
   node as nodeSchema,
   nodeCount,
   type NodeFile,
@@ -19,7 +40,6 @@ import {
   underlayMtu,
   underlaySubnet,
 } from "./schema.ts";
-import { duration } from "./values.ts";
 
 export interface ClusterReading {
   /** Undefined if something is wrong with it. */
@@ -28,130 +48,157 @@ export interface ClusterReading {
   readonly subnet: Cidr | undefined;
   /** Every name that a node is given, also of nodes that are otherwise wrong. */
   readonly names: ReadonlySet<string>;
+  /** The same of machines beside the swarm. */
+  readonly hosts: ReadonlySet<string>;
+  /** The first manager, if the nodes can be read. */
+  readonly manager: string | undefined;
 }
 
-/** The switch's ports are named in captures as those of a node called so. */
-const RESERVED_NAME = "switch";
+export const NO_CLUSTER: ClusterReading = {
+  cluster: undefined,
+  subnet: undefined,
+  names: new Set(),
+  hosts: new Set(),
+  manager: undefined,
+};
 
-interface Given {
-  readonly file: NodeFile;
-  readonly place: Place;
+interface UnderlayReading {
+  readonly underlay: Underlay;
+  readonly link: LinkProperties;
 }
 
 export function readCluster(value: unknown, place: Place, report: Report): ClusterReading {
   const before = report.errors.length;
   const keys = openMap(value, clusterEntries, place, report) ?? {};
-  const underlay = readUnderlay(keys["underlay"], place.at("underlay"), report);
-  const port =
-    keys["data_path_port"] === undefined
-      ? DEFAULT_DATA_PATH_PORT
-      : check(dataPathPort, keys["data_path_port"], place.at("data_path_port"), report);
+  const given = <T>(key: string, schema: Schema<T>): T | undefined =>
+    keys[key] === undefined ? undefined : check(schema, keys[key], place.at(key), report);
+  const under = readUnderlay(keys["underlay"], place.at("underlay"), report);
+  const dataPath = given("data_path_port", dataPathPort) ?? DEFAULT_DATA_PATH_PORT;
+  const docker = given("docker", dockerVersion) ?? DEFAULT_DOCKER;
+  const kernel = given("kernel", kernelSchema);
+  const dns = given("dns", dnsServers) ?? [];
+  const pool = readPool(
+    given("default_addr_pool", addressPool),
+    given("default_addr_pool_mask_length", addressPoolPrefix),
+    place,
+    report,
+  );
 
   const names = new Set<string>();
-  const given = readNodes(keys["nodes"], place.at("nodes"), report, names);
-  const subnet = underlay?.subnet;
-  const nodes =
-    given === undefined || subnet === undefined ? [] : completeNodes(given, subnet, place.at("nodes"), report);
-  if (given !== undefined && given.length > 0 && given.every(({ file }) => file.role === "worker"))
+  const hostNames = new Set<string>();
+  const nodeFiles = readNodes(keys["nodes"], place.at("nodes"), report, names);
+  const hostFiles =
+    keys["hosts"] === undefined
+      ? []
+      : readMachines<HostFile>(keys["hosts"], hostSchema, "hosts", place.at("hosts"), report, [names, hostNames]);
+  const subnet = under?.underlay.subnet;
+  let nodes: readonly ClusterNode[] = [];
+  let hosts: readonly ClusterHost[] = [];
+  if (nodeFiles !== undefined && hostFiles !== undefined && under !== undefined && subnet !== undefined) {
+    const addresses = addressMachines(
+      [
+        { machines: nodeFiles, first: FIRST_NODE, what: "node", place: place.at("nodes") },
+        { machines: hostFiles, first: FIRST_HOST, what: "machine", place: place.at("hosts") },
+      ],
+      subnet,
+      report,
+    );
+    nodes = nodeFiles.flatMap((one, index) => completeNode(one.file, index, addresses, under.link, docker, kernel));
+    hosts = hostFiles.flatMap((one) => completeHost(one, addresses, under.link, report));
+  }
+  if (nodeFiles !== undefined && nodeFiles.length > 0 && nodeFiles.every(({ file }) => file.role === "worker"))
     report.error(place.at("nodes"), "expected at least one manager, found workers only");
-  const sound = report.errors.length === before && underlay !== undefined && port !== undefined;
-  return { cluster: sound ? { nodes, dataPathPort: port, underlay } : undefined, subnet, names };
+  const manager = nodes.find((node) => node.role === "manager")?.name;
+  const sound = report.errors.length === before && under !== undefined && pool !== undefined;
+  const cluster = sound
+    ? { nodes, hosts, dataPathPort: dataPath, underlay: under.underlay, dns, addressPool: pool }
+    : undefined;
+  return { cluster, subnet, names, hosts: hostNames, manager };
 }
 
-function readUnderlay(value: unknown, place: Place, report: Report): Underlay | undefined {
-  if (value === undefined) return { subnet: DEFAULT_SUBNET, mtu: DEFAULT_MTU, latencyNs: DEFAULT_LATENCY_NS };
-  const keys = openMap(value, underlayEntries, place, report);
+function readPool(
+  subnet: Cidr | undefined,
+  prefixLength: number | undefined,
+  place: Place,
+  report: Report,
+): AddressPool | undefined {
+  const pool = { subnet: subnet ?? DEFAULT_POOL.subnet, prefixLength: prefixLength ?? DEFAULT_POOL.prefixLength };
+  if (pool.prefixLength >= pool.subnet.prefixLength) return pool;
+  report.error(
+    place.at(prefixLength === undefined ? "default_addr_pool" : "default_addr_pool_mask_length"),
+    `subnets with a prefix length of ${pool.prefixLength} do not fit into the pool ${formatCidr(pool.subnet)}`,
+  );
+  return undefined;
+}
+
+function readUnderlay(value: unknown, place: Place, report: Report): UnderlayReading | undefined {
+  const keys = value === undefined ? {} : openMap(value, underlayEntries, place, report);
   if (keys === undefined) return undefined;
-  const subnet =
-    keys["subnet"] === undefined ? DEFAULT_SUBNET : check(underlaySubnet, keys["subnet"], place.at("subnet"), report);
-  const mtu = keys["mtu"] === undefined ? DEFAULT_MTU : check(underlayMtu, keys["mtu"], place.at("mtu"), report);
-  const latencyNs =
-    keys["latency"] === undefined ? DEFAULT_LATENCY_NS : check(duration, keys["latency"], place.at("latency"), report);
+  const given = <T>(key: string, schema: Schema<T>): T | undefined =>
+    keys[key] === undefined ? undefined : check(schema, keys[key], place.at(key), report);
+  const subnet = keys["subnet"] === undefined ? DEFAULT_SUBNET : given("subnet", underlaySubnet);
+  const mtu = given("mtu", underlayMtu) ?? DEFAULT_MTU;
+  const entries = Object.entries(linkEntries).map(([key, schema]) => [key, given(key, schema)]);
+  const link = linkOf(Object.fromEntries(entries) as LinkFile, PERFECT_LINK);
   // The subnet alone is enough to go on looking for mistakes; the errors told above keep the scenario from running.
-  return subnet === undefined
-    ? undefined
-    : { subnet, mtu: mtu ?? DEFAULT_MTU, latencyNs: latencyNs ?? DEFAULT_LATENCY_NS };
+  return subnet === undefined ? undefined : { underlay: { subnet, mtu, latencyNs: link.latencyNs }, link };
 }
 
-function readNodes(value: unknown, place: Place, report: Report, names: Set<string>): readonly Given[] | undefined {
+function readNodes(
+  value: unknown,
+  place: Place,
+  report: Report,
+  names: Set<string>,
+): readonly Given<NodeFile>[] | undefined {
   if (value === undefined) return undefined;
-  if (!Array.isArray(value)) {
-    const count = check(nodeCount, value, place, report);
-    if (count === undefined) return undefined;
-    const blank = { role: undefined, ip: undefined, mac: undefined, labels: undefined };
-    const given = Array.from({ length: count }, (_, index) => ({
-      file: { name: `node-${index + 1}`, ...blank },
-      place,
-    }));
-    for (const { file } of given) names.add(file.name);
-    return given;
-  }
-  if (value.length === 0) {
-    report.error(place, "expected at least one node, found an empty list");
-    return undefined;
-  }
-  const given: Given[] = [];
-  let sound = true;
-  for (const [index, item] of value.entries()) {
-    const at = place.at(index);
-    // A node that is wrong otherwise still has a name, which must not then be unknown elsewhere.
-    const claimed: unknown = typeof item === "object" && item !== null ? (item as { name?: unknown }).name : item;
-    const file = check(nodeSchema, item, at, report);
-    if (typeof claimed === "string") {
-      const namePlace = typeof item === "string" ? at : at.at("name");
-      if (names.has(claimed)) report.error(namePlace, `two nodes have the name ${claimed}`);
-      if (claimed === RESERVED_NAME) report.error(namePlace, `the name ${RESERVED_NAME} is the physical switch's own`);
-      names.add(claimed);
-    }
-    if (file === undefined) sound = false;
-    else given.push({ file, place: at });
-  }
-  return sound ? given : undefined;
+  if (Array.isArray(value)) return readMachines<NodeFile>(value, nodeSchema, "nodes", place, report, [names]);
+  const count = check(nodeCount, value, place, report);
+  if (count === undefined) return undefined;
+  const given = Array.from({ length: count }, (_, index) => ({
+    file: { name: `node-${index + 1}`, ...BLANK_NODE },
+    place,
+  }));
+  for (const { file } of given) names.add(file.name);
+  return given;
 }
 
-function completeNodes(given: readonly Given[], subnet: Cidr, place: Place, report: Report): readonly ClusterNode[] {
-  const ips = new Map<number, string>();
-  for (const { file, place: at } of given) {
-    if (file.ip === undefined) continue;
-    const ip = formatIpv4(file.ip);
-    const owner = ips.get(file.ip);
-    if (!contains(subnet, file.ip))
-      report.error(at.at("ip"), `${ip} is not in the underlay's subnet ${formatCidr(subnet)}`);
-    else if (!isHost(subnet, file.ip))
-      report.error(
-        at.at("ip"),
-        `${ip} is no node's address: the first and the last of ${formatCidr(subnet)} are the network's own`,
-      );
-    else if (owner !== undefined) report.error(at.at("ip"), `${ip} is the address of ${owner} already`);
-    ips.set(file.ip, owner ?? file.name);
-  }
-  const nodes: ClusterNode[] = [];
-  const macs = new Map<number, { readonly name: string; readonly ip: number }>();
-  let offset = FIRST_HOST;
-  for (const [index, { file, place: at }] of given.entries()) {
-    let ip = file.ip;
-    if (ip === undefined) {
-      while (ips.has(addressAt(subnet, offset))) offset++;
-      if (offset >= sizeOf(subnet) - 1) {
-        report.error(
-          place,
-          `the underlay's subnet ${formatCidr(subnet)} is too small: no address from ${formatIpv4(addressAt(subnet, FIRST_HOST))} on is left for ${file.name}, node ${index + 1} of ${given.length}`,
-        );
-        break;
-      }
-      ip = addressAt(subnet, offset++);
-    }
-    const mac = file.mac ?? 0x525400000000 + (ip & 0xffffff);
-    const owner = macs.get(mac);
-    // Two nodes with one address have one made of it, too: that has been told.
-    if (owner !== undefined && owner.ip !== ip)
-      report.error(
-        file.mac === undefined ? at : at.at("mac"),
-        `${formatMac(mac)} is the MAC address of ${owner.name} already`,
-      );
-    macs.set(mac, { name: file.name, ip });
-    const role = file.role ?? (index === 0 ? "manager" : "worker");
-    nodes.push({ name: file.name, role, ip, mac, labels: new Map(Object.entries(file.labels ?? {})) });
-  }
-  return nodes;
+type Addresses = ReadonlyMap<string, { readonly ip: number; readonly mac: number }>;
+
+function completeNode(
+  file: NodeFile,
+  index: number,
+  addresses: Addresses,
+  link: LinkProperties,
+  docker: DockerVersion,
+  kernel: readonly string[] | undefined,
+): readonly ClusterNode[] {
+  const address = addresses.get(file.name);
+  if (address === undefined) return [];
+  return [
+    {
+      name: file.name,
+      role: file.role ?? (index === 0 ? "manager" : "worker"),
+      ...address,
+      labels: new Map(Object.entries(file.labels ?? {})),
+      docker: file.docker ?? docker,
+      kernel: kernelOf(file.kernel ?? kernel ?? []),
+      link: linkOf(file.link, link),
+    },
+  ];
+}
+
+function kernelOf(words: readonly string[]): Kernel {
+  return { ipvs: !words.includes(NO_IPVS) };
+}
+
+function completeHost(
+  { file, place }: Given<HostFile>,
+  addresses: Addresses,
+  link: LinkProperties,
+  report: Report,
+): readonly ClusterHost[] {
+  const address = addresses.get(file.name);
+  const programs = (file.programs ?? []).map((line, index) => readCommand(line, place.at("programs", index), report));
+  if (address === undefined) return [];
+  return [{ name: file.name, ...address, link: linkOf(file.link, link), programs, files: filesOf(file.files) }];
 }

@@ -104,21 +104,17 @@ const mount: Schema = either(
 const ulimit: Schema = either(isMap, map({ soft: whole, hard: whole }), whole);
 
 export const ignoredServiceKeys: Entries = {
-  dns: key(textOrList, "later", "DNS servers of the tasks."),
   dns_search: key(textOrList, "later", "DNS search domains."),
   extra_hosts: key(listOrMap, "later", "Entries of `/etc/hosts`."),
   healthcheck: key(healthcheck, "later", "When a task counts as healthy. Tasks are taken as healthy at once."),
-  hostname: key(text(), "later", "Host name inside the tasks."),
   stop_grace_period: key(duration, "later", "Time between the signal to stop and the kill."),
   sysctls: key(listOrMap, "later", "Kernel parameters of the tasks' namespaces."),
 
   cap_add: key(listOfText, "quiet", "Capabilities."),
   cap_drop: key(listOfText, "quiet", "Capabilities."),
-  command: key(textOrList, "quiet", "Command of the image."),
   configs: key(list(mountedFile), "quiet", "Configuration files."),
   credential_spec: key(plain({ config: text(), file: text(), registry: text() }), "quiet", "Windows credentials."),
   depends_on: key(listOfText, "quiet", "Ignored in a swarm: all services start at once."),
-  entrypoint: key(textOrList, "quiet", "Entry point of the image."),
   env_file: key(textOrList, "quiet", "Environment of the tasks. The file is not read."),
   environment: key(listOrMap, "quiet", "Environment of the tasks."),
   group_add: key(list(scalar), "quiet", "Groups of the user."),

@@ -11,8 +11,8 @@ export interface DeclaredNetwork {
   readonly fullName: string;
   /** Undefined if something is wrong with it, or if it is not modelled. */
   readonly overlay: OverlayNetwork | undefined;
-  /** Why a service that joins it gets no interface. */
-  readonly unmodelled: string | undefined;
+  /** Why no service can join it. */
+  readonly refused: string | undefined;
   readonly places: NetworkPlaces;
 }
 
@@ -34,6 +34,8 @@ const MOST_MTU = 65_535;
 
 /** Networks that every node has by itself. */
 const PREDEFINED = new Set(["host", "bridge", "none", "ingress"]);
+/** Those of them that services can join (swarmkit networkallocator, PredefinedNetworks). */
+const JOINABLE = new Set(["host", "bridge"]);
 
 export function readNetwork(
   key: string,
@@ -55,12 +57,11 @@ export function readNetwork(
   const fullName = ownName ?? externalName ?? (external ? key : scope(key));
   if (external && PREDEFINED.has(fullName)) {
     const places = { name: place, subnet: place, gateway: place, vni: place };
-    return {
-      fullName,
-      overlay: undefined,
-      unmodelled: `the network ${fullName} is not modelled yet: the tasks do not join it`,
-      places,
-    };
+    const refused =
+      fullName === "none"
+        ? "could not find the corresponding predefined swarm network: network none not found"
+        : 'Service cannot be explicitly attached to the ingress network "ingress"';
+    return { fullName, overlay: undefined, refused: JOINABLE.has(fullName) ? undefined : refused, places };
   }
 
   const namePlace = ownName === undefined ? place : place.at("name");
@@ -93,7 +94,7 @@ export function readNetwork(
     gateway: gateway === undefined ? place : (at?.at("gateway") ?? place),
     vni: vni === undefined ? place : place.at("driver_opts", VNI_OPTION),
   };
-  return { fullName, overlay: report.errors.length === before ? overlay : undefined, unmodelled: undefined, places };
+  return { fullName, overlay: report.errors.length === before ? overlay : undefined, refused: undefined, places };
 }
 
 function readOptions(

@@ -13,7 +13,7 @@ import {
   updateConfig,
   volume,
 } from "./compose-ignored.ts";
-import { isList, isNumber, key, listOfText, listOrMap, orNothing, scalar } from "./compose-key.ts";
+import { isList, isNumber, key, listOfText, listOrMap, orNothing, scalar, textOrList } from "./compose-key.ts";
 import { count, integer, oneOf, text, truth } from "./values.ts";
 
 export interface PlacementFile {
@@ -31,7 +31,18 @@ export interface ServiceFile {
   readonly image: string | undefined;
   readonly deploy: DeployFile | null | undefined;
   readonly networks: readonly string[] | Readonly<Record<string, object | null>> | undefined;
-  readonly ports: readonly (string | number | { readonly mode?: string | undefined })[] | undefined;
+  readonly ports: readonly (string | number | PortFile)[] | undefined;
+  readonly command: string | readonly string[] | undefined;
+  readonly entrypoint: string | readonly string[] | undefined;
+  readonly hostname: string | undefined;
+  readonly dns: string | readonly string[] | undefined;
+}
+
+export interface PortFile {
+  readonly mode: "ingress" | "host" | undefined;
+  readonly target: number | undefined;
+  readonly published: number | undefined;
+  readonly protocol: string | undefined;
 }
 
 export interface NetworkFile {
@@ -94,7 +105,7 @@ const deployKeys = {
 };
 
 const attachmentKeys = {
-  aliases: key(listOfText, "later", "Further DNS names of the service in this network."),
+  aliases: key(listOfText, "used", "Further DNS names of the service in this network."),
   driver_opts: key(record(scalar, "OPTION"), "later", "Options of the endpoint."),
   ipv4_address: key(
     text(),
@@ -104,7 +115,7 @@ const attachmentKeys = {
   ipv6_address: key(text(), "unsupported", "Ignored by `docker stack deploy`."),
 };
 
-const portMap = map({
+const portMap: Schema<PortFile> = map({
   mode: key(oneOf("ingress", "host"), "used", "Where the port is published: on every node or on the task's.", {
     default: "`ingress`",
   }),
@@ -125,7 +136,7 @@ const shortPort: Schema<string | number> = either(
 const deploy: Schema<DeployFile | null> = orNothing(map(deployKeys));
 
 const serviceKeys = {
-  image: key(text(), "used", "Image of the tasks. None is run: what happens is in the steps."),
+  image: key(text(), "used", "Image of the tasks. None is pulled: `images` says what its containers run."),
   deploy: key(deploy, "used", "How many tasks, and where."),
   networks: key(
     either(isList, listOfText, record(orNothing(map(attachmentKeys)), "NETWORK", "a list of networks, or a map")),
@@ -133,7 +144,18 @@ const serviceKeys = {
     "Networks that the tasks join, sorted by their full name as `docker stack deploy` sorts them: the first is `eth0`.",
     { default: "the network `default`" },
   ),
-  ports: key(list(either(isMap, portMap, shortPort)), "later", "Published ports."),
+  ports: key(
+    list(either(isMap, portMap, shortPort)),
+    "used",
+    "Published ports, `[PUBLISHED:]TARGET[/PROTOCOL]` or a map. Without `mode: host` a port is published on every node, through the ingress network, which is not modelled yet: a warning says so.",
+    { default: "none" },
+  ),
+  command: key(textOrList, "used", "What the tasks run, instead of the image's command.", {
+    default: "what `images` says of the image",
+  }),
+  entrypoint: key(textOrList, "used", "Entry point, before the command.", { default: "none" }),
+  hostname: key(text(), "used", "Host name inside the tasks.", { default: "the container's short id" }),
+  dns: key(textOrList, "used", "DNS servers of the tasks.", { default: "`cluster.dns`" }),
   ...ignoredServiceKeys,
 };
 

@@ -3,7 +3,8 @@
  * refused in its words, what it ignores is named in a warning, and so is what is not modelled here.
  */
 import { parseConstraint } from "../swarm/constraint.ts";
-import { check, isMap, openMap, type Schema, type UnknownKey } from "./check.ts";
+import { parseIpv4 } from "@hopscope/codec/address";
+import { check, isMap, isText, openMap, type Schema, type UnknownKey } from "./check.ts";
 import { type Treatment, treatmentOf } from "./compose-key.ts";
 import { type DeclaredNetwork, type NetworkPlaces, readNetwork } from "./compose-network.ts";
 import {
@@ -14,8 +15,10 @@ import {
   version as versionSchema,
 } from "./compose-schema.ts";
 import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
+import { readPorts } from "./compose-port.ts";
 import type { OverlayNetwork, Service, Stack } from "./scenario.ts";
 import { shapeOf } from "./shape.ts";
+import { splitWords } from "./words.ts";
 
 export interface ComposeReading {
   /** What is sound of it: mistakes elsewhere are still looked for. */
@@ -158,13 +161,7 @@ const IGNORED: Readonly<Record<Treatment, string | undefined>> = {
   deprecated: "ignored, as docker stack deploy ignores it (deprecated)",
 };
 
-function readService(
-  name: string,
-  file: ServiceFile,
-  networks: readonly string[],
-  place: Place,
-  report: Report,
-): Service {
+function readService(name: string, file: ServiceFile, joined: Attachments, place: Place, report: Report): Service {
   if (file.image === undefined)
     report.error(place, 'missing key "image": ContainerSpec: image reference must be provided');
   const deploy = file.deploy ?? undefined;
@@ -176,12 +173,7 @@ function readService(
   if (global && deploy?.replicas !== undefined)
     report.error(at.at("replicas"), "replicas can only be used with replicated or replicated-job mode");
   const endpointMode = deploy?.endpoint_mode ?? "vip";
-  for (const [index, port] of (file.ports ?? []).entries())
-    if (endpointMode === "dnsrr" && (typeof port !== "object" || port.mode !== "host"))
-      report.error(
-        place.at("ports", index),
-        "EndpointSpec: port published with ingress mode can't be used with dnsrr mode",
-      );
+  const ports = readPorts(file.ports ?? [], endpointMode, place.at("ports"), report);
   const constraints = deploy?.placement?.constraints ?? [];
   for (const [index, text] of constraints.entries()) {
     const reading = parseConstraint(text);
@@ -191,13 +183,46 @@ function readService(
   return {
     name,
     image: file.image ?? "",
+    command: commandOf(file, place, report),
     mode: global ? "global" : "replicated",
     replicas: global ? 0 : (deploy?.replicas ?? 1),
     endpointMode,
     constraints,
-    networks,
+    ...joined,
+    ports,
+    hostname: file.hostname || undefined,
+    dns: readDns(file.dns, place.at("dns"), report),
   };
 }
+
+/** What the tasks run: the entry point, if it is not the image's, and the command. */
+function commandOf(file: ServiceFile, place: Place, report: Report): readonly string[] | undefined {
+  const words = (key: "entrypoint" | "command"): readonly string[] | undefined => {
+    const value = file[key];
+    if (typeof value !== "string") return value;
+    const split = splitWords(value, "any character");
+    if (!split.ok) report.errorInside(place.at(key), split.at, split.message);
+    return split.ok ? split.words.map((word) => word.text) : [];
+  };
+  const entrypoint = words("entrypoint");
+  const command = words("command");
+  return entrypoint === undefined && command === undefined ? undefined : [...(entrypoint ?? []), ...(command ?? [])];
+}
+
+function readDns(value: ServiceFile["dns"], place: Place, report: Report): readonly number[] {
+  const servers: number[] = [];
+  for (const [index, text] of (typeof value === "string" ? [value] : (value ?? [])).entries()) {
+    const at = typeof value === "string" ? place : place.at(index);
+    const ip = parseIpv4(text);
+    if (ip !== undefined) servers.push(ip);
+    else if (text.includes(":")) report.warn(at, "IPv6 is not modelled yet, ignored");
+    else report.warn(at, `bad nameserver address ${JSON.stringify(text)}, ignored`);
+  }
+  return servers;
+}
+
+/** What a service joins. */
+type Attachments = Pick<Service, "networks" | "aliases">;
 
 /** convert.convertServiceNetworks: by full name. Networks that nobody models leave a service without an interface. */
 function attachments(
@@ -205,8 +230,10 @@ function attachments(
   place: Place,
   declared: ReadonlyMap<string, DeclaredNetwork>,
   report: Report,
-): readonly string[] {
+): Attachments {
   const names = new Set<string>();
+  const aliases = new Map<string, readonly string[]>();
+  const entries = isMap(service) && isMap(service["networks"]) ? service["networks"] : {};
   const seen = new Set<string>();
   for (const [key, segment] of networkKeys(service)) {
     const at = place.at("networks", segment);
@@ -215,8 +242,13 @@ function attachments(
     seen.add(key);
     if (network === undefined)
       report.error(at, `undefined network ${JSON.stringify(key)}${suggest(key, declared.keys())}`, "key");
-    else if (network.unmodelled !== undefined) report.warn(at, network.unmodelled, "key");
-    else names.add(network.fullName);
+    else if (network.refused !== undefined) report.error(at, network.refused, "key");
+    else {
+      names.add(network.fullName);
+      const entry = Object.hasOwn(entries, key) ? entries[key] : undefined;
+      const given = isMap(entry) && Array.isArray(entry["aliases"]) ? entry["aliases"].filter(isText) : [];
+      if (given.length > 0) aliases.set(network.fullName, given);
+    }
   }
-  return [...names].sort();
+  return { networks: [...names].sort(), aliases };
 }

@@ -7,10 +7,13 @@ import { allocateAddresses, loadBalancerName } from "../swarm/ipam.ts";
 import { type PlacedTask, placeTasks } from "../swarm/placement.ts";
 import type { Problem } from "../swarm/problem.ts";
 import { check, openMap, type Schema } from "./check.ts";
-import { readCluster, type ClusterReading } from "./cluster.ts";
+import { readPins } from "./arbitrary-pins.ts";
+import { NO_CLUSTER, readCluster, type ClusterReading } from "./cluster.ts";
 import { type ComposeReading, readCompose } from "./compose.ts";
 import { describe, Place, Report, sortDiagnostics } from "./diagnostic.ts";
 import { type Environment, interpolate } from "./interpolate.ts";
+import { imageOf, readImages } from "./images.ts";
+import { Known } from "./known.ts";
 import { AddressPins, readPlacement } from "./pins.ts";
 import { YamlSource } from "./position.ts";
 import { readRun } from "./run.ts";
@@ -85,9 +88,7 @@ function readScenario(
   const title = given("name", titleSchema) ?? baseName(options.file);
   const stackName = given("stack", stackNameSchema);
   const cluster: ClusterReading =
-    keys["cluster"] === undefined
-      ? { cluster: undefined, subnet: undefined, names: new Set() }
-      : readCluster(keys["cluster"], root.at("cluster"), report);
+    keys["cluster"] === undefined ? NO_CLUSTER : readCluster(keys["cluster"], root.at("cluster"), report);
   const compose = openCompose(keys["compose"], root.at("compose"), stackName, options, sources, report);
   const placement = readPlacement(keys["placement"], root.at("placement"), cluster.names, report);
 
@@ -100,6 +101,10 @@ function readScenario(
       tasks = placeTasks(compose.stack.services, cluster.cluster.nodes, placement, problems);
   }
   const names = new TaskNames(compose?.services.keys() ?? [], tasks);
+  const machines = { nodes: cluster.names, hosts: cluster.hosts };
+  const known = new Known(machines, compose === undefined ? undefined : names, cluster.manager);
+  // First of all, because the run's commands make tasks, too, which may be pinned.
+  const run = readRun(keys["run"], root.at("run"), known, report);
   if (compose !== undefined)
     for (const task of placement.keys()) {
       const missing = names.missing(task);
@@ -115,17 +120,31 @@ function readScenario(
   }
   for (const problem of problems) reportProblem(problem, compose, pins, root, report);
 
-  const run = readRun(keys["run"], root.at("run"), compose === undefined ? undefined : names, report);
+  const images = readImages(keys["images"], root.at("images"), report);
+  const choices = readPins(keys["pins"], root.at("pins"), known.tasks, cluster.names, report);
+  if (compose !== undefined) tellUnknownImages(compose, images, report);
   if (compose === undefined || cluster.cluster === undefined) return undefined;
   return {
     name: title,
     cluster: cluster.cluster,
     stack: compose.stack,
+    images,
     placement,
     addresses: pins.pins,
+    pins: choices,
     run,
     warnings: [],
   };
+}
+
+/** Nothing is pulled: an image of which nothing is known makes containers in which nothing listens at its ports. */
+function tellUnknownImages(compose: ComposeReading, images: Scenario["images"], report: Report): void {
+  for (const { name, image, command, ports } of compose.stack.services)
+    if (ports.length > 0 && command === undefined && image !== "" && imageOf(image, images) === undefined)
+      report.warn(
+        compose.services.get(name)!.at("image"),
+        `nothing is known of the image ${image}: nothing listens in its containers; say what does with images`,
+      );
 }
 
 /** A number in a file is short, and a million tasks are not. */

@@ -2,6 +2,8 @@
  * A scenario as the engine takes it: checked, with units turned into numbers, and every name resolved.
  * `load.ts` makes it from YAML; tests may write it as plain data.
  */
+import type { DockerVersion } from "./docker-version.ts";
+import type { Step } from "./step.ts";
 
 /** A place in a file that a person can go to. Lines and columns count from 1. */
 export interface Position {
@@ -20,6 +22,8 @@ export interface Scenario {
   readonly name: string;
   readonly cluster: Cluster;
   readonly stack: Stack;
+  /** What the file says of images; ./images.ts knows others. */
+  readonly images: ReadonlyMap<string, Image>;
   /** Task name (`overlay_service.1`) to node name. Tasks that are not here are spread by the scheduler's rule. */
   readonly placement: ReadonlyMap<string, string>;
   /**
@@ -27,6 +31,7 @@ export interface Scenario {
    * in place of networks. What is not here is allocated serially, as swarmkit does.
    */
   readonly addresses: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  readonly pins: Pins;
   readonly run: Run;
   /** Accepted, but not modelled or surprising: each is told to the user, none is an error. */
   readonly warnings: readonly Diagnostic[];
@@ -34,18 +39,41 @@ export interface Scenario {
 
 export interface Cluster {
   readonly nodes: readonly ClusterNode[];
+  /** Machines outside the swarm, on the same switch. */
+  readonly hosts: readonly ClusterHost[];
   /** UDP port of the VXLAN data path, 4789 unless the swarm was made with another. */
   readonly dataPathPort: number;
   readonly underlay: Underlay;
+  /** `dockerd --dns`: what the embedded DNS server asks, and what containers without it get. int32 addresses. */
+  readonly dns: readonly number[];
+  /** Where overlay networks without a subnet get theirs (`docker swarm init --default-addr-pool`). */
+  readonly addressPool: AddressPool;
 }
 
-/** The physical network: one switch, a link to each node. */
+export interface AddressPool {
+  readonly subnet: Cidr;
+  /** Prefix length of the subnets that it is cut into. */
+  readonly prefixLength: number;
+}
+
+/** The physical network: one switch, a link to each machine. */
 export interface Underlay {
   readonly subnet: Cidr;
   /** Bytes of layer-3 payload on each node's eth0. */
   readonly mtu: number;
   /** One-way delay of each link between a node and the switch, in nanoseconds. */
   readonly latencyNs: number;
+}
+
+/** What a cable between a machine and the switch does to frames, in each direction. */
+export interface LinkProperties {
+  readonly latencyNs: number;
+  /** Bits a second; undefined: no limit. */
+  readonly rate: number | undefined;
+  /** Shares of the frames, 0 to 1. */
+  readonly loss: number;
+  readonly duplicate: number;
+  readonly reorder: number;
 }
 
 export interface ClusterNode {
@@ -56,6 +84,41 @@ export interface ClusterNode {
   /** MAC of eth0. */
   readonly mac: number;
   readonly labels: ReadonlyMap<string, string>;
+  readonly docker: DockerVersion;
+  readonly kernel: Kernel;
+  readonly link: LinkProperties;
+}
+
+/** What a node's kernel was built with. */
+export interface Kernel {
+  /** IPVS: virtual IPs and the routing mesh need it. */
+  readonly ipvs: boolean;
+}
+
+export interface ClusterHost {
+  readonly name: string;
+  readonly ip: number;
+  readonly mac: number;
+  readonly link: LinkProperties;
+  /** Command lines of what runs on it from the start. */
+  readonly programs: readonly (readonly string[])[];
+  /** Path to content. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/**
+ * What containers of an image run and hold. No image is ever read: this is all there is of it.
+ */
+export interface Image {
+  /** What a container runs unless it is told otherwise. Empty: nothing that listens on the network. */
+  readonly command: readonly string[];
+  /** Name of a script of the image to the command line that it stands for. */
+  readonly scripts: ReadonlyMap<string, readonly string[]>;
+  /**
+   * Path to content. A file below `cgi-bin/` is what the script there prints: headers, an empty line, the body, in which
+   * `$HOSTNAME`, `$REMOTE_ADDR`, `$REMOTE_PORT` and the other variables of CGI stand for their values.
+   */
+  readonly files: ReadonlyMap<string, string>;
 }
 
 /** The part of a Compose file that decides about packets. */
@@ -67,18 +130,39 @@ export interface Stack {
 export interface Service {
   readonly name: string;
   readonly image: string;
+  /** What the tasks run; undefined: the image's own command. */
+  readonly command: readonly string[] | undefined;
   readonly mode: "replicated" | "global";
   /** Number of tasks of a replicated service. */
   readonly replicas: number;
   readonly endpointMode: "vip" | "dnsrr";
   readonly constraints: readonly string[];
-  /** Names of the networks it joins, sorted as docker stack deploy does: the first is eth0. */
+  /**
+   * Names of the networks it joins, sorted as docker stack deploy does: the first is eth0. `host` and `bridge` are each
+   * node's own, all others stand in `Stack.networks`.
+   */
   readonly networks: readonly string[];
+  /** Network name to further names of the service in it. */
+  readonly aliases: ReadonlyMap<string, readonly string[]>;
+  readonly ports: readonly PublishedPort[];
+  /** Host name in the tasks; undefined: the container's short id. */
+  readonly hostname: string | undefined;
+  /** Instead of `Cluster.dns`. Empty: that. */
+  readonly dns: readonly number[];
+}
+
+export interface PublishedPort {
+  readonly mode: "ingress" | "host";
+  readonly protocol: "tcp" | "udp" | "sctp";
+  /** In the task. */
+  readonly target: number;
+  /** On the node; 0: the next free one from 30000 on (ingress) or of the node's ephemeral ports (host). */
+  readonly published: number;
 }
 
 export interface OverlayNetwork {
   readonly name: string;
-  /** Undefined: the next free /24 of the default pool 10.0.0.0/8, after ingress. */
+  /** Undefined: the next free subnet of the default pool, after ingress. */
   readonly subnet: Cidr | undefined;
   /** Undefined: the subnet's first address. */
   readonly gateway: number | undefined;
@@ -90,6 +174,22 @@ export interface OverlayNetwork {
   readonly internal: boolean;
 }
 
+/** Choices that are arbitrary in reality, made by the file. What is not here follows from the seed. */
+export interface Pins {
+  /** Task name (`web.1`) or container name to the identifier of the container, as many digits as are given. */
+  readonly containers: ReadonlyMap<string, string>;
+  /** Task name to the identifiers of the tasks that have that slot, one after the other. */
+  readonly tasks: ReadonlyMap<string, readonly string[]>;
+  /** Network name to identifier; a bridge network's device is called after it. */
+  readonly networks: ReadonlyMap<string, string>;
+  /** Name that is asked for to the orders of the answers, one for each time; the last stays. int32 addresses. */
+  readonly dns: ReadonlyMap<string, readonly (readonly number[])[]>;
+  /** Task or container name to the networks of eth0, eth1 and so on. */
+  readonly interfaces: ReadonlyMap<string, readonly string[]>;
+  /** `NODE/overlay-NET` to task, container or `lb-NET` to the number of its `vethN` there. */
+  readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
+}
+
 export interface Run {
   /** Decides everything that is random in reality: MAC addresses, identifiers, hashes. */
   readonly seed: number;
@@ -98,10 +198,7 @@ export interface Run {
   readonly steps: readonly Step[];
 }
 
-/** One step begins when the one before has ended. */
-export type Step =
-  | { readonly kind: "exec"; readonly task: string; readonly argv: readonly string[]; readonly position: Position }
-  | { readonly kind: "sleep"; readonly durationNs: number; readonly position: Position };
+export type * from "./step.ts";
 
 export interface Diagnostic {
   readonly position: Position;

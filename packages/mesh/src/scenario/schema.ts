@@ -5,17 +5,23 @@
 import * as v from "valibot";
 import { either, type Entries, isMap, isText, list, map, optional, record, required, type Schema } from "./check.ts";
 import { composeEntries } from "./compose-schema.ts";
-import type { Cidr } from "./scenario.ts";
-import { bytes, duration, integer, ipv4, mac, name, oneOf, subnet, text } from "./values.ts";
+import { type DockerVersion, dockerVersion } from "./docker-version.ts";
+import { files, imageEntries } from "./image-schema.ts";
+import { linkEntries, type LinkFile } from "./link.ts";
+import { pinEntries } from "./pin-schema.ts";
+import type { AddressPool, Cidr } from "./scenario.ts";
+import { bytes, integer, ipv4, mac, name, oneOf, subnet, text } from "./values.ts";
 
 export const DEFAULT_SUBNET: Cidr = { address: (192 << 24) | (168 << 16) | (77 << 8), prefixLength: 24 };
 export const DEFAULT_MTU = 1500;
-/** Nanoseconds from a node to the switch, cable and both ends' hardware. */
-export const DEFAULT_LATENCY_NS = 20_000;
 export const DEFAULT_DATA_PATH_PORT = 4789;
 export const DEFAULT_SEED = 1;
 /** The first node gets .11, as nodes do in the examples of half the internet. */
-export const FIRST_HOST = 11;
+export const FIRST_NODE = 11;
+/** The first machine beside the swarm gets .100. */
+export const FIRST_HOST = 100;
+/** What `docker swarm init` takes without being told. */
+export const DEFAULT_POOL: AddressPool = { subnet: { address: 10 << 24, prefixLength: 8 }, prefixLength: 24 };
 const MAX_NODES = 10_000;
 
 export interface NodeFile {
@@ -24,7 +30,24 @@ export interface NodeFile {
   readonly ip: number | undefined;
   readonly mac: number | undefined;
   readonly labels: Readonly<Record<string, string>> | undefined;
+  readonly docker: DockerVersion | undefined;
+  readonly kernel: readonly string[] | undefined;
+  readonly link: LinkFile | undefined;
 }
+
+export interface HostFile {
+  readonly name: string;
+  readonly ip: number | undefined;
+  readonly mac: number | undefined;
+  readonly programs: readonly string[] | undefined;
+  readonly files: Readonly<Record<string, string | { readonly size: number }>> | undefined;
+  readonly link: LinkFile | undefined;
+}
+
+/** What a kernel can be without. */
+export const NO_IPVS = "no ip_vs";
+export const kernel: Schema<string[]> = list(oneOf(NO_IPVS));
+const kernelMeaning = `What the kernel lacks: \`${NO_IPVS}\`, without which virtual IPs and the routing mesh do not work.`;
 
 const nodeEntries = {
   name: required(name, "The node's host name: captures, placements and constraints use it."),
@@ -42,14 +65,25 @@ const nodeEntries = {
       default: "none",
     },
   ),
+  docker: optional(dockerVersion, "Docker's version on this node.", { default: "`cluster.docker`" }),
+  kernel: optional(kernel, kernelMeaning, { default: "`cluster.kernel`" }),
+  link: optional(map(linkEntries), "The cable from this node to the switch.", { default: "`cluster.underlay`" }),
 };
+
+export const BLANK_NODE = {
+  role: undefined,
+  ip: undefined,
+  mac: undefined,
+  labels: undefined,
+  docker: undefined,
+  kernel: undefined,
+  link: undefined,
+} as const;
 
 const nodeMap: Schema<NodeFile> = map(nodeEntries, "a node's name, or a map with its name");
 const nodeName: Schema<NodeFile> = v.pipe(
   name,
-  v.transform(
-    (found): NodeFile => ({ name: found, role: undefined, ip: undefined, mac: undefined, labels: undefined }),
-  ),
+  v.transform((found): NodeFile => ({ name: found, ...BLANK_NODE })),
 );
 
 /** A node in the list of nodes. */
@@ -61,6 +95,22 @@ export const nodeCount: Schema<number> = integer(
   `a list of nodes, or their number from 1 to ${MAX_NODES}`,
 );
 
+const hostEntries = {
+  name: required(name, "The machine's name: captures and the commands of `run` use it."),
+  ip: optional(ipv4, "Address of `eth0`.", { default: "the next free one from the subnet's .100 on" }),
+  mac: optional(mac, "MAC address of `eth0`.", { default: "`52:54:00` and the last three bytes of `ip`" }),
+  programs: optional(
+    list(text("a command such as httpd -f -p 80", "command")),
+    "What runs on the machine from the start.",
+    { default: "nothing" },
+  ),
+  files: optional(files, "What the machine's file system holds, by path.", { default: "nothing" }),
+  link: optional(map(linkEntries), "The cable from this machine to the switch.", { default: "`cluster.underlay`" }),
+};
+
+/** A machine beside the swarm. */
+export const host: Schema<HostFile> = map(hostEntries, "a map with the machine's name");
+
 export const underlaySubnet: Schema<Cidr> = subnet;
 export const underlayMtu: Schema<number> = bytes(68, 65_535);
 export const dataPathPort: Schema<number> = integer(1024, 49_151);
@@ -71,20 +121,41 @@ export const underlayEntries: Entries = {
     default: "`1500`",
     unit: "bytes",
   }),
-  latency: optional(duration, "One-way delay of the link between a node and the switch.", {
-    default: "`20us`",
-    unit: "with its unit",
-  }),
+  ...linkEntries,
 };
+
+export const addressPool: Schema<Cidr> = subnet;
+export const addressPoolPrefix: Schema<number> = integer(8, 29);
+export const dnsServers: Schema<number[]> = list(ipv4);
 
 export const clusterEntries: Entries = {
   nodes: required(
     either((value) => typeof value === "number", nodeCount, list(node, "a list of nodes, or their number")),
     "The nodes. A number makes `node-1`, `node-2` and so on; a name alone is a node with defaults.",
   ),
-  underlay: optional(map(underlayEntries), "The physical network: one switch, and a link from it to each node.", {
-    default: "see below",
+  hosts: optional(list(host), "Machines outside the swarm, on the same switch.", { default: "none" }),
+  underlay: optional(
+    map(underlayEntries),
+    "The physical network: one switch, and a link from it to each machine. What is said here of links holds for all that say nothing themselves.",
+    { default: "see below" },
+  ),
+  docker: optional(
+    dockerVersion,
+    "Docker's version on the nodes. `20.10` and `28` are recorded, others follow the source.",
+    {
+      default: "`28`",
+    },
+  ),
+  kernel: optional(kernel, kernelMeaning, { default: "nothing" }),
+  dns: optional(dnsServers, "DNS servers of the nodes' daemons (`dockerd --dns`).", {
+    default: "none: names that are not Docker's are unknown",
   }),
+  default_addr_pool: optional(
+    addressPool,
+    "Where overlay networks without a subnet get theirs (`docker swarm init --default-addr-pool`).",
+    { default: "`10.0.0.0/8`" },
+  ),
+  default_addr_pool_mask_length: optional(addressPoolPrefix, "Prefix length of those subnets.", { default: "`24`" }),
   data_path_port: optional(dataPathPort, "UDP port of VXLAN (`docker swarm init --data-path-port`).", {
     default: "`4789`",
   }),
@@ -122,6 +193,11 @@ export const scenarioEntries: Entries = {
     either(isText, text("a path", "path"), map(composeEntries, "a path to a stack file, or the stack itself")),
     "The stack: a file that `docker stack deploy` would take, by its path from this file, or the same inline.",
   ),
+  images: optional(
+    record(map(imageEntries), "IMAGE"),
+    "What the containers of an image run and serve. Built in: nginx, httpd, traefik/whoami, busybox, alpine, postgres and others.",
+    { default: "built-in ones" },
+  ),
   stack: optional(
     stackName,
     "Name of the stack. Docker puts it before the names of services and networks (`NAME_web`). Without it, names stay as written.",
@@ -141,6 +217,9 @@ export const scenarioEntries: Entries = {
     "Pins addresses: `web.1: 10.0.9.3`, or `web.1: {front: 10.0.9.3}` for a task with several networks; a service's name pins its virtual IP in the same way; `lb-NET: {NODE: 10.0.9.7}` pins a load-balancer endpoint. All else is handed out serially, as Docker does.",
     { default: "none" },
   ),
+  pins: optional(map(pinEntries), "Further choices that are arbitrary in reality, made here instead of by the seed.", {
+    default: "none",
+  }),
   run: optional(map(runEntries), "What happens.", { default: "nothing" }),
 };
 

@@ -1,141 +1,193 @@
-/**
- * Reads the command lines of a run: `exec web.1 ping -c 1 10.0.1.4`, `docker exec …` just the same, `sleep 2s`. Words
- * are split and unquoted as a POSIX shell does (IEEE 1003.1 §2.2), and that is all of a shell there is: no pipes,
- * no variables, no globbing. What would need one is refused unless it is quoted.
- */
+/** Reads the command lines of a run: `exec web.1 ping -c 1 10.0.1.4`, `on ext curl …`, `sleep 2s`, `fault …`. */
 import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
-import type { Step } from "./scenario.ts";
-import type { TaskNames } from "./tasks.ts";
+import { readFault } from "./fault-line.ts";
+import type { Known } from "./known.ts";
+import { readReplay } from "./replay-line.ts";
+import type { Step } from "./step.ts";
+import { listSome } from "./tasks.ts";
 import { parseDuration } from "./units.ts";
+import { splitWords, type Word } from "./words.ts";
 
-export interface Word {
-  readonly text: string;
-  /** Index of its first character in the line. */
-  readonly at: number;
-}
-
-export type Words =
-  | { readonly ok: true; readonly words: readonly Word[] }
-  | { readonly ok: false; readonly at: number; readonly message: string };
-
-/** A line in words. */
-export function splitWords(line: string): Words {
-  const words: Word[] = [];
-  let text = "";
-  let start = -1;
-  let at = 0;
-  while (at < line.length) {
-    const char = line[at]!;
-    if (/\s/.test(char)) {
-      if (start >= 0) words.push({ text, at: start });
-      text = "";
-      start = -1;
-      at++;
-      continue;
-    }
-    if (start < 0) start = at;
-    if (char === "'" || char === '"') {
-      const quoted = readQuoted(line, at);
-      if (quoted === undefined) return { ok: false, at, message: `the quote ${char} is not closed` };
-      text += quoted.text;
-      at = quoted.end;
-    } else if (char === "\\") {
-      if (at + 1 === line.length) return { ok: false, at, message: "nothing follows the backslash" };
-      text += line[at + 1];
-      at += 2;
-    } else if ("|&;<>()$`".includes(char)) {
-      return {
-        ok: false,
-        at,
-        message: `${JSON.stringify(char)} is for a shell, and a step runs one command without a shell; quote it if the command is to have it`,
-      };
-    } else {
-      text += char;
-      at++;
-    }
-  }
-  if (start >= 0) words.push({ text, at: start });
-  return { ok: true, words };
-}
-
-function readQuoted(line: string, start: number): { readonly text: string; readonly end: number } | undefined {
-  const quote = line[start]!;
-  let text = "";
-  for (let at = start + 1; at < line.length; at++) {
-    const char = line[at]!;
-    if (char === quote) return { text, end: at + 1 };
-    // Inside double quotes a backslash keeps only these from having a meaning; elsewhere it is itself.
-    if (quote === '"' && char === "\\" && '$`"\\'.includes(line[at + 1] ?? " ")) text += line[++at];
-    else text += char;
-  }
-  return undefined;
-}
-
-const VERBS = ["exec", "sleep"] as const;
+const VERBS = ["exec", "on", "docker", "netns", "inspect", "sleep", "wait", "replay", "fault"] as const;
+const ONE_OF_VERBS = `${VERBS.slice(0, -1).join(", ")} or ${VERBS.at(-1)}`;
 
 /** Flags of `docker exec` that change nothing here. */
 const IDLE_FLAGS = new Set(["-i", "-t", "-it", "-ti", "--interactive", "--tty"]);
 
-/** The step of a line, or undefined after telling what is wrong with it. Without `tasks`, any task may be. */
-export function readStep(line: string, place: Place, tasks: TaskNames | undefined, report: Report): Step | undefined {
+/** What reading the rest of a line needs: the words, where the line ends, and how to tell a mistake. */
+export interface Line {
+  readonly words: readonly Word[];
+  readonly end: number;
+  readonly known: Known;
+  /** Tells a mistake at a character of the line. */
+  readonly fail: (at: number, message: string) => undefined;
+}
+
+type Plain<S> = S extends Step ? Omit<S, "position" | "text" | "background"> : never;
+/** A step without what all have. */
+export type StepBody = Plain<Step> & { readonly background?: boolean };
+
+/** The step of a line, or undefined after telling what is wrong with it. */
+export function readStep(text: string, place: Place, known: Known, report: Report): Step | undefined {
   const fail = (at: number, message: string): undefined => {
     report.errorInside(place, at, message);
     return undefined;
   };
-  const split = splitWords(line);
+  const split = splitWords(text);
   if (!split.ok) return fail(split.at, split.message);
-  const words = [...split.words];
-  if (words[0]?.text === "docker") words.shift();
-  const [verb, ...rest] = words;
-  if (verb === undefined) return fail(0, `expected a command: ${VERBS.join(" or ")}, found ${describe(line)}`);
-  const end = line.trimEnd().length;
+  const [verb, ...words] = split.words;
+  if (verb === undefined) return fail(0, `expected a command: ${ONE_OF_VERBS}, found ${describe(text)}`);
+  const body = readBody(verb, { words, end: text.trimEnd().length, known, fail });
+  if (body === undefined) return undefined;
+  if (split.background && !("argv" in body && body.kind !== "inspect") && body.kind !== "replay")
+    return fail(text.lastIndexOf("&"), `${verb.text} cannot run in the background`);
+  const step = { ...body, position: place.position(), text, background: split.background || body.background === true };
+  return step as Step;
+}
+
+function readBody(verb: Word, line: Line): StepBody | undefined {
   switch (verb.text) {
     case "exec":
-      return readExec(rest, end, place, tasks, fail);
+      return readExec(line);
+    case "on":
+      return readOn(line);
+    case "docker":
+      return readDocker(line.known.manager ?? "", line);
+    case "netns": {
+      const [node, namespace] = line.words;
+      const missing = missingNode(node, line) ?? missingWord(namespace, "a namespace", line);
+      if (missing !== undefined) return line.fail(missing.at, missing.message);
+      const argv = commandIn(line.words.slice(2), `the namespace ${namespace!.text}`, line);
+      return argv && { kind: "netns", node: node!.text, namespace: namespace!.text, argv };
+    }
+    case "inspect":
+      return readInspect(line);
     case "sleep":
-      return readSleep(rest, end, place, fail);
+      return readSleep(line);
+    case "wait": {
+      const more = line.words[0];
+      return more === undefined
+        ? { kind: "wait" }
+        : line.fail(more.at, `expected nothing after wait, found ${describe(more.text)}`);
+    }
+    case "replay":
+      return readReplay(line);
+    case "fault": {
+      const fault = readFault(line);
+      return fault && { kind: "fault", fault };
+    }
     default:
-      return fail(
+      return line.fail(
         verb.at,
-        `unknown command ${JSON.stringify(verb.text)}, expected ${VERBS.join(" or ")}${suggest(verb.text, VERBS)}`,
+        `unknown command ${JSON.stringify(verb.text)}, expected ${ONE_OF_VERBS}${suggest(verb.text, VERBS)}`,
       );
   }
 }
 
-type Fail = (at: number, message: string) => undefined;
-
-function readExec(
-  rest: readonly Word[],
-  end: number,
-  place: Place,
-  tasks: TaskNames | undefined,
-  fail: Fail,
-): Step | undefined {
+/** `exec TASK COMMAND …`, with the flags of `docker exec`. */
+function readExec(line: Line): StepBody | undefined {
+  const { words, known, end, fail } = line;
   let first = 0;
-  while (rest[first]?.text.startsWith("-") === true) {
-    const flag = rest[first]!;
-    if (!IDLE_FLAGS.has(flag.text)) return fail(flag.at, `unknown flag ${flag.text} of exec, expected none, -i or -t`);
+  let background = false;
+  while (words[first]?.text.startsWith("-") === true) {
+    const flag = words[first]!;
+    if (flag.text === "-d" || flag.text === "--detach") background = true;
+    else if (!IDLE_FLAGS.has(flag.text))
+      return fail(flag.at, `unknown flag ${flag.text} of exec, expected none, -i, -t or -d`);
     first++;
   }
-  const task = rest[first];
-  if (task === undefined) return fail(end, "expected a task and a command after exec, found nothing");
-  const missing = tasks?.missing(task.text);
-  if (missing !== undefined) return fail(task.at, missing);
-  if (tasks?.isPending(task.text) === true)
-    return fail(task.at, `the task ${task.text} does not run: no node is suitable for it`);
-  const argv = rest.slice(first + 1).map((word) => word.text);
-  if (argv.length === 0) return fail(end, `expected a command after the task ${task.text}, found nothing`);
-  return { kind: "exec", task: task.text, argv, position: place.position() };
+  const container = words[first];
+  if (container === undefined) return fail(end, "expected a task and a command after exec, found nothing");
+  const missing = known.tasks?.missing(container.text);
+  if (missing !== undefined) return fail(container.at, missing);
+  if (known.tasks?.isPending(container.text) === true)
+    return fail(container.at, `the task ${container.text} does not run: no node is suitable for it`);
+  const argv = commandIn(words.slice(first + 1), `the task ${container.text}`, line);
+  return argv && { kind: "exec", container: container.text, argv, background };
 }
 
-function readSleep(rest: readonly Word[], end: number, place: Place, fail: Fail): Step | undefined {
-  const [given, more] = rest;
+/** `on MACHINE COMMAND …` */
+function readOn(line: Line): StepBody | undefined {
+  const [machine, ...rest] = line.words;
+  const missing = missingMachine(machine, line);
+  if (missing !== undefined) return line.fail(missing.at, missing.message);
+  const name = machine!.text;
+  if (rest[0]?.text === "docker") {
+    if (line.known.machines.hosts.has(name)) return line.fail(rest[0].at, `there is no Docker on ${name}`);
+    return readDocker(name, { ...line, words: rest.slice(1) });
+  }
+  const argv = commandIn(rest, name, line);
+  return argv && { kind: "on", machine: name, argv };
+}
+
+/** `docker …`: on the first manager, or where `on` says. */
+function readDocker(node: string, line: Line): StepBody | undefined {
+  const [command, ...rest] = line.words;
+  if (command === undefined) return line.fail(line.end, "expected a command of docker such as run, found nothing");
+  if (command.text === "exec") return readExec({ ...line, words: rest });
+  if (command.text === "container" && rest[0]?.text === "exec") return readExec({ ...line, words: rest.slice(1) });
+  const argv = line.words.map((word) => word.text);
+  line.known.learn(argv);
+  return { kind: "on", machine: node, argv: ["docker", ...argv] };
+}
+
+/** `inspect NODE[/NAMESPACE] COMMAND …` */
+function readInspect(line: Line): StepBody | undefined {
+  const [place, ...rest] = line.words;
+  if (place === undefined) return line.fail(line.end, "expected NODE/NAMESPACE after inspect, found nothing");
+  const [node = "", namespace = "host"] = splitPlace(place.text);
+  const missing = missingMachine({ ...place, text: node }, line);
+  if (missing !== undefined) return line.fail(missing.at, missing.message);
+  const argv = commandIn(rest, place.text, line);
+  return argv && { kind: "inspect", node, namespace, argv };
+}
+
+function readSleep({ words, end, fail }: Line): StepBody | undefined {
+  const [given, more] = words;
   const expected = "expected one duration after sleep such as 500ms or 2s";
   if (given === undefined) return fail(end, `${expected}, found nothing`);
-  if (more !== undefined) return fail(more.at, `${expected}, found ${rest.length} words`);
+  if (more !== undefined) return fail(more.at, `${expected}, found ${words.length} words`);
   // The command sleep(1) takes seconds.
   const text = /^\d+(?:\.\d+)?$/.test(given.text) ? `${given.text}s` : given.text;
   const durationNs = parseDuration(text);
   if (durationNs === undefined) return fail(given.at, `${expected}, found ${describe(given.text)}`);
-  return { kind: "sleep", durationNs, position: place.position() };
+  return { kind: "sleep", durationNs };
+}
+
+function commandIn(words: readonly Word[], where: string, line: Line): readonly string[] | undefined {
+  if (words.length > 0) return words.map((word) => word.text);
+  return line.fail(line.end, `expected a command after ${where}, found nothing`);
+}
+
+/** `NODE/NAMESPACE/DEVICE`, as capture points are named. */
+export function splitPlace(text: string): readonly string[] {
+  return text.split("/");
+}
+
+interface Mistake {
+  readonly at: number;
+  readonly message: string;
+}
+
+export function missingWord(word: Word | undefined, what: string, { end }: Line): Mistake | undefined {
+  return word === undefined ? { at: end, message: `expected ${what}, found nothing` } : undefined;
+}
+
+/** Nodes of the swarm. Without a single readable one every name would be wrong; that is told elsewhere. */
+export function missingNode(word: Word | undefined, line: Line): Mistake | undefined {
+  const { nodes } = line.known.machines;
+  if (word === undefined) return { at: line.end, message: "expected a node, found nothing" };
+  if (nodes.size === 0 || nodes.has(word.text)) return undefined;
+  const hint = suggest(word.text, nodes) || listSome("nodes", nodes);
+  return { at: word.at, message: `there is no node ${JSON.stringify(word.text)}${hint}` };
+}
+
+/** Nodes, and machines beside the swarm. */
+export function missingMachine(word: Word | undefined, line: Line): Mistake | undefined {
+  const { nodes, hosts } = line.known.machines;
+  if (word === undefined) return { at: line.end, message: "expected a machine, found nothing" };
+  if (nodes.size === 0 || nodes.has(word.text) || hosts.has(word.text)) return undefined;
+  const all = [...nodes, ...hosts];
+  const hint = suggest(word.text, all) || listSome("machines", all);
+  return { at: word.at, message: `there is no machine ${JSON.stringify(word.text)}${hint}` };
 }

@@ -1,6 +1,9 @@
-/** Which tasks there will be, as far as can be told while other things may be wrong. */
+/** Which tasks and containers there will be, as far as can be told while other things may be wrong. */
 import type { PlacedTask } from "../swarm/placement.ts";
 import { suggest } from "./diagnostic.ts";
+
+/** `web.1.ljadiuw31rn7wz89dznbwr8an`: a task's container is called so in full. */
+const TASK_ID = /\.[a-z0-9]{25}$/;
 
 export class TaskNames {
   /** Names of services, also of those that are wrong. */
@@ -8,6 +11,8 @@ export class TaskNames {
   /** Undefined if services or nodes are wrong, so that their tasks cannot be named. */
   readonly #tasks: ReadonlySet<string> | undefined;
   readonly #pending = new Set<string>();
+  /** What the run's commands make. */
+  readonly #made = new Set<string>();
 
   constructor(services: Iterable<string>, tasks: readonly PlacedTask[] | undefined) {
     this.#services = new Set(services);
@@ -15,18 +20,29 @@ export class TaskNames {
     for (const { name, node } of tasks ?? []) if (node === undefined) this.#pending.add(name);
   }
 
-  isPending(name: string): boolean {
-    return this.#pending.has(name);
+  /** A command has made a task or container of that name. */
+  add(name: string): void {
+    this.#made.add(name);
   }
 
-  /** Why there is no such task, or undefined if there is one, or may be. */
-  missing(name: string): string | undefined {
-    if (this.#tasks?.has(name) === true) return undefined;
+  /** It is there because a command made it. */
+  isMade(name: string): boolean {
+    return this.#made.has(name);
+  }
+
+  isPending(name: string): boolean {
+    return this.#pending.has(name) && !this.#made.has(name);
+  }
+
+  /** Why there is no such task or container, or undefined if there is one, or may be. */
+  missing(given: string): string | undefined {
+    const name = given.replace(TASK_ID, "");
+    if (this.#tasks?.has(name) === true || this.#made.has(name)) return undefined;
     // Docker's service names have no dots.
     const service = name.split(".", 1)[0]!;
     if (this.#tasks === undefined && this.#services.has(service)) return undefined;
-    const near = suggest(name, this.#tasks ?? this.#services);
-    return `there is no task ${JSON.stringify(name)}${near || listSome("tasks", this.#tasks ?? [])}`;
+    const known = [...(this.#tasks ?? this.#services), ...this.#made];
+    return `there is no task or container ${JSON.stringify(given)}${suggest(name, known) || listSome("tasks", known)}`;
   }
 }
 

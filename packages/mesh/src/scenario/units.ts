@@ -62,6 +62,13 @@ export function parseRate(text: string): number | undefined {
   return parseWith(text.replace(/\/s$/, ""), BITS);
 }
 
+/** `10%`, `0.5%`: a part of a whole, 0 to 1. */
+export function parseShare(text: string): number | undefined {
+  const [, digits] = /^(\d{1,3}(?:\.\d{1,6})?) ?%$/.exec(text.trim()) ?? [];
+  const share = digits === undefined ? undefined : Number(digits) / 100;
+  return share === undefined || share > 1 ? undefined : share;
+}
+
 /** Nanoseconds as a person writes them: `20us`, `1.5s`. `parseDuration` reads it back. */
 export function formatDuration(nanoseconds: number): string {
   for (const [unit, factor] of [

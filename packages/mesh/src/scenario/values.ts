@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { isNetwork, parseCidr } from "../swarm/cidr.ts";
 import type { Schema } from "./check.ts";
 import type { Cidr } from "./scenario.ts";
-import { parseBytes, parseDuration } from "./units.ts";
+import { parseBytes, parseDuration, parseRate, parseShare } from "./units.ts";
 
 /** Any text, or what `expected` says it is. */
 export function text(expected = "text", type = "text"): Schema<string> {
@@ -69,6 +69,15 @@ export const subnet: Schema<Cidr> = written(
 );
 
 export const duration: Schema<number> = written("duration", "a duration such as 20us, 5ms or 1.5s", parseDuration);
+
+/** Bits a second. */
+export const rate: Schema<number> = written("rate", "a rate such as 1Gbit or 100Mbit", (found) => {
+  const value = parseRate(found);
+  return value === 0 ? undefined : value;
+});
+
+/** A part of a whole, 0 to 1. */
+export const share: Schema<number> = written("percentage", "a percentage such as 10% or 0.5%", parseShare);
 
 /** Bytes: a plain number, or text with the unit. */
 export function bytes(least: number, most: number): Schema<number> {

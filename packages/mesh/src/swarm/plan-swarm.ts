@@ -49,9 +49,10 @@ export function planSwarm(scenario: Scenario): SwarmPlan {
   const tasksOf = new Map<string, TaskPlan[]>();
   for (const { name, service, node } of allocation.tasks) {
     if (node === undefined) continue;
-    const addresses = service.networks.map((network) => {
-      const ip = allocation.addresses.get(network)!.tasks.get(name)!;
-      return { network, ip, mac: endpointMac(ip) };
+    const addresses = service.networks.flatMap((network) => {
+      const ip = allocation.addresses.get(network)?.tasks.get(name);
+      // `host` and `bridge` are the nodes' own.
+      return ip === undefined ? [] : [{ network, ip, mac: endpointMac(ip) }];
     });
     const task = { name, service: service.name, node: node.name, addresses };
     tasks.push(task);

@@ -203,7 +203,7 @@ describe("packets that wait", () => {
 });
 
 describe("ip neigh", () => {
-  const outputOf = (...commands: string[]): (readonly [number, readonly string[]])[] => {
+  const outputOf = (...commands: string[]): (readonly [number | undefined, readonly string[]])[] => {
     const steps = commands.map((command) => exec("svc.1", command));
     const setup = [exec("svc.1", "ping -c 1 10.0.9.5"), exec("svc.1", "ping -c 1 10.0.9.4")];
     const scenario = { run: { seed: 1, setup, steps } } as unknown as Scenario;

@@ -104,10 +104,13 @@ export function overlayPlan(tasksPerNode: readonly number[], latencyNs: number =
   };
 }
 
+const position = { file: "test", line: 1, column: 1 };
+
 export function exec(task: string, command: string): Step {
-  return { kind: "exec", task, argv: command.split(" "), position: { file: "test", line: 1, column: 1 } };
+  const argv = command.split(" ");
+  return { kind: "exec", container: task, argv, position, text: `exec ${task} ${command}`, background: false };
 }
 
 export function sleep(seconds: number): Step {
-  return { kind: "sleep", durationNs: seconds * 1e9, position: { file: "test", line: 1, column: 1 } };
+  return { kind: "sleep", durationNs: seconds * 1e9, position, text: `sleep ${seconds}s`, background: false };
 }

@@ -106,6 +106,9 @@ secrets:
   db: { external: true }
 `;
 
+/** What a service has that says no more than it must. */
+const PLAIN = { command: undefined, aliases: new Map(), ports: [], hostname: undefined, dns: [] };
+
 describe("an everyday stack", () => {
   test("is taken", () => {
     const stack = goodStack(EVERYDAY);
@@ -118,6 +121,11 @@ describe("an everyday stack", () => {
         endpointMode: "vip",
         constraints: ["node.role == worker"],
         networks: ["back", "front"],
+        ...PLAIN,
+        ports: [
+          { mode: "ingress", protocol: "tcp", target: 80, published: 80 },
+          { mode: "host", protocol: "tcp", target: 443, published: 8443 },
+        ],
       },
       {
         name: "db",
@@ -127,6 +135,8 @@ describe("an everyday stack", () => {
         endpointMode: "dnsrr",
         constraints: ["node.hostname == node-2"],
         networks: ["back"],
+        ...PLAIN,
+        aliases: new Map([["back", ["database"]]]),
       },
       {
         name: "agent",
@@ -136,6 +146,7 @@ describe("an everyday stack", () => {
         endpointMode: "vip",
         constraints: [],
         networks: ["default"],
+        ...PLAIN,
       },
     ]);
     expect(stack.networks).toEqual([
@@ -174,10 +185,9 @@ describe("an everyday stack", () => {
       mistakes: [],
       warnings: [
         "11:5 services.web.deploy.restart_policy: not modelled yet, ignored",
-        "17:5 services.web.ports: not modelled yet, ignored",
+        "18:9 services.web.ports[0]: the ingress network is not modelled yet: the port is not published",
         "26:5 services.web.healthcheck: not modelled yet, ignored",
         "35:7 services.web.deploy.update_config: not modelled yet, ignored",
-        "54:9 services.db.networks.back.aliases: not modelled yet, ignored",
       ],
     });
   });
@@ -230,14 +240,18 @@ networks: {default: {attachable: true, ipam: {config: [{subnet: 10.7.0.0/24}]}}}
     ]);
   });
 
-  test("host and the like are not modelled yet", () => {
-    const stack = `services: {a: {image: i, networks: [h]}}
-networks:
-  h: {external: true, name: host}
-`;
-    expect(goodStack(stack)).toMatchObject({ services: [{ networks: [] }], networks: [] });
-    expect(ofStack(stack).warnings).toEqual([
-      "1:37 services.a.networks[0]: the network host is not modelled yet: the tasks do not join it",
+  test("the nodes' own networks: host and bridge can be joined, none and ingress cannot", () => {
+    const stack = (name: string): string =>
+      `services: {a: {image: i, networks: [h]}}\nnetworks:\n  h: {external: true, name: ${name}}\n`;
+    for (const name of ["host", "bridge"]) {
+      expect(goodStack(stack(name))).toMatchObject({ services: [{ networks: [name] }], networks: [] });
+      expect(ofStack(stack(name)).warnings).toEqual([]);
+    }
+    expect(ofStack(stack("none")).mistakes).toEqual([
+      "1:37 services.a.networks[0]: could not find the corresponding predefined swarm network: network none not found",
+    ]);
+    expect(ofStack(stack("ingress")).mistakes).toEqual([
+      '1:37 services.a.networks[0]: Service cannot be explicitly attached to the ingress network "ingress"',
     ]);
   });
 
@@ -272,8 +286,26 @@ describe("ignored, with a warning", () => {
   const later = "not modelled yet, ignored";
   const deploys = "ignored, as docker stack deploy ignores it";
   test.each([
-    ["ports: [80]", `1:26 services.a.ports: ${later}`],
-    ["dns: 1.1.1.1", `1:26 services.a.dns: ${later}`],
+    [
+      "command: web, ports: [80]",
+      "1:48 services.a.ports[0]: the ingress network is not modelled yet: the port is not published",
+    ],
+    [
+      "command: web, ports: ['127.0.0.1:80:80']",
+      "1:48 services.a.ports[0]: ignoring IP-address (127.0.0.1:80:80) service will listen on '0.0.0.0'",
+      "1:48 services.a.ports[0]: the ingress network is not modelled yet: the port is not published",
+    ],
+    [
+      "ports: [{target: 80, published: 80, mode: host}]",
+      "1:23 services.a.image: nothing is known of the image i: nothing listens in its containers; say what does with images",
+    ],
+    ["ports: [{published: 80}]", "1:34 services.a.ports[0]: there is no target port: nothing is published"],
+    [
+      "command: web, ports: [{target: 80, protocol: icmp, mode: host}]",
+      '1:71 services.a.ports[0].protocol: "icmp" is no protocol: taken as tcp',
+    ],
+    ["dns: [nowhere]", '1:32 services.a.dns[0]: bad nameserver address "nowhere", ignored'],
+    ["dns: '2001:db8::1'", "1:31 services.a.dns: IPv6 is not modelled yet, ignored"],
     ["sysctls: {net.ipv4.ip_forward: 1}", `1:26 services.a.sysctls: ${later}`],
     [
       "deploy: {placement: {max_replicas_per_node: 1}}",
@@ -286,7 +318,7 @@ describe("ignored, with a warning", () => {
     ["expose: [80]", `1:26 services.a.expose: ${deploys} (deprecated)`],
     ["networks: {default: {ipv4_address: 10.0.1.9}}", `1:47 services.a.networks.default.ipv4_address: ${deploys}`],
     ["deploy: {mode: global-job}", "1:41 services.a.deploy.mode: jobs are not modelled yet: taken as global"],
-  ])("a service's %s", (text, warning) => expect(service(text)).toEqual([warning]));
+  ])("a service's %s", (text, ...expected) => expect(service(text)).toEqual(expected));
 
   test.each([
     [
@@ -488,6 +520,6 @@ services:
 test("a stack is the same inline and by path", () => {
   const inline = `${CLUSTER}compose:\n${EVERYDAY.replaceAll(/^(?=.)/gm, "  ")}`;
   expect(loadGood(inline).stack).toEqual(goodStack(EVERYDAY));
-  expect(warnings(inline)).toHaveLength(5);
+  expect(warnings(inline)).toHaveLength(4);
   expect(mistakes(inline)).toEqual([]);
 });

@@ -14,11 +14,11 @@ describe("the file", () => {
   test.each([
     [
       "",
-      "1:1 (document): expected a map with the keys name, cluster, compose, stack, placement, addresses, run, found nothing",
+      "1:1 (document): expected a map with the keys name, cluster, compose, images, stack, placement, addresses, pins, run, found nothing",
     ],
     [
       "- a",
-      "1:1 (document): expected a map with the keys name, cluster, compose, stack, placement, addresses, run, found a list",
+      "1:1 (document): expected a map with the keys name, cluster, compose, images, stack, placement, addresses, pins, run, found a list",
     ],
     [
       "a: [",
@@ -27,7 +27,7 @@ describe("the file", () => {
     [`${CLUSTER}${STACK}clutser: 1\n`, '3:1 clutser: unknown key "clutser"; did you mean "cluster"?'],
     [
       `${CLUSTER}${STACK}zzz: 1\n`,
-      '3:1 zzz: unknown key "zzz", expected one of name, cluster, compose, stack, placement, addresses, run',
+      '3:1 zzz: unknown key "zzz", expected one of name, cluster, compose, images, stack, placement, addresses, pins, run',
     ],
     [STACK, '1:1 (document): missing key "cluster"'],
     [CLUSTER, '1:1 (document): missing key "compose"'],
@@ -40,7 +40,10 @@ describe("the file", () => {
 describe("cluster", () => {
   const cluster = (text: string): string => only(`${STACK}cluster: ${text}\n`);
   test.each([
-    ["[]", "2:10 cluster: expected a map with the keys nodes, underlay, data_path_port, found a list"],
+    [
+      "[]",
+      "2:10 cluster: expected a map with the keys nodes, hosts, underlay, docker, kernel, dns, default_addr_pool, default_addr_pool_mask_length, data_path_port, found a list",
+    ],
     ["{}", '2:10 cluster: missing key "nodes"'],
     ["{nodes: []}", "2:18 cluster.nodes: expected at least one node, found an empty list"],
     ["{nodes: 0}", "2:18 cluster.nodes: expected a list of nodes, or their number from 1 to 10000, found the number 0"],
@@ -147,7 +150,10 @@ describe("placement and addresses", () => {
   const line = SMALL_LINES + 1;
   test.each([
     ["placement: [a]", `${line}:12 placement: expected a map of tasks to nodes, found a list`],
-    ["placement: {web.9: manager}", `${line}:13 placement["web.9"]: there is no task "web.9"; did you mean "web.1"?`],
+    [
+      "placement: {web.9: manager}",
+      `${line}:13 placement["web.9"]: there is no task or container "web.9"; did you mean "web.1"?`,
+    ],
     ["placement: {web.1: worker}", `${line}:20 placement["web.1"]: there is no node "worker"; did you mean "worker1"?`],
     [
       "placement: {web.1: elsewhere}",
@@ -163,7 +169,10 @@ describe("placement and addresses", () => {
       "addresses: {web.1: [a]}",
       `${line}:20 addresses["web.1"]: expected an IPv4 address, or a map of networks to addresses, found a list`,
     ],
-    ["addresses: {web.9: 10.0.9.9}", `${line}:13 addresses["web.9"]: there is no task "web.9"; did you mean "web.1"?`],
+    [
+      "addresses: {web.9: 10.0.9.9}",
+      `${line}:13 addresses["web.9"]: there is no task or container "web.9"; did you mean "web.1"?`,
+    ],
     [
       "addresses: {wob: 10.0.9.9}",
       `${line}:13 addresses.wob: there is no task, service or load balancer "wob"; did you mean "web"?`,

@@ -19,13 +19,18 @@ function loadFile(path: string): Scenario {
 
 test("defaults", () => {
   const scenario = loadGood("cluster: {nodes: 2}\ncompose: {services: {web: {image: nginx}}}\n");
+  const link = { latencyNs: 20_000, rate: undefined, loss: 0, duplicate: 0, reorder: 0 };
+  const node = { labels: new Map(), docker: "28", kernel: { ipvs: true }, link };
   expect(scenario).toEqual({
     name: "scenario",
     cluster: {
       nodes: [
-        { name: "node-1", role: "manager", ip: 0xc0a84d0b | 0, mac: 0x525400a84d0b, labels: new Map() },
-        { name: "node-2", role: "worker", ip: 0xc0a84d0c | 0, mac: 0x525400a84d0c, labels: new Map() },
+        { name: "node-1", role: "manager", ip: 0xc0a84d0b | 0, mac: 0x525400a84d0b, ...node },
+        { name: "node-2", role: "worker", ip: 0xc0a84d0c | 0, mac: 0x525400a84d0c, ...node },
       ],
+      hosts: [],
+      dns: [],
+      addressPool: { subnet: { address: 10 << 24, prefixLength: 8 }, prefixLength: 24 },
       dataPathPort: 4789,
       underlay: { subnet: { address: 0xc0a84d00 | 0, prefixLength: 24 }, mtu: 1500, latencyNs: 20_000 },
     },
@@ -34,11 +39,16 @@ test("defaults", () => {
         {
           name: "web",
           image: "nginx",
+          command: undefined,
           mode: "replicated",
           replicas: 1,
           endpointMode: "vip",
           constraints: [],
           networks: ["default"],
+          aliases: new Map(),
+          ports: [],
+          hostname: undefined,
+          dns: [],
         },
       ],
       networks: [
@@ -53,8 +63,17 @@ test("defaults", () => {
         },
       ],
     },
+    images: new Map(),
     placement: new Map(),
     addresses: new Map(),
+    pins: {
+      containers: new Map(),
+      tasks: new Map(),
+      networks: new Map(),
+      dns: new Map(),
+      interfaces: new Map(),
+      ports: new Map(),
+    },
     run: { seed: 1, setup: [], steps: [] },
     warnings: [],
   });

@@ -8,6 +8,7 @@ import { allocateAddresses, type Pins } from "../../src/swarm/ipam.ts";
 import { allocateNetworks } from "../../src/swarm/networks.ts";
 import { placeTasks } from "../../src/swarm/placement.ts";
 import type { Problem } from "../../src/swarm/problem.ts";
+import { PLAIN_NODE, PLAIN_SERVICE } from "./plain.ts";
 
 function network(name: string, more: { subnet?: string; gateway?: string; vni?: number } = {}): OverlayNetwork {
   return {
@@ -22,11 +23,18 @@ function network(name: string, more: { subnet?: string; gateway?: string; vni?: 
 }
 
 function service(name: string, replicas: number, networks: readonly string[], more: Partial<Service> = {}): Service {
-  return { name, image: "a", mode: "replicated", replicas, endpointMode: "vip", constraints: [], networks, ...more };
+  return { ...PLAIN_SERVICE, name, replicas, networks, ...more };
 }
 
 function nodes(...names: readonly string[]): readonly ClusterNode[] {
-  return names.map((name, index) => ({ name, role: "worker", ip: index, mac: index, labels: new Map() }));
+  return names.map((name, index) => ({
+    name,
+    role: "worker",
+    ip: index,
+    mac: index,
+    labels: new Map(),
+    ...PLAIN_NODE,
+  }));
 }
 
 interface Sketch {

@@ -4,22 +4,14 @@ import type { ClusterNode, Service } from "../../src/scenario/scenario.ts";
 import { matches, parseConstraint } from "../../src/swarm/constraint.ts";
 import { placeTasks, taskNames } from "../../src/swarm/placement.ts";
 import type { Problem } from "../../src/swarm/problem.ts";
+import { PLAIN_NODE, PLAIN_SERVICE } from "./plain.ts";
 
 function node(name: string, role: ClusterNode["role"] = "worker", labels: Record<string, string> = {}): ClusterNode {
-  return { name, role, ip: 0x0a000001, mac: 1, labels: new Map(Object.entries(labels)) };
+  return { name, role, ip: 0x0a000001, mac: 1, labels: new Map(Object.entries(labels)), ...PLAIN_NODE };
 }
 
 function service(name: string, replicas: number, more: Partial<Service> = {}): Service {
-  return {
-    name,
-    image: "a",
-    mode: "replicated",
-    replicas,
-    endpointMode: "vip",
-    constraints: [],
-    networks: [],
-    ...more,
-  };
+  return { ...PLAIN_SERVICE, name, replicas, networks: [], ...more };
 }
 
 const NODES = [node("m", "manager"), node("w1"), node("w2")];

@@ -1,0 +1,207 @@
+/**
+ * Takes the steps of a run: the person at the keyboard, whose time is spent on no machine's CPU. A step begins when the
+ * one before has ended, one in the background (`&`) lets the next begin at once.
+ */
+import type { Mesh } from "./build.ts";
+import { Cost } from "./costs.ts";
+import type { Netns } from "./netns.ts";
+import { type Process, Signal } from "./program/process.ts";
+import { type Environment, type ProgramContext, USAGE_STATUS, UsageError } from "./program/program.ts";
+import { programOf, spawn } from "./program/shell.ts";
+import { notesOn } from "./report/notes.ts";
+import type { CommandStep, Step } from "./scenario/step.ts";
+import type { Wakeable } from "./sim/simulator.ts";
+import { Softnet } from "./sim/softnet.ts";
+
+/** What one step did. */
+export interface StepResult {
+  readonly step: Step;
+  /** Virtual time at which the step began, nanoseconds since the recording began; negative in the setup. */
+  readonly startedAt: number;
+  /** When it ended, or when the run did. */
+  readonly endedAt: number;
+  readonly output: readonly string[];
+  /** The program's exit status, 0 for what is no program; undefined: it still ran in the background at the end. */
+  readonly status: number | undefined;
+}
+
+/** The same while it is going on. */
+type Running = { -readonly [K in keyof StepResult]: StepResult[K] } & { readonly output: string[] };
+
+/** A step that takes longer never ends: it waits for what does not come. */
+const LONGEST_STEP = 3_600_000_000_000;
+const TOO_LONG = "hopscope: this has not ended after an hour of virtual time: stopped";
+
+/** Kinds of wake-ups, in the lowest bit of the event's argument; above it is the number of the step. */
+const Wake = { next: 0, deadline: 1 } as const;
+
+export class Runner implements Wakeable {
+  readonly softnet: Softnet = new Softnet();
+  readonly #mesh: Mesh;
+  #steps: readonly Step[] = [];
+  #results: Running[] = [];
+  /** Counts all steps, so that an old deadline is told from a new one. */
+  #number = 0;
+  /** Steps in the background that have not ended, also those of an earlier {@link take}. */
+  readonly #background: Set<Running> = new Set();
+  /** Programs of the steps that have not ended. */
+  readonly #processes: Map<Running, Process> = new Map();
+  /** A `wait` that has not ended. */
+  #wait: Running | undefined = undefined;
+
+  constructor(mesh: Mesh) {
+    this.#mesh = mesh;
+  }
+
+  get now(): number {
+    return Math.max(this.softnet.now, this.#mesh.simulator.now);
+  }
+
+  /** Takes all of them, and answers when the last has ended and no frame is on its way. */
+  take(steps: readonly Step[]): readonly StepResult[] {
+    const { simulator } = this.#mesh;
+    this.#steps = steps;
+    this.#results = [];
+    simulator.hold();
+    simulator.schedule(this.now, this, this.#argument(Wake.next));
+    simulator.run();
+    for (const running of this.#background) running.endedAt = this.now;
+    return this.#results;
+  }
+
+  wake(argument: number): void {
+    if (argument >> 1 !== this.#number) return;
+    if ((argument & 1) === Wake.deadline) return this.#stop();
+    this.#number++;
+    const step = this.#steps[this.#results.length];
+    if (step === undefined) return this.#mesh.simulator.release();
+    const { now } = this.softnet;
+    const running: Running = { step, startedAt: now, endedAt: now, output: [], status: undefined };
+    this.#results.push(running);
+    if (step.background) {
+      this.#background.add(running);
+      this.#continueAt(now);
+    } else this.#mesh.simulator.schedule(now + LONGEST_STEP, this, this.#argument(Wake.deadline));
+    this.#begin(running);
+  }
+
+  #argument(kind: number): number {
+    return (this.#number << 1) | kind;
+  }
+
+  #continueAt(time: number): void {
+    this.#mesh.simulator.schedule(time, this, this.#argument(Wake.next));
+  }
+
+  #begin(running: Running): void {
+    const { step, startedAt } = running;
+    switch (step.kind) {
+      case "exec":
+      case "on":
+      case "netns":
+        return this.#launch(step, running);
+      case "inspect":
+        return this.#end(
+          running,
+          this.#inspect(step.argv, this.#netnsOf(step.node, step.namespace), running),
+          startedAt,
+        );
+      case "sleep":
+        return this.#end(running, 0, startedAt + step.durationNs);
+      case "wait":
+        if (this.#background.size === 0) this.#end(running, 0, startedAt);
+        else this.#wait = running;
+        return;
+      case "replay":
+      case "fault":
+        running.output.push(`hopscope: ${step.kind} is not modelled yet`);
+        return this.#end(running, 1, startedAt);
+    }
+  }
+
+  #launch(step: CommandStep, running: Running): void {
+    const print = (line: string): void => {
+      running.output.push(line);
+    };
+    try {
+      const environment = this.#environmentOf(step);
+      const { softnet } = environment.netns.node;
+      const time = running.startedAt + (step.kind === "exec" ? Cost.exec : Cost.shell);
+      const onExit = (status: number): void => this.#end(running, status, softnet.now);
+      this.#processes.set(running, spawn(step.argv, environment, { print, onExit, time }));
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      print(error.message);
+      this.#end(running, USAGE_STATUS, running.startedAt);
+    }
+  }
+
+  /** Runs a program to its end at one moment. It may only look. */
+  #inspect(argv: readonly string[], netns: Netns, { output }: Running): number {
+    const environment = this.#inside(netns, netns.name);
+    const print = (line: string): void => {
+      output.push(line);
+    };
+    try {
+      const spawnNothing = (): never => {
+        throw new UsageError(`${argv[0]} starts another program, so it cannot be used with inspect`);
+      };
+      const process = undefined as unknown as Process;
+      const context: ProgramContext = { environment, process, print, stdin: "", spawn: spawnNothing };
+      const { done, value } = programOf(argv).main(argv, context).next();
+      if (done === true) return value;
+      print(`${argv[0]} takes time, so it cannot be used with inspect`);
+      return USAGE_STATUS;
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      print(error.message);
+      return USAGE_STATUS;
+    }
+  }
+
+  #end(running: Running, status: number, time: number): void {
+    running.status = status;
+    running.endedAt = time;
+    this.#processes.delete(running);
+    if (status !== 0) running.output.push(...notesOn(running.step, this.#mesh.plan));
+    if (!running.step.background) return this.#continueAt(time);
+    this.#background.delete(running);
+    if (this.#wait === undefined || this.#background.size > 0) return;
+    const wait = this.#wait;
+    this.#wait = undefined;
+    this.#end(wait, 0, time);
+  }
+
+  /** The step that is waited for takes too long. */
+  #stop(): void {
+    const running = this.#results.at(-1)!;
+    running.output.push(TOO_LONG);
+    const process = this.#processes.get(running);
+    if (process !== undefined) return process.kill(Signal.kill);
+    for (const other of this.#background) this.#processes.get(other)?.kill(Signal.kill);
+  }
+
+  #environmentOf(step: CommandStep): Environment {
+    switch (step.kind) {
+      case "exec": {
+        const netns = this.#mesh.tasks.get(step.container);
+        if (netns === undefined) throw new UsageError(`Error: No such container: ${step.container}`);
+        return this.#inside(netns, step.container);
+      }
+      case "on":
+        return this.#inside(this.#netnsOf(step.machine, "host"), step.machine);
+      case "netns":
+        return this.#inside(this.#netnsOf(step.node, step.namespace), step.node);
+    }
+  }
+
+  #netnsOf(machine: string, namespace: string): Netns {
+    const netns = this.#mesh.nodes.get(machine)?.namespaces.get(namespace);
+    if (netns === undefined) throw new UsageError(`there is no namespace ${namespace} on ${machine}`);
+    return netns;
+  }
+
+  #inside(netns: Netns, hostname: string): Environment {
+    return { netns, hostname, files: new Map(), mesh: this.#mesh };
+  }
+}

@@ -1,0 +1,42 @@
+/** The keys of an image, and of the files of a machine. */
+import { either, isMap, map, optional, record, required, type Schema } from "./check.ts";
+import { bytes, text } from "./values.ts";
+
+/** A file that is larger is no answer of a small server. */
+const MAX_FILE = 64 * 1024 * 1024;
+
+export type FilesFile = Readonly<Record<string, string | { readonly size: number }>>;
+
+export interface ImageFile {
+  readonly command: string | undefined;
+  readonly scripts: Readonly<Record<string, string>> | undefined;
+  readonly files: FilesFile | undefined;
+}
+
+const sized = map(
+  { size: required(bytes(0, MAX_FILE), "Its size; what it holds is lines of digits.", { unit: "bytes" }) },
+  "the file's text, or a map with its size",
+);
+
+export const files: Schema<Record<string, string | { size: number }>> = record(
+  either(isMap, sized, text("the file's text, or a map with its size")),
+  "PATH",
+);
+
+const command = text("a command line such as httpd -f -p 80", "command");
+
+export const imageEntries: { readonly [K in keyof ImageFile]: Schema<ImageFile[K]> } = {
+  command: optional(command, "What a container runs unless it is told otherwise.", {
+    default: "nothing that listens",
+  }),
+  scripts: optional(record(command, "NAME"), "Scripts of the image, by the command line that each stands for.", {
+    default: "none",
+  }),
+  files: optional(
+    files,
+    "Files by path: their text, or `{size: 20kB}`. One below `cgi-bin/` is what the script there prints, in which `$HOSTNAME`, `$REMOTE_ADDR`, `$REMOTE_PORT` and so on stand for their values.",
+    { default: "none" },
+  ),
+};
+
+export const image: Schema<ImageFile> = map(imageEntries);

@@ -1,0 +1,42 @@
+/** The keys of `pins`. */
+import { either, type Entries, isText, list, optional, record, type Schema } from "./check.ts";
+import { ipv4, integer, text } from "./values.ts";
+
+const MOST_PORTS = 100_000;
+
+export const identifier: Schema<string> = text("an identifier such as 09f7a6461c2c");
+export const identifiers: Schema<string | string[]> = either(isText, identifier, list(identifier));
+export const answers: Schema<number[][]> = list(list(ipv4, "the addresses in their order"));
+export const networkList: Schema<string[]> = list(text("a network's name"));
+export const portNumber: Schema<number> = integer(0, MOST_PORTS);
+
+export const pinEntries: Entries = {
+  containers: optional(record(identifier, "NAME"), "Identifiers of containers, or their first digits.", {
+    default: "drawn by the seed",
+  }),
+  tasks: optional(
+    record(identifiers, "TASK"),
+    "Identifier of a task, or a list: of the one that runs there first, of the one that replaces it, and so on.",
+    { default: "drawn by the seed" },
+  ),
+  networks: optional(
+    record(identifier, "NETWORK"),
+    "Identifiers of networks. The device of a bridge network is `br-` and the first twelve digits.",
+    { default: "drawn by the seed" },
+  ),
+  dns: optional(
+    record(answers, "DOMAIN"),
+    "Orders of the addresses in the answers to a name, one list for each time it is asked for; the last stays.",
+    { default: "shuffled by the seed" },
+  ),
+  interfaces: optional(
+    record(networkList, "NAME"),
+    "Networks of a task or container in the order of its interfaces: the first is `eth0`.",
+    { default: "as Docker sorts them" },
+  ),
+  ports: optional(
+    record(record(portNumber, "NAME"), "NODE/NAMESPACE"),
+    "Numbers of the `vethN` of tasks, containers and `lb-NET` in an overlay's namespace (`manager/overlay-front: {web.1: 3}`).",
+    { default: "in the order of creation" },
+  ),
+};
