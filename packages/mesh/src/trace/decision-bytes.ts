@@ -59,7 +59,9 @@ export class DecisionBytes {
       this.#used = 0;
       slot = hash(kind, a, b) & (SLOTS - 1);
     }
-    const words = encodeText(formatStep(kind, a, b, (point) => this.#recorder.points[point]!.device));
+    const recorder = this.#recorder;
+    const deviceOf = (point: number): string => recorder.points[point]!.device;
+    const words = encodeText(formatStep(kind, a, b, deviceOf, (label) => recorder.label(label)));
     this.#kinds[slot] = kind;
     this.#a[slot] = a;
     this.#b[slot] = b;

@@ -65,6 +65,8 @@ export const DropReason = {
   FRAG_REASM_FAILED: 34,
   /** Too many others from the same source have come since (ip_frag_too_far). */
   FRAG_TOO_FAR: 35,
+  /** A rule of iptables, or connection tracking, wants it so. */
+  NETFILTER_DROP: 36,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;

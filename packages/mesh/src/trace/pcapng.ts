@@ -152,6 +152,7 @@ function packetBlock({ mesh: { recorder }, startedAt }: TraceFile, hop: number):
 export function decisionOf(recorder: Recorder, hop: number): string {
   const steps: string[] = [];
   const nameOf = (point: number): string => recorder.points[point]!.device;
-  recorder.steps(hop, (kind: StepKind, a: number, b: number) => steps.push(formatStep(kind, a, b, nameOf)));
+  const labelOf = (label: number): string => recorder.label(label);
+  recorder.steps(hop, (kind: StepKind, a: number, b: number) => steps.push(formatStep(kind, a, b, nameOf, labelOf)));
   return steps.join("; ");
 }

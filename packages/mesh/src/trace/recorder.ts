@@ -25,6 +25,8 @@ export class Recorder {
   readonly points: CapturePoint[] = [];
   /** What an interface block says besides the name: the other end of a veth pair. */
   readonly descriptions: string[] = [];
+  /** What steps say in words that are made when somebody reads them. */
+  readonly #labels: (() => string)[] = [];
   readonly #frames: FramePool;
   #isOn = false;
 
@@ -84,6 +86,15 @@ export class Recorder {
   addPoint(point: CapturePoint, description: string): number {
     this.descriptions.push(description);
     return this.points.push(point) - 1;
+  }
+
+  /** Words for a step; answers their number. */
+  addLabel(words: () => string): number {
+    return this.#labels.push(words) - 1;
+  }
+
+  label(label: number): string {
+    return this.#labels[label]!();
   }
 
   /** The frame passes a tap. Its bytes are copied: later hops may rewrite them. */

@@ -50,11 +50,23 @@ export const StepKind = {
   segment: 20,
   /** a: MTU. A tunnel device told the sender that the packet does not fit. */
   tunnelPmtu: 21,
+  /** a: label of a rule or policy of iptables, which decided. */
+  rule: 22,
+  /** a: address, b: port or ICMP identifier. NAT has made it the destination. */
+  translateDst: 23,
+  /** a: address, b: port or ICMP identifier. NAT has made it the source. */
+  translateSrc: 24,
 } as const;
 export type StepKind = (typeof StepKind)[keyof typeof StepKind];
 
-/** One step as a person would say it. `device` names a capture point's device. */
-export function formatStep(kind: StepKind, a: number, b: number, device: (point: number) => string): string {
+/** One step as a person would say it. `device` names a capture point's device, `label` a label of the recorder's. */
+export function formatStep(
+  kind: StepKind,
+  a: number,
+  b: number,
+  device: (point: number) => string,
+  label: (label: number) => string = String,
+): string {
   switch (kind) {
     case StepKind.learn:
       return `learned the source on ${device(a)}`;
@@ -100,6 +112,12 @@ export function formatStep(kind: StepKind, a: number, b: number, device: (point:
       return `tunnel answers in the destination's name: fragmentation needed, MTU ${a}`;
     case StepKind.arpIgnore:
       return `ignored: ${formatIpv4(a)} is not an address of this host`;
+    case StepKind.rule:
+      return `rule: ${label(a)}`;
+    case StepKind.translateDst:
+      return `destination translated to ${formatIpv4(a)}:${b}`;
+    case StepKind.translateSrc:
+      return `source translated to ${formatIpv4(a)}:${b}`;
   }
 }
 

@@ -26,7 +26,17 @@ export function hopsOf(recorder: Recorder): HopText[] {
     const bytes = recorder.bytes(hop);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const steps: string[] = [];
-    recorder.steps(hop, (kind, a, b) => steps.push(formatStep(kind, a, b, (at) => recorder.points[at]!.device)));
+    recorder.steps(hop, (kind, a, b) =>
+      steps.push(
+        formatStep(
+          kind,
+          a,
+          b,
+          (at) => recorder.points[at]!.device,
+          (label) => recorder.label(label),
+        ),
+      ),
+    );
     return {
       point: `${point.node}/${point.namespace}/${point.device}`,
       direction: recorder.direction(hop) === Direction.in ? "in" : "out",
