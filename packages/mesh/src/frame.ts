@@ -8,7 +8,7 @@
 import { FrameArena } from "@hopscope/codec/frame";
 import type { NetDevice } from "./device.ts";
 import type { Dst } from "./host/route.ts";
-import type { Conntrack } from "./netfilter/conntrack.ts";
+import type { Conntrack } from "./tables/conntrack.ts";
 
 /** What is left to do about a TCP or UDP checksum (skb->ip_summed). */
 export const Checksum = {
@@ -47,6 +47,8 @@ export class Frame {
   ctInfo = 0;
   /** The bridge port that it came in by while br_netfilter shows it to IPv4's hooks (nf_bridge->physindev). */
   physIn: NetDevice | undefined = undefined;
+  /** Who sent a bridged frame that waits for the neighbor it was translated to, or 0 (nf_bridge->neigh_header). */
+  bridgedFrom = 0;
   /** Length of the largest fragment that this packet was put together from, or 0 (IPCB frag_max_size). */
   fragMaxSize = 0;
   /** Payload bytes of the fragments that it was put together from, in order (the frag_list). */
@@ -140,6 +142,7 @@ export class FramePool {
     frame.ct = undefined;
     frame.ctInfo = 0;
     frame.physIn = undefined;
+    frame.bridgedFrom = 0;
     frame.fragMaxSize = 0;
     frame.pieces = undefined;
     frame.csum = Checksum.complete;
@@ -168,6 +171,7 @@ export class FramePool {
     copy.ct = frame.ct;
     copy.ctInfo = frame.ctInfo;
     copy.physIn = frame.physIn;
+    copy.bridgedFrom = frame.bridgedFrom;
     copy.fragMaxSize = frame.fragMaxSize;
     copy.pieces = undefined;
     copy.csum = frame.csum;

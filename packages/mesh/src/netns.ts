@@ -99,6 +99,7 @@ export class Netns {
     this.igmp.deviceGoesDown(device);
     this.routes.deleteWhere((route) => route.device === device.index && route.type !== RouteType.local);
     this.arp.deleteDevice(device);
+    this.netfilter?.deviceGoesDown(device);
   }
 
   /** `ip netns del`: everything in it ends (cleanup_net). */
@@ -138,6 +139,7 @@ export class Netns {
     );
     if (at < 0) return false;
     this.addresses.splice(at, 1);
+    this.netfilter?.addressIsRemoved(device, ip);
     const other = this.addresses.find((each) => each.ip === ip);
     if (other === undefined) this.#byIp.delete(ip);
     else this.#byIp.set(ip, other.device);

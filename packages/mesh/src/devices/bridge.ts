@@ -2,7 +2,7 @@
  * A Linux bridge (net/bridge): learns, forwards, floods, passes up to its own stack. The physical switch is one too.
  *
  * Not modelled: spanning tree (Docker switches it off), VLANs, hairpin, group_fwd_mask, multicast snooping (multicast is
- * flooded, which is what a bridge without a querier does), br_netfilter.
+ * flooded, which is what a bridge without a querier does).
  */
 import { isGroupMac } from "@hopscope/codec/address";
 import * as ethernet from "@hopscope/codec/ethernet";
@@ -69,6 +69,7 @@ export class Bridge extends NetDevice {
   /** Linux br_dev_xmit: the bridge's own stack sends. */
   protected startXmit(frame: Frame): void {
     const { frames, softnet } = this.netns.node;
+    if (frame.bridgedFrom !== 0) return this.netns.netfilter!.bridge.resume(this, frame);
     const dstMac = ethernet.dstMac(frames.view, frames.start(frame));
     if (isGroupMac(dstMac)) return this.#flood(frame, undefined, false, false);
     const entry = this.fdb.find(dstMac, softnet.now);
@@ -76,26 +77,45 @@ export class Bridge extends NetDevice {
     else this.#forward(entry.port, undefined, dstMac, frame);
   }
 
-  /** Linux br_handle_frame and br_handle_frame_finish: a frame came in by a port. */
+  /** Linux br_handle_frame: a frame came in by a port. */
   handleFrame(from: BridgePort, frame: Frame): void {
-    const { frames, recorder, softnet } = this.netns.node;
-    const { view } = frames;
-    const start = frames.start(frame);
+    const { netns } = this;
+    const { view } = netns.node.frames;
+    const { start } = frame;
     const srcMac = ethernet.srcMac(view, start);
-    if (isGroupMac(srcMac) || srcMac === 0) return this.netns.drop(frame, DropReason.MAC_INVALID_SOURCE);
-    const dstMac = ethernet.dstMac(view, start);
-    const { now } = softnet;
-    if (this.fdb.learn(srcMac, from.number, now)) recorder.step(frame, StepKind.learn, from.device.point, 0);
-    softnet.spend(Cost.bridge);
-    if (isGroupMac(dstMac)) {
+    if (isGroupMac(srcMac) || srcMac === 0) return netns.drop(frame, DropReason.MAC_INVALID_SOURCE);
+    if (isLinkLocalMac(ethernet.dstMac(view, start))) {
       // RX_HANDLER_PASS: for the stack that the port is in, as if there were no bridge.
-      if (isLinkLocalMac(dstMac)) return this.netns.receive(from.device, frame);
-      return this.#flood(frame, from, false, true);
+      this.#learn(from, srcMac, frame);
+      return netns.receive(from.device, frame);
     }
-    const entry = this.fdb.find(dstMac, now);
+    const { netfilter } = netns;
+    let passed: Frame | undefined = frame;
+    if (netfilter !== undefined) {
+      passed = netfilter.bridge.preRouting(this, from, frame);
+      if (passed === undefined) return;
+    }
+    this.handleFrameFinish(from, passed);
+  }
+
+  /** Linux br_handle_frame_finish: it has passed prerouting. */
+  handleFrameFinish(from: BridgePort, frame: Frame): void {
+    const { frames, softnet } = this.netns.node;
+    const { view } = frames;
+    const { start } = frame;
+    this.#learn(from, ethernet.srcMac(view, start), frame);
+    softnet.spend(Cost.bridge);
+    const dstMac = ethernet.dstMac(view, start);
+    if (isGroupMac(dstMac)) return this.#flood(frame, from, false, true);
+    const entry = this.fdb.find(dstMac, softnet.now);
     if (entry === undefined) this.#flood(frame, from, true, false);
     else if (entry.isLocal) this.#passUp(frame);
     else this.#forward(entry.port, from, dstMac, frame);
+  }
+
+  #learn(from: BridgePort, srcMac: number, frame: Frame): void {
+    const { recorder, softnet } = this.netns.node;
+    if (this.fdb.learn(srcMac, from.number, softnet.now)) recorder.step(frame, StepKind.learn, from.device.point, 0);
   }
 
   /** Linux br_forward: out by the one port that leads to `dstMac`. */
@@ -104,7 +124,7 @@ export class Bridge extends NetDevice {
     // should_deliver: never back to where it came from, and no port leads to the bridge itself.
     if (to === undefined || to === from) return this.netns.drop(frame, DropReason.BRIDGE_SAME_PORT);
     this.netns.node.recorder.step(frame, StepKind.forward, dstMac, to.device.point);
-    this.#deliver(to, frame);
+    this.#deliver(from, to, frame);
   }
 
   /** Linux br_flood: a copy to every port but `from`, and to the bridge's own stack if it is for everybody. */
@@ -114,17 +134,23 @@ export class Bridge extends NetDevice {
     recorder.step(frame, StepKind.flood, others, isUnknown ? 1 : 0);
     for (const port of this.ports) {
       if (port === from) continue;
-      this.#deliver(port, frames.clone(frame));
+      this.#deliver(from, port, frames.clone(frame));
       softnet.spend(Cost.bridge);
     }
     if (isForSelf) this.#passUp(frame);
     else frames.free(frame);
   }
 
-  /** Linux __br_forward: out by a port. */
-  #deliver(to: BridgePort, frame: Frame): void {
-    const { frames } = this.netns.node;
-    if (frames.end(frame) - frames.start(frame) > to.device.mtu + FORWARDABLE_EXTRA) {
+  /** Linux __br_forward: what was bridged passes IPv4's hooks first, if there are any. */
+  #deliver(from: BridgePort | undefined, to: BridgePort, frame: Frame): void {
+    const { netfilter } = this.netns;
+    if (netfilter !== undefined && from !== undefined) netfilter.bridge.forward(this, to, frame);
+    else this.pushXmit(to, frame);
+  }
+
+  /** Linux br_dev_queue_push_xmit: out by a port. */
+  pushXmit(to: BridgePort, frame: Frame): void {
+    if (frame.gsoSize === 0 && frame.end - frame.start > to.device.mtu + FORWARDABLE_EXTRA) {
       return this.netns.drop(frame, DropReason.PKT_TOO_BIG);
     }
     to.device.transmit(frame);

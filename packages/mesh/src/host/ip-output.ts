@@ -115,10 +115,9 @@ function finishGso(netns: Netns, frame: Frame, dst: Dst, mtu: number): SendError
   return error;
 }
 
-/** Linux ip_fragment and ip_do_fragment. Takes the frame. */
+/** Linux ip_fragment. Takes the frame. */
 function fragment(netns: Netns, frame: Frame, dst: Dst, deviceMtu: number): SendError {
-  const { frames, recorder } = netns.node;
-  const { view } = frames;
+  const { view } = netns.node.frames;
   const at = frame.start + ethernet.HEADER_LENGTH;
   const length = ipv4.totalLength(view, at);
   if (length <= deviceMtu && frame.fragMaxSize === 0) return send(netns, frame, dst);
@@ -128,14 +127,25 @@ function fragment(netns: Netns, frame: Frame, dst: Dst, deviceMtu: number): Send
     netns.drop(frame, DropReason.PKT_TOO_BIG);
     return SendError.messageTooLong;
   }
+  return cut(netns, frame, deviceMtu, (part) => {
+    send(netns, part, dst);
+  });
+}
+
+/** Linux ip_do_fragment: calls `visit` with each fragment in order, who takes it. Takes the frame. */
+export function cut(netns: Netns, frame: Frame, deviceMtu: number, visit: (part: Frame) => void): SendError {
+  const { frames, recorder } = netns.node;
+  const { view } = frames;
   if (frame.csum === Checksum.partial && !(frames.own(frame) && checksumHelp(frames, frame))) {
     netns.drop(frame, DropReason.NOMEM);
     return SendError.noBufferSpace;
   }
+  const at = frame.start + ethernet.HEADER_LENGTH;
+  const length = ipv4.totalLength(view, at);
   const mtu = frame.fragMaxSize > 0 && frame.fragMaxSize < deviceMtu ? frame.fragMaxSize : deviceMtu;
   const pieces = piecesOf(frame, length - ipv4.headerLength(view, at), mtu - ipv4.headerLength(view, at));
   recorder.step(frame, StepKind.fragment, pieces.length, mtu);
-  const error = sendPieces(netns, frame, dst, pieces);
+  const error = visitPieces(netns, frame, pieces, visit);
   frames.free(frame);
   return error;
 }
@@ -155,7 +165,12 @@ function piecesOf(frame: Frame, payload: number, room: number): readonly number[
   return made;
 }
 
-function sendPieces(netns: Netns, frame: Frame, dst: Dst, pieces: readonly number[]): SendError {
+function visitPieces(
+  netns: Netns,
+  frame: Frame,
+  pieces: readonly number[],
+  visit: (part: Frame) => void,
+): SendError {
   const { frames } = netns.node;
   const { view, bytes } = frames;
   const at = frame.start + ethernet.HEADER_LENGTH;
@@ -182,7 +197,7 @@ function sendPieces(netns: Netns, frame: Frame, dst: Dst, pieces: readonly numbe
     ipv4.fillChecksum(view, partAt);
     offset += piece;
     from += piece;
-    send(netns, part, dst);
+    visit(part);
   }
   return SendError.none;
 }

@@ -59,13 +59,22 @@ interface Table {
 }
 
 export class Iptables {
-  release: IptablesRelease = "1.8.9";
+  #release: IptablesRelease = "1.8.9";
   readonly #tables: Map<TableName, Table> = new Map();
   readonly #changed: () => void;
 
   /** `changed` is called after each change of tables, chains or rules. */
   constructor(changed: () => void = () => {}) {
     this.#changed = changed;
+  }
+
+  get release(): IptablesRelease {
+    return this.#release;
+  }
+
+  set release(release: IptablesRelease) {
+    this.#release = release;
+    this.#changed();
   }
 
   has(table: TableName): boolean {
@@ -83,9 +92,17 @@ export class Iptables {
     }
   }
 
+  /** Whether any rule of any table is one of those. */
+  someRule(suits: (rule: Rule) => boolean): boolean {
+    for (const { chains } of this.#tables.values()) {
+      for (const { rules } of chains.values()) if (rules.some(({ rule }) => suits(rule))) return true;
+    }
+    return false;
+  }
+
   /** Whether the kernel counts what falls through to the chain's policy. */
   countsPolicy(chain: Chain): boolean {
-    return this.release === "1.8.9" ? chain.isPolicySet : chain.isUsed;
+    return this.#release === "1.8.9" ? chain.isPolicySet : chain.isUsed;
   }
 
   /** All chains of a table as iptables lists them: built-in ones, then the others by name. */
@@ -206,7 +223,8 @@ export class Iptables {
     if ("chain" in target && !this.#table(table).chains.has(target.chain)) {
       throw new ChainError(`Couldn't load target \`${target.chain}':No such file or directory`);
     }
-    chain.rules.splice(index, 0, new ChainRule(rule));
+    const to = "chain" in target ? this.#table(table).chains.get(target.chain) : undefined;
+    chain.rules.splice(index, 0, new ChainRule(rule, chain, to));
     chain.isUsed = true;
     this.#changed();
   }
