@@ -9,7 +9,6 @@ import {
   formatDiagnostics,
   hopTable,
   loadScenario,
-  planSwarm,
   run as runScenario,
   type RunResult,
   StepKind,
@@ -86,13 +85,12 @@ export async function run(file: string, flags: RunFlags, io: Io): Promise<ExitCo
   }
   const { scenario } = loaded;
   tell(scenario.warnings, "warning");
-  const plan = planSwarm(scenario);
   const mistakes = checkSteps(scenario);
   if (mistakes.length > 0) {
     tell(mistakes, "");
     return ExitCode.usage;
   }
-  const result = runScenario(scenario, plan);
+  const result = runScenario(scenario);
   const path = join(flags.output, "trace.pcapng");
   const { mesh, recordingStartedAt: startedAt } = result;
   const trace = { mesh, name: scenario.name, dataPathPort: scenario.cluster.dataPathPort, startedAt };

@@ -1,4 +1,9 @@
-/** Makes the engine's parts of a plan: nodes, namespaces, devices, addresses, routes, peer records. */
+/**
+ * Makes a mesh: the machines and the switch between them, and the swarm on them, which its Docker engines deploy
+ * (./docker/docker.ts). A plan, namespaces and devices as data without Docker, is built, too: for tests of a few parts.
+ */
+import { formatIpv4 } from "@hopscope/codec/address";
+import { Docker } from "./docker/docker.ts";
 import { Bridge } from "./devices/bridge.ts";
 import { Loopback } from "./devices/loopback.ts";
 import { Nic } from "./devices/nic.ts";
@@ -11,7 +16,13 @@ import { Node } from "./node.ts";
 import { Chance } from "./sim/chance.ts";
 import { Pace } from "./sim/pace.ts";
 import { Random } from "./sim/random.ts";
+import type { Environment } from "./program/program.ts";
+import { spawn } from "./program/shell.ts";
+import { imageOf } from "./scenario/images.ts";
+import type { ClusterHost, ClusterNode, Scenario, Underlay } from "./scenario/scenario.ts";
 import { Simulator } from "./sim/simulator.ts";
+import { planOf } from "./swarm/plan-of.ts";
+import { swarmOptions } from "./swarm/options.ts";
 import type { DevicePlan, NamespacePlan, NetworkPlan, NodePlan, SwarmPlan } from "./swarm/plan.ts";
 import { PeerTable } from "./tables/peer.ts";
 import { maskOf, RouteType } from "./tables/route.ts";
@@ -30,32 +41,103 @@ export interface Mesh {
   readonly nodes: ReadonlyMap<string, Node>;
   /** Namespace of each task. */
   readonly tasks: ReadonlyMap<string, Netns>;
+  /** The machines themselves, for programs on them. */
+  readonly machines: ReadonlyMap<string, Environment>;
+  /** The Docker engines; undefined in a mesh that was built of a plan. */
+  readonly docker: Docker | undefined;
 }
 
 const SWITCH = "switch";
 
-export function build(plan: SwarmPlan, seed: number): Mesh {
+/** The machines of a scenario with its swarm deployed. */
+export function deploy(scenario: Scenario): Mesh {
+  const { cluster, run, stack } = scenario;
+  const { nodes, hosts, underlay } = cluster;
+  const mesh = bareMesh(run.seed);
+  for (const node of nodes) addMachine(mesh, node, underlay, new Map([["/etc/resolv.conf", resolvConf(cluster.dns)]]));
+  for (const host of hosts) addMachine(mesh, host, underlay, host.files);
+  buildSwitch(mesh.addNode(SWITCH), [...nodes, ...hosts], underlay, mesh.nodes);
+  knowEachOther(
+    nodes.map(({ name, ip }) => ({ name, vtep: ip })),
+    mesh.nodes,
+  );
+  const docker = new Docker(mesh, swarmOptions(scenario), (image) => imageOf(image, scenario.images));
+  mesh.docker = docker;
+  docker.deploy(stack);
+  mesh.plan = planOf(docker.swarm, underlay);
+  for (const { name, programs } of hosts) for (const argv of programs) spawn(argv, mesh.machines.get(name)!);
+  return mesh;
+}
+
+/** A machine with its interface, not plugged in yet. */
+function addMachine(
+  mesh: BareMesh,
+  { name, ip, mac, link }: ClusterNode | ClusterHost,
+  underlay: Underlay,
+  files: ReadonlyMap<string, string>,
+): void {
+  const netns = new Netns(mesh.addNode(name), "host");
+  netns.addAddress(new Loopback(netns, { name: "lo", mtu: LOOPBACK_MTU, mac: 0 }), LOOPBACK_IP, 8);
+  const eth0 = new Nic(netns, { name: "eth0", mtu: underlay.mtu, mac }, link.latencyNs);
+  netns.addAddress(eth0, ip, underlay.subnet.prefixLength);
+  mesh.machines.set(name, { netns, hostname: name, files: new Map(files), mesh });
+}
+
+function resolvConf(servers: readonly number[]): string {
+  return servers.map((server) => `nameserver ${formatIpv4(server)}\n`).join("");
+}
+
+const LOOPBACK_MTU = 65_536;
+const LOOPBACK_IP = 0x7f000001;
+const NO_PLAN: SwarmPlan = { nodes: [], networks: [], tasks: [], switch: { mtu: 0, latencyNs: 0 } };
+
+interface BareMesh extends Mesh {
+  plan: SwarmPlan;
+  docker: Docker | undefined;
+  readonly nodes: Map<string, Node>;
+  readonly tasks: Map<string, Netns>;
+  readonly machines: Map<string, Environment>;
+  addNode(name: string): Node;
+}
+
+function bareMesh(seed: number): BareMesh {
   const simulator = new Simulator();
   const frames = new FramePool();
   const recorder = new Recorder(frames);
-  const peers = new Map(plan.networks.map((network) => [network.name, peerTable(network)]));
   const nodes = new Map<string, Node>();
-  const makeNode = (name: string): Node => {
-    const node = new Node(name, simulator, frames, recorder, new Random(seed, `node:${name}`));
-    nodes.set(name, node);
-    return node;
+  return {
+    plan: NO_PLAN,
+    simulator,
+    frames,
+    recorder,
+    pace: new Pace(),
+    chance: new Chance(seed),
+    nodes,
+    tasks: new Map(),
+    machines: new Map(),
+    docker: undefined,
+    addNode(name) {
+      const node = new Node(name, simulator, frames, recorder, new Random(seed, `node:${name}`));
+      nodes.set(name, node);
+      return node;
+    },
   };
+}
 
-  for (const nodePlan of plan.nodes) buildNode(makeNode(nodePlan.name), nodePlan, plan, peers);
-  const tasks = new Map<string, Netns>();
+/** A plan that a test wrote. */
+export function build(plan: SwarmPlan, seed: number): Mesh {
+  const mesh = bareMesh(seed);
+  const { nodes } = mesh;
+  const peers = new Map(plan.networks.map((network) => [network.name, peerTable(network)]));
+  for (const nodePlan of plan.nodes) buildNode(mesh.addNode(nodePlan.name), nodePlan, plan, peers);
   for (const task of plan.tasks) {
     const netns = nodes.get(task.node)?.namespaces.get(task.name);
-    if (netns !== undefined) tasks.set(task.name, netns);
+    if (netns !== undefined) mesh.tasks.set(task.name, netns);
   }
-
-  buildSwitch(makeNode(SWITCH), plan, nodes);
-  knowEachOther(plan, nodes);
-  return { plan, simulator, frames, recorder, pace: new Pace(), chance: new Chance(seed), nodes, tasks };
+  buildSwitch(mesh.addNode(SWITCH), plan.nodes, plan.switch, nodes);
+  knowEachOther(plan.nodes, nodes);
+  mesh.plan = plan;
+  return mesh;
 }
 
 function peerTable(network: NetworkPlan): PeerTable {
@@ -157,13 +239,18 @@ function connectVeths(node: Node, plan: NodePlan): void {
 }
 
 /** The physical switch: a bridge on a machine of its own, with a port and a cable for each node. */
-function buildSwitch(node: Node, plan: SwarmPlan, nodes: ReadonlyMap<string, Node>): void {
+function buildSwitch(
+  node: Node,
+  plugs: readonly { readonly name: string }[],
+  { mtu, latencyNs }: { readonly mtu: number; readonly latencyNs: number },
+  nodes: ReadonlyMap<string, Node>,
+): void {
   const host = new Netns(node, "host");
   new Loopback(host, { name: "lo", mtu: 65_536, mac: 0 });
-  const fabric = new Bridge(host, { name: "br0", mtu: plan.switch.mtu, mac: undefined });
-  for (const { name } of plan.nodes) {
-    const options = { name: `p-${name}`, mtu: plan.switch.mtu, mac: node.random.mac() };
-    const end = new Nic(host, options, plan.switch.latencyNs);
+  const fabric = new Bridge(host, { name: "br0", mtu, mac: undefined });
+  for (const { name } of plugs) {
+    const options = { name: `p-${name}`, mtu, mac: node.random.mac() };
+    const end = new Nic(host, options, latencyNs);
     const nic = nicOf(nodes.get(name)!);
     nic.connect(end);
     // Gossip, see below: the switch does not forget where a node is.
@@ -182,9 +269,12 @@ function nicOf(node: Node): Nic {
  * The nodes of a swarm talk to each other every second (gossip, UDP 7946): their neighbor entries never grow old. The
  * control plane itself is not modelled; its effect on the neighbor tables is put in place here.
  */
-function knowEachOther(plan: SwarmPlan, nodes: ReadonlyMap<string, Node>): void {
+function knowEachOther(
+  plugs: readonly { readonly name: string; readonly vtep: number }[],
+  nodes: ReadonlyMap<string, Node>,
+): void {
   const macs = new Map<number, number>();
-  for (const { name, vtep } of plan.nodes) {
+  for (const { name, vtep } of plugs) {
     const node = nodes.get(name)!;
     macs.set(vtep, nicOf(node).mac);
     node.namespaces.get("host")!.arp.acquaintances = macs;

@@ -25,3 +25,44 @@ export const Cost = {
   /** The same of a command that a shell on the machine starts. */
   shell: 5_000_000,
 } as const;
+
+/**
+ * How long a Docker engine takes for the steps of its operations, in nanoseconds: about what recordings show between a
+ * command and what it makes. As plausible, and as little a promise, as the costs above.
+ */
+export const DockerCost = {
+  /** From a request to the engine until it begins. */
+  request: 10_000_000,
+  /** `docker create`: files, layers, the container's record. */
+  create: 250_000_000,
+  /** A manager gives a container on a worker its place in an overlay. */
+  attach: 100_000_000,
+  /** From an overlay's bridge to its vxlan device. */
+  vxlan: 30_000_000,
+  /** From the vxlan device to the load balancer's endpoint. */
+  loadBalancer: 100_000_000,
+  /** From the making of a load balancer's namespace to its interface. */
+  loadBalancerUp: 60_000_000,
+  /** From the network's part to the first process, or the other way round. */
+  start: 300_000_000,
+  /** From a container's interface to its way out by docker_gwbridge. */
+  gateway: 28_000_000,
+  /** From the end of a container's process to the end of its interfaces. */
+  release: 80_000_000,
+  /** `docker rm`: what is left to do without the network. */
+  remove: 60_000_000,
+  /** From a change of a service to its tasks being placed. */
+  orchestrate: 150_000_000,
+  /** From there to the node's engine. */
+  dispatch: 100_000_000,
+  /** From one task that a node is given to the next. */
+  stagger: 40_000_000,
+  /** From the end of a task's container until the manager knows. */
+  report: 900_000_000,
+  /** Between the end of a service's name in DNS and the signal to its task (a constant of the engine). */
+  deactivate: 2_000_000_000,
+  /** From SIGTERM to SIGKILL, unless the service says otherwise. */
+  grace: 10_000_000_000,
+  /** Before a failed task is started again. */
+  restart: 5_000_000_000,
+} as const;

@@ -75,6 +75,11 @@ export class Netns {
     return index;
   }
 
+  /** A device was made here and is gone already: its number is not given again. */
+  skipIndex(): void {
+    this.#nextIndex++;
+  }
+
   /** The device is gone: addresses, routes and neighbors go with it (NETDEV_UNREGISTER). */
   detach(device: NetDevice): void {
     for (const address of this.addresses.filter((each) => each.device === device)) {

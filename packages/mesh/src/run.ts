@@ -2,7 +2,7 @@
  * Runs a scenario: builds its swarm, takes the steps one after the other on the virtual clock, and keeps what they
  * printed. The setup's steps come before the recording.
  */
-import { build, type Mesh } from "./build.ts";
+import { build, deploy, type Mesh } from "./build.ts";
 import { UsageError } from "./program/program.ts";
 import { programOf } from "./program/shell.ts";
 import { Runner, type StepResult } from "./runner.ts";
@@ -22,11 +22,13 @@ export interface RunResult {
 export interface RunOptions {
   /** False keeps no trace: the same things happen. Default true. */
   readonly record?: boolean;
+  /** Instead of what Docker makes of the scenario: namespaces and devices as data. */
+  readonly plan?: SwarmPlan;
 }
 
-/** Runs all steps. `plan` is what `planSwarm` made of the scenario. */
-export function run(scenario: Scenario, plan: SwarmPlan, options: RunOptions = {}): RunResult {
-  const mesh = build(plan, scenario.run.seed);
+/** Runs all steps. */
+export function run(scenario: Scenario, options: RunOptions = {}): RunResult {
+  const mesh = options.plan === undefined ? deploy(scenario) : build(options.plan, scenario.run.seed);
   const runner = new Runner(mesh);
   const setup = runner.take(scenario.run.setup);
   const recordingStartedAt = runner.now;

@@ -184,12 +184,14 @@ export class Runner implements Wakeable {
   #environmentOf(step: CommandStep): Environment {
     switch (step.kind) {
       case "exec": {
+        const found = this.#mesh.docker?.find(step.container);
+        if (found !== undefined) return found;
         const netns = this.#mesh.tasks.get(step.container);
         if (netns === undefined) throw new UsageError(`Error: No such container: ${step.container}`);
         return this.#inside(netns, step.container);
       }
       case "on":
-        return this.#inside(this.#netnsOf(step.machine, "host"), step.machine);
+        return this.#mesh.machines.get(step.machine) ?? this.#inside(this.#netnsOf(step.machine, "host"), step.machine);
       case "netns":
         return this.#inside(this.#netnsOf(step.node, step.namespace), step.node);
     }

@@ -7,7 +7,6 @@ import { runBare } from "../../codec/test/browser/bare.ts";
 import { hopTable } from "../src/report/hops.ts";
 import { run } from "../src/run.ts";
 import { loadScenario } from "../src/scenario/load.ts";
-import { planSwarm } from "../src/swarm/plan-swarm.ts";
 import { traceBlocks } from "../src/trace/pcapng.ts";
 
 /** What every browser has and the language has not. */
@@ -22,7 +21,7 @@ function expected(): { readonly hops: readonly string[]; readonly trace: readonl
   const loaded = loadScenario(input.scenario, { file: "scenario.yml", readFile: () => input.stack });
   if (!loaded.ok) throw new Error("the example has mistakes");
   const { scenario } = loaded;
-  const result = run(scenario, planSwarm(scenario));
+  const result = run(scenario);
   const { mesh, recordingStartedAt: startedAt } = result;
   const trace = { mesh, name: scenario.name, dataPathPort: scenario.cluster.dataPathPort, startedAt };
   return {

@@ -91,7 +91,7 @@ export class VxlanDevice extends NetDevice {
     }
     const targetIp = arp.targetIp(view, at);
     if (isLoopbackIp(targetIp) || isMulticastIp(targetIp)) return this.netns.drop(frame, DropReason.ARP_CONSUMED);
-    const targetMac = this.peers.macOf(targetIp, this.vtep);
+    const targetMac = this.peers.macOf(targetIp, this.vtep, softnet.now);
     if (targetMac === undefined) return this.netns.drop(frame, DropReason.ARP_NO_NEIGHBOR);
     const senderMac = arp.senderMac(view, at);
     const senderIp = arp.senderIp(view, at);

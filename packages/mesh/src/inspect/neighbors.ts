@@ -38,7 +38,7 @@ export function neighborsOf(netns: Netns, now: number): NeighborJson[] {
   for (const device of netns.devices) {
     if (!(device instanceof VxlanDevice)) continue;
     // What libnetwork writes for each remote endpoint.
-    for (const { ip, mac } of device.peers.entries(device.vtep)) {
+    for (const { ip, mac } of device.peers.entries(device.vtep, netns.node.softnet.now)) {
       found.push({ dst: formatIpv4(ip), dev: device.name, lladdr: formatMac(mac), state: ["PERMANENT"] });
     }
   }

@@ -1,14 +1,13 @@
 /**
- * Addresses in overlay networks (libnetwork ipam with serial allocation, as swarmkit asks for it): the one after the
- * last handed out, wrapping at the end; a freed one is not taken again before that. For each service its virtual IP,
- * its tasks in slot order, then a load-balancer endpoint for each node that gets its first task of the network.
- * Virtual IPs are taken here so that the rest is numbered as in reality; nothing answers for them yet.
+ * Addresses in overlay networks as swarmkit's managers hand them out: for each service its virtual IP, its tasks in slot
+ * order, then a load-balancer endpoint for each node that gets its first task of the network. Virtual IPs are taken so
+ * that the rest is numbered as in reality; nothing answers for them yet.
  */
-import { formatIpv4 } from "@hopscope/codec/address";
 import type { ClusterNode, Service } from "../scenario/scenario.ts";
-import { addressAt, formatCidr, isHost, offsetOf, sizeOf } from "./cidr.ts";
+import { formatCidr } from "./cidr.ts";
 import type { AllocatedNetwork } from "./networks.ts";
 import type { PlacedTask } from "./placement.ts";
+import { AddressPool } from "./pool.ts";
 import type { Problem, Subject } from "./problem.ts";
 
 /** A holder of an address in a network. */
@@ -21,17 +20,26 @@ export interface Endpoint {
 
 export interface NetworkAddresses {
   /** Service name to its virtual IP. */
-  readonly vips: ReadonlyMap<string, number>;
+  readonly vips: Map<string, number>;
   /** Task name to its address, pending tasks among them. */
-  readonly tasks: ReadonlyMap<string, number>;
+  readonly tasks: Map<string, number>;
   /** Node name to the address of its load-balancer endpoint. */
-  readonly loadBalancers: ReadonlyMap<string, number>;
+  readonly loadBalancers: Map<string, number>;
   /** Tasks and load-balancer endpoints that run, in the order of allocation. */
-  readonly endpoints: readonly Endpoint[];
+  readonly endpoints: Endpoint[];
 }
 
 /** Owner (task, service, or `lb-NET`) to network (for `lb-NET`: node) to address. */
 export type Pins = ReadonlyMap<string, ReadonlyMap<string, number>>;
+
+/** What addresses of a network are taken from. */
+export interface AddressSource {
+  /** As problems name it. */
+  readonly subnet: string;
+  next(): number | undefined;
+  /** Undefined if all is well, otherwise why the address cannot be set aside. */
+  reserve(ip: number, owner: string): string | undefined;
+}
 
 export function loadBalancerName(network: string): string {
   return `lb-${network}`;
@@ -44,120 +52,112 @@ export function allocateAddresses(
   pins: Pins,
   problems: Problem[],
 ): ReadonlyMap<string, NetworkAddresses> {
-  const pools = new Map(networks.map((network) => [network.name, new AddressPool(network)]));
-  reservePins(pools, pins, problems);
-  const results = new Map(
-    networks.map(({ name }) => [
-      name,
-      {
-        vips: new Map<string, number>(),
-        tasks: new Map<string, number>(),
-        loadBalancers: new Map<string, number>(),
-        endpoints: [] as Endpoint[],
-      },
-    ]),
-  );
-
+  const allocator = new AddressAllocator(pins);
+  for (const network of networks) allocator.add(network.name, sourceOf(network));
+  allocator.reservePins(problems);
   const groups = new Map<Service, PlacedTask[]>(services.map((service) => [service, []]));
   for (const task of tasks) groups.get(task.service)?.push(task);
+  for (const [service, group] of groups) allocator.allocate(service, group, problems);
+  return allocator.networks;
+}
 
-  const full = new Set<string>();
-  for (const [service, group] of groups) {
+function sourceOf({ name, subnet, gateway }: AllocatedNetwork): AddressSource {
+  const pool = new AddressPool(subnet, gateway, true);
+  return {
+    subnet: formatCidr(subnet),
+    next: () => pool.next(),
+    reserve: (ip, owner) => pool.reserve(ip, owner, name),
+  };
+}
+
+export class AddressAllocator {
+  readonly networks: Map<string, NetworkAddresses> = new Map();
+  readonly #sources = new Map<string, AddressSource>();
+  readonly #pins: Pins;
+  /** Networks whose exhaustion has been told. */
+  readonly #full = new Set<string>();
+
+  constructor(pins: Pins) {
+    this.#pins = pins;
+  }
+
+  add(network: string, source: AddressSource): void {
+    this.#sources.set(network, source);
+    this.networks.set(network, { vips: new Map(), tasks: new Map(), loadBalancers: new Map(), endpoints: [] });
+  }
+
+  /** Pinned addresses are set aside first, so that nothing else gets them. Only of networks that are there. */
+  reservePins(problems: Problem[], only?: string): void {
+    for (const [owner, addresses] of this.#pins) {
+      for (const [key, ip] of addresses) {
+        const network = owner.startsWith("lb-") && !this.#sources.has(key) ? owner.slice("lb-".length) : key;
+        const source = this.#sources.get(network);
+        if (source === undefined || (only !== undefined && only !== network)) continue;
+        const about: Subject = { kind: "address", owner, key };
+        const message = source.reserve(ip, owner);
+        if (message !== undefined) problems.push({ level: "error", about, message });
+      }
+    }
+  }
+
+  /** The service's virtual IPs, the addresses of its tasks, and those of load balancers that they bring. */
+  allocate(service: Service, tasks: readonly PlacedTask[], problems: Problem[]): void {
     for (const name of service.networks) {
-      const pool = pools.get(name);
-      const result = results.get(name);
-      if (pool === undefined || result === undefined) continue;
-      const take = (owner: string, key: string): number | undefined => pins.get(owner)?.get(key) ?? pool.next();
-      const exhausted = (what: string): void => {
-        // Told for the first that goes without; all the rest do.
-        if (full.has(name)) return;
-        full.add(name);
-        problems.push({
-          level: "error",
-          about: { kind: "network", network: name, part: "subnet" },
-          message: `no available addresses on this pool: ${pool.subnet} has none left for ${what}`,
-        });
-      };
+      const result = this.networks.get(name);
+      if (result === undefined) continue;
       if (service.endpointMode === "vip") {
-        const vip = take(service.name, name);
+        const vip = this.take(service.name, name);
         if (vip === undefined) {
-          exhausted(`the virtual IP of ${service.name}`);
+          this.#exhausted(name, `the virtual IP of ${service.name}`, problems);
           continue;
         }
         result.vips.set(service.name, vip);
       }
-      for (const task of group) {
-        const ip = take(task.name, name);
-        if (ip === undefined) {
-          exhausted(task.name);
-          break;
-        }
-        result.tasks.set(task.name, ip);
-        if (task.node !== undefined) result.endpoints.push({ name: task.name, ip, node: task.node });
-      }
-      for (const { node } of group) {
-        if (node === undefined || result.loadBalancers.has(node.name)) continue;
-        const owner = loadBalancerName(name);
-        const ip = take(owner, node.name);
-        if (ip === undefined) {
-          exhausted(`${owner} of ${node.name}`);
-          break;
-        }
-        result.loadBalancers.set(node.name, ip);
-        result.endpoints.push({ name: owner, ip, node });
-      }
+      this.#allocateTasks(name, tasks, result, problems);
     }
   }
-  return results;
-}
 
-/** Pinned addresses are set aside first, so that nothing else gets them. */
-function reservePins(pools: ReadonlyMap<string, AddressPool>, pins: Pins, problems: Problem[]): void {
-  for (const [owner, addresses] of pins) {
-    for (const [key, ip] of addresses) {
-      const pool = pools.get(owner.startsWith("lb-") && !pools.has(key) ? owner.slice("lb-".length) : key);
-      if (pool === undefined) continue;
-      const about: Subject = { kind: "address", owner, key };
-      const message = pool.reserve(ip, owner);
-      if (message !== undefined) problems.push({ level: "error", about, message });
+  #allocateTasks(name: string, tasks: readonly PlacedTask[], result: NetworkAddresses, problems: Problem[]): void {
+    for (const task of tasks) {
+      const ip = this.take(task.name, name);
+      if (ip === undefined) {
+        this.#exhausted(name, task.name, problems);
+        break;
+      }
+      result.tasks.set(task.name, ip);
+      if (task.node !== undefined) result.endpoints.push({ name: task.name, ip, node: task.node });
+    }
+    for (const { node } of tasks) {
+      if (node === undefined || result.loadBalancers.has(node.name)) continue;
+      const owner = loadBalancerName(name);
+      const ip = this.#pins.get(owner)?.get(node.name) ?? this.#sources.get(name)?.next();
+      if (ip === undefined) {
+        this.#exhausted(name, `${owner} of ${node.name}`, problems);
+        break;
+      }
+      result.loadBalancers.set(node.name, ip);
+      result.endpoints.push({ name: owner, ip, node });
     }
   }
-}
 
-class AddressPool {
-  readonly subnet: string;
-  readonly #network: AllocatedNetwork;
-  /** Number inside the subnet to who has it. */
-  readonly #taken = new Map<number, string>();
-  #last: number;
-
-  constructor(network: AllocatedNetwork) {
-    this.#network = network;
-    this.subnet = formatCidr(network.subnet);
-    this.#last = 0;
-    this.#taken.set(offsetOf(network.subnet, network.gateway), "the gateway");
+  /** The pinned address of a service or task in a network, or the next one. */
+  take(owner: string, network: string): number | undefined {
+    return this.#pins.get(owner)?.get(network) ?? this.#sources.get(network)?.next();
   }
 
-  /** Undefined if all is well. */
-  reserve(ip: number, owner: string): string | undefined {
-    const text = formatIpv4(ip);
-    if (!isHost(this.#network.subnet, ip))
-      return `${text} is no address of ${this.#network.name}, whose subnet is ${this.subnet}`;
-    const offset = offsetOf(this.#network.subnet, ip);
-    const other = this.#taken.get(offset);
-    if (other !== undefined) return `${text} is the address of ${other} already`;
-    this.#taken.set(offset, owner);
-    return undefined;
+  /** The pinned address of a service, task or container in a network. */
+  pinned(owner: string, network: string): number | undefined {
+    return this.#pins.get(owner)?.get(network);
   }
 
-  next(): number | undefined {
-    const hosts = sizeOf(this.#network.subnet) - 2;
-    if (this.#taken.size >= hosts) return undefined;
-    let offset = this.#last;
-    do offset = (offset % hosts) + 1;
-    while (this.#taken.has(offset));
-    this.#last = offset;
-    this.#taken.set(offset, "another endpoint");
-    return addressAt(this.#network.subnet, offset);
+  #exhausted(network: string, what: string, problems: Problem[]): void {
+    // Told for the first that goes without; all the rest do.
+    if (this.#full.has(network)) return;
+    this.#full.add(network);
+    problems.push({
+      level: "error",
+      about: { kind: "network", network, part: "subnet" },
+      message: `no available addresses on this pool: ${this.#sources.get(network)?.subnet} has none left for ${what}`,
+    });
   }
 }

@@ -21,6 +21,15 @@ export function taskNames(service: Service, nodes: readonly { readonly name: str
   return Array.from({ length: service.replicas }, (_, index) => `${service.name}.${index + 1}`);
 }
 
+/** What a scheduler knows of the nodes. */
+export interface Occupation {
+  readonly nodes: readonly ClusterNode[];
+  /** Task to node, of tasks whose place somebody has chosen. */
+  readonly pins: ReadonlyMap<string, string>;
+  /** Tasks that each node has; kept up to date. */
+  readonly load: Map<ClusterNode, number>;
+}
+
 /** In the order of services, then of slots. */
 export function placeTasks(
   services: readonly Service[],
@@ -28,51 +37,71 @@ export function placeTasks(
   pins: ReadonlyMap<string, string>,
   problems: Problem[],
 ): readonly PlacedTask[] {
+  const occupation: Occupation = { nodes, pins, load: new Map() };
+  return services.flatMap((service) => placeNew(service, taskNames(service, nodes), occupation, problems));
+}
+
+/** Places new tasks of one service; `counts` are the tasks of it that nodes have already. */
+export function placeNew(
+  service: Service,
+  names: readonly string[],
+  { nodes, pins, load }: Occupation,
+  problems: Problem[],
+  counts: ReadonlyMap<ClusterNode, number> = new Map(),
+): readonly PlacedTask[] {
+  for (const node of nodes) if (!load.has(node)) load.set(node, 0);
+  const suitable = suitableNodes(service, nodes);
+  if (service.mode === "global") return placeGlobal(service, names, suitable, { nodes, pins, load }, problems);
   const byName = new Map(nodes.map((node) => [node.name, node]));
   const tasks: PlacedTask[] = [];
-  const load = new Map<ClusterNode, number>(nodes.map((node) => [node, 0]));
-  const order = new Map<ClusterNode, number>(nodes.map((node, index) => [node, index]));
-  for (const service of services) {
-    const suitable = suitableNodes(service, nodes);
-    if (service.mode === "global") {
-      for (const node of suitable) {
-        const name = `${service.name}.${node.name}`;
-        const pin = pins.get(name);
-        if (pin !== undefined && pin !== node.name)
-          problems.push({
-            level: "error",
-            about: { kind: "placement", task: name },
-            message: `${name} is the task of ${node.name}: ${service.name} is global`,
-          });
-        tasks.push({ name, service, node });
-        load.set(node, load.get(node)! + 1);
-      }
-      continue;
+  const allowed = new Set(suitable);
+  const queue = new SpreadQueue(suitable, load, new Map(nodes.map((node, index) => [node, index])), counts);
+  for (const name of names) {
+    const pin = pins.get(name);
+    let node: ClusterNode | undefined;
+    if (pin === undefined) node = queue.next();
+    else {
+      node = byName.get(pin);
+      if (node !== undefined && !allowed.has(node))
+        problems.push({
+          level: "error",
+          about: { kind: "placement", task: name },
+          message: `${name} cannot run on ${pin}: the constraints of ${service.name} exclude it`,
+        });
+      if (node !== undefined) queue.take(node);
     }
-    const allowed = new Set(suitable);
-    const queue = new SpreadQueue(suitable, load, order);
-    for (const name of taskNames(service, nodes)) {
-      const pin = pins.get(name);
-      let node: ClusterNode | undefined;
-      if (pin === undefined) node = queue.next();
-      else {
-        node = byName.get(pin);
-        if (node !== undefined && !allowed.has(node))
-          problems.push({
-            level: "error",
-            about: { kind: "placement", task: name },
-            message: `${name} cannot run on ${pin}: the constraints of ${service.name} exclude it`,
-          });
-        if (node !== undefined) queue.take(node);
-      }
-      tasks.push({ name, service, node });
-    }
-    if (suitable.length === 0 && service.replicas > 0)
+    tasks.push({ name, service, node });
+  }
+  if (suitable.length === 0 && names.length > 0)
+    problems.push({
+      level: "warning",
+      about: { kind: "service", service: service.name },
+      message: noSuitableNode(nodes.length),
+    });
+  return tasks;
+}
+
+function placeGlobal(
+  service: Service,
+  names: readonly string[],
+  suitable: readonly ClusterNode[],
+  { pins, load }: Occupation,
+  problems: Problem[],
+): readonly PlacedTask[] {
+  const wanted = new Set(names);
+  const tasks: PlacedTask[] = [];
+  for (const node of suitable) {
+    const name = `${service.name}.${node.name}`;
+    if (!wanted.has(name)) continue;
+    const pin = pins.get(name);
+    if (pin !== undefined && pin !== node.name)
       problems.push({
-        level: "warning",
-        about: { kind: "service", service: service.name },
-        message: noSuitableNode(nodes.length),
+        level: "error",
+        about: { kind: "placement", task: name },
+        message: `${name} is the task of ${node.name}: ${service.name} is global`,
       });
+    tasks.push({ name, service, node });
+    load.set(node, load.get(node)! + 1);
   }
   return tasks;
 }
@@ -82,7 +111,7 @@ export function noSuitableNode(nodes: number): string {
   return `no suitable node (scheduling constraints not satisfied on ${nodes} node${nodes === 1 ? "" : "s"})`;
 }
 
-function suitableNodes(service: Service, nodes: readonly ClusterNode[]): readonly ClusterNode[] {
+export function suitableNodes(service: Service, nodes: readonly ClusterNode[]): readonly ClusterNode[] {
   const constraints: Constraint[] = [];
   for (const text of service.constraints) {
     const reading = parseConstraint(text);
@@ -102,11 +131,16 @@ class SpreadQueue {
   readonly #order: ReadonlyMap<ClusterNode, number>;
 
   /** `load` counts the tasks of all services, and is kept up to date. */
-  constructor(nodes: readonly ClusterNode[], load: Map<ClusterNode, number>, order: ReadonlyMap<ClusterNode, number>) {
+  constructor(
+    nodes: readonly ClusterNode[],
+    load: Map<ClusterNode, number>,
+    order: ReadonlyMap<ClusterNode, number>,
+    counts: ReadonlyMap<ClusterNode, number>,
+  ) {
     this.#load = load;
     this.#order = order;
     for (const node of nodes) {
-      this.#tasks.set(node, 0);
+      this.#tasks.set(node, counts.get(node) ?? 0);
       this.#push(node);
     }
   }

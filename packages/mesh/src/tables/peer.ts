@@ -1,40 +1,83 @@
 /**
  * The endpoints of one overlay network as gossip spreads them (libnetwork drivers/overlay/peerdb.go): address, MAC and
- * the VTEP of the node that holds each. Every node reads the same table, leaving out its own endpoints, instead of
- * keeping a copy: a thousand nodes with fifty tasks each would be fifty million entries.
+ * the VTEP of the node that holds each. Every node reads the same table, leaving out its own endpoints and what it has
+ * not heard of yet, instead of keeping a copy: a thousand nodes with fifty tasks each would be fifty million entries.
  */
+
+/** When what the node `from` does at `time` is known at the node `to`; both are VTEPs. */
+export type Spread = (time: number, from: number, to: number, record: number) => number;
+
+/** An endpoint as another node sees it. */
+export interface Peer {
+  readonly ip: number;
+  readonly mac: number;
+  readonly vtep: number;
+}
+
+const ALWAYS = Number.NEGATIVE_INFINITY;
+const NEVER = Number.POSITIVE_INFINITY;
+
 export class PeerTable {
+  readonly #spread: Spread;
+  readonly #ips: number[] = [];
   readonly #macs: number[] = [];
   readonly #vteps: number[] = [];
+  readonly #since: number[] = [];
+  readonly #until: number[] = [];
   readonly #byIp: Map<number, number> = new Map();
   readonly #byMac: Map<number, number> = new Map();
 
-  add(ip: number, mac: number, vtep: number): void {
+  /** Default: everybody knows everything at once. */
+  constructor(spread: Spread = (time) => time) {
+    this.#spread = spread;
+  }
+
+  /** `since`: when its node made it; by default it is known everywhere. */
+  add(ip: number, mac: number, vtep: number, since: number = ALWAYS): void {
     const index = this.#macs.push(mac) - 1;
+    this.#ips.push(ip);
     this.#vteps.push(vtep);
+    this.#since.push(since);
+    this.#until.push(NEVER);
     this.#byIp.set(ip, index);
     this.#byMac.set(mac, index);
   }
 
-  /** Remote endpoints of a node with `ownVtep`, in the order in which they were added. */
-  *entries(ownVtep: number): IterableIterator<{ readonly ip: number; readonly mac: number; readonly vtep: number }> {
-    for (const [ip, index] of this.#byIp) {
-      const vtep = this.#vteps[index]!;
-      if (vtep !== ownVtep) yield { ip, mac: this.#macs[index]!, vtep };
-    }
+  /** Its node has withdrawn it at `until`. Answers when the node with `vtep` hears of that, undefined: there is none. */
+  remove(ip: number, vtep: number, until: number): ((vtep: number) => number) | undefined {
+    const index = this.#byIp.get(ip);
+    if (index === undefined || this.#vteps[index] !== vtep || this.#until[index] !== NEVER) return undefined;
+    this.#until[index] = until;
+    return (other) => this.#spread(until, vtep, other, index);
   }
 
   /** MAC of a remote endpoint's address: the permanent neighbor entry on `vxlan0` of a node with `ownVtep`. */
-  macOf(ip: number, ownVtep: number): number | undefined {
+  macOf(ip: number, ownVtep: number, now: number = 0): number | undefined {
     const index = this.#byIp.get(ip);
-    return index === undefined || this.#vteps[index] === ownVtep ? undefined : this.#macs[index]!;
+    return index === undefined || !this.#isKnown(index, ownVtep, now) ? undefined : this.#macs[index]!;
   }
 
   /** VTEP of a remote endpoint's MAC: the permanent FDB entry on `vxlan0` of a node with `ownVtep`. */
-  vtepOf(mac: number, ownVtep: number): number | undefined {
+  vtepOf(mac: number, ownVtep: number, now: number = 0): number | undefined {
     const index = this.#byMac.get(mac);
-    if (index === undefined) return undefined;
+    return index === undefined || !this.#isKnown(index, ownVtep, now) ? undefined : this.#vteps[index]!;
+  }
+
+  /** What the node with `ownVtep` has entries of, in the order in which they were made. */
+  *entries(ownVtep: number, now: number = 0): Generator<Peer> {
+    for (const [index, mac] of this.#macs.entries()) {
+      const ip = this.#ips[index]!;
+      if (this.#byIp.get(ip) === index && this.#isKnown(index, ownVtep, now))
+        yield { ip, mac, vtep: this.#vteps[index]! };
+    }
+  }
+
+  #isKnown(index: number, ownVtep: number, now: number): boolean {
     const vtep = this.#vteps[index]!;
-    return vtep === ownVtep ? undefined : vtep;
+    if (vtep === ownVtep) return false;
+    const since = this.#since[index]!;
+    if (since !== ALWAYS && now < this.#spread(since, vtep, ownVtep, index)) return false;
+    const until = this.#until[index]!;
+    return until === NEVER || now < this.#spread(until, vtep, ownVtep, index);
   }
 }

@@ -38,7 +38,7 @@ export class VxlanFdb {
 
   /** Tunnel endpoint for an address, int32, or undefined: nowhere to send it (vxlan_find_mac). */
   find(mac: number, now: number): number | undefined {
-    const permanent = this.#peers.vtepOf(mac, this.#ownVtep);
+    const permanent = this.#peers.vtepOf(mac, this.#ownVtep, now);
     if (permanent !== undefined) return permanent;
     const entry = this.#learned.get(mac);
     return entry === undefined || now - entry.updatedAt >= AGEING_TIME ? undefined : entry.vtep;
@@ -49,7 +49,7 @@ export class VxlanFdb {
    * another tunnel endpoint: the packet is to be dropped.
    */
   snoop(mac: number, vtep: number, now: number): boolean {
-    const permanent = this.#peers.vtepOf(mac, this.#ownVtep);
+    const permanent = this.#peers.vtepOf(mac, this.#ownVtep, now);
     if (permanent !== undefined) return permanent === vtep;
     const entry = this.#learned.get(mac);
     if (entry === undefined) this.#learned.set(mac, { vtep, updatedAt: now });

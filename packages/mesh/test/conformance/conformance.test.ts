@@ -4,7 +4,6 @@ import { encodeBlock } from "@hopscope/tracer/pcapng-blocks";
 import { describe, expect, test } from "vitest";
 import { loadScenario } from "../../src/scenario/load.ts";
 import { run } from "../../src/run.ts";
-import { planSwarm } from "../../src/swarm/plan-swarm.ts";
 import { traceBlocks } from "../../src/trace/pcapng.ts";
 import { compare } from "./compare.ts";
 
@@ -18,7 +17,7 @@ export function simulate(path: string): Uint8Array {
   if (!loaded.ok)
     throw new Error(loaded.diagnostics.map((each) => `${each.position.line}: ${each.message}`).join("\n"));
   const { scenario } = loaded;
-  const result = run(scenario, planSwarm(scenario));
+  const result = run(scenario);
   for (const step of result.steps) expect(step).toMatchObject({ status: 0 });
   const file = {
     mesh: result.mesh,

@@ -207,7 +207,7 @@ describe("ip neigh", () => {
     const steps = commands.map((command) => exec("svc.1", command));
     const setup = [exec("svc.1", "ping -c 1 10.0.9.5"), exec("svc.1", "ping -c 1 10.0.9.4")];
     const scenario = { run: { seed: 1, setup, steps } } as unknown as Scenario;
-    return run(scenario, overlayPlan([2, 1])).steps.map(({ status, output }) => [status, output] as const);
+    return run(scenario, { plan: overlayPlan([2, 1]) }).steps.map(({ status, output }) => [status, output] as const);
   };
 
   test("shows all, those of a device, one, or those in a state", () => {

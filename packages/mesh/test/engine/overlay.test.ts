@@ -18,7 +18,7 @@ function go(
   record = true,
 ): RunResult {
   const scenario = { run: { seed, setup, steps } } as unknown as Scenario;
-  return run(scenario, overlayPlan(layout), { record });
+  return run(scenario, { plan: overlayPlan(layout), record });
 }
 
 const hops = (result: RunResult): HopText[] => hopsOf(result.mesh.recorder);

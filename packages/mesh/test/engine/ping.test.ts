@@ -13,7 +13,7 @@ function go(...commands: string[]): RunResult {
   const setup = ["ping -c 1 10.0.9.5", "ping -c 1 10.0.9.4"];
   const steps = (list: string[]) => list.map((command) => exec("svc.1", command));
   const scenario = { run: { seed: 1, setup: steps(setup), steps: steps(commands) } } as unknown as Scenario;
-  return run(scenario, overlayPlan([2, 1, 1]));
+  return run(scenario, { plan: overlayPlan([2, 1, 1]) });
 }
 
 function one(command: string): StepResult {

@@ -6,7 +6,7 @@ import { exec, overlayPlan, sleep } from "../engine/overlay-plan.ts";
 
 function go(...steps: Step[]): RunResult {
   const setup = [exec("svc.1", "ping -c 1 10.0.9.4")];
-  return run({ run: { seed: 1, setup, steps } } as unknown as Scenario, overlayPlan([1, 1]));
+  return run({ run: { seed: 1, setup, steps } } as unknown as Scenario, { plan: overlayPlan([1, 1]) });
 }
 
 describe("the hop table", () => {

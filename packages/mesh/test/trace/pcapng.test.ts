@@ -16,7 +16,7 @@ import { exec, ip, overlayPlan, sleep } from "../engine/overlay-plan.ts";
 // Long enough for the lower half of the time to overflow, more than once.
 const steps = [exec("svc.1", "ping -c 1 10.0.9.4"), sleep(3), exec("svc.1", "ping -c 6 10.0.9.4")];
 const scenario = { run: { seed: 1, setup: [exec("svc.1", "ping -c 1 10.0.9.4")], steps } } as unknown as Scenario;
-const { mesh, recordingStartedAt: startedAt } = run(scenario, overlayPlan([1, 1]));
+const { mesh, recordingStartedAt: startedAt } = run(scenario, { plan: overlayPlan([1, 1]) });
 const { recorder } = mesh;
 const blocksFor = (dataPathPort: number) => [...traceBlocks({ mesh, name: "test", dataPathPort, startedAt })];
 const blocks = blocksFor(4789);

@@ -1,0 +1,210 @@
+/**
+ * The Docker engines of a mesh on its virtual clock: carries out what the swarm asks for (../swarm), lets its operations
+ * go on when their time has come, starts and ends the processes of containers, and knows which container is where.
+ */
+import type { Mesh } from "../build.ts";
+import type { Node } from "../node.ts";
+import { type Process, Signal } from "../program/process.ts";
+import { type Environment, UsageError } from "../program/program.ts";
+import { spawn } from "../program/shell.ts";
+import type { Image, Stack } from "../scenario/scenario.ts";
+import type { Wakeable } from "../sim/simulator.ts";
+import type { Softnet } from "../sim/softnet.ts";
+import { type Container, containerExited } from "../swarm/container.ts";
+import type { Engine } from "../swarm/engine.ts";
+import { type Host, type Operation, resume, Timeline } from "../swarm/operation.ts";
+import type { ContainerAdd, ContainerStart, ProcessStart, Request } from "../swarm/request.ts";
+import { deployStack } from "../swarm/stack.ts";
+import { Swarm, type SwarmOptions } from "../swarm/swarm.ts";
+import { type ContainerNames, namesOf } from "./container-names.ts";
+import { Kernels } from "./perform.ts";
+
+/** The first deployment is over then, whatever may still be going wrong in it. */
+const DEPLOYMENT_LIMIT = 60_000_000_000;
+
+/** A container that has an environment to run programs in. */
+interface Housed {
+  readonly node: string;
+  readonly container: Container;
+  readonly environment: Environment;
+  readonly image: Image | undefined;
+  readonly processes: Set<Process>;
+}
+
+export class Docker implements Host {
+  readonly swarm: Swarm;
+  readonly kernels: Kernels;
+  readonly #mesh: Mesh;
+  readonly #imageOf: (image: string) => Image | undefined;
+  /** By identifier. */
+  readonly #housed = new Map<string, Housed>();
+  /** Names and identifiers of containers, and how scenarios call tasks. */
+  readonly #byName = new Map<string, Housed>();
+  /** docker-proxy processes by node and key. */
+  readonly #proxies = new Map<string, Process>();
+  #timeline: Timeline | undefined = undefined;
+  /** What the deployment took: the clock of the swarm is ahead of the mesh's by it. */
+  #epoch = 0;
+  #softnet: Softnet | undefined = undefined;
+
+  constructor(mesh: Mesh, options: SwarmOptions, imageOf: (image: string) => Image | undefined) {
+    this.#mesh = mesh;
+    this.#imageOf = imageOf;
+    this.swarm = new Swarm(options, this);
+    const { nodes, gossip } = this.swarm;
+    this.kernels = new Kernels(
+      mesh.nodes,
+      nodes.map(({ name }) => name),
+      nodes.map(({ ip }) => ip),
+      gossip,
+    );
+  }
+
+  /** Of the swarm's clock. */
+  get now(): number {
+    if (this.#timeline !== undefined) return this.#timeline.now;
+    return this.#epoch + (this.#softnet?.now ?? this.#mesh.simulator.now);
+  }
+
+  /** Forms the swarm and deploys a stack, as if it had been done long before the virtual clock began. */
+  deploy(stack: Stack): void {
+    const timeline = new Timeline((request) => this.request(request));
+    this.#timeline = timeline;
+    const { swarm } = this;
+    swarm.start();
+    timeline.run(DEPLOYMENT_LIMIT);
+    timeline.start(swarm.manager.name, deployStack(swarm, stack), 0);
+    timeline.run(timeline.now + DEPLOYMENT_LIMIT);
+    this.#epoch = timeline.now;
+    this.#timeline = undefined;
+    this.kernels.isSettled = false;
+    timeline.handOver(this);
+  }
+
+  start(node: string, operation: Operation<unknown>, afterNs: number): void {
+    if (this.#timeline !== undefined) return this.#timeline.start(node, operation, afterNs);
+    const { softnet } = this.#nodeOf(node);
+    const { simulator } = this.#mesh;
+    const from = this.#softnet?.now ?? simulator.now;
+    simulator.schedule(
+      from + afterNs,
+      { softnet, wake: () => this.#resume(node, operation, softnet) } satisfies Wakeable,
+      0,
+    );
+  }
+
+  #resume(node: string, operation: Operation<unknown>, softnet: Softnet): void {
+    const before = this.#softnet;
+    this.#softnet = softnet;
+    resume(this, node, operation);
+    this.#softnet = before;
+  }
+
+  #nodeOf(name: string): Node {
+    const node = this.#mesh.nodes.get(name);
+    if (node === undefined) throw new Error(`docker: there is no node ${name}`);
+    return node;
+  }
+
+  request(request: Request): void {
+    switch (request.kind) {
+      case "container-add":
+        return this.#addContainer(request);
+      case "container-delete":
+        return this.#deleteContainer(request.id);
+      case "container-start":
+        return this.#startContainer(request);
+      case "container-kill":
+        for (const process of this.#housed.get(request.id)?.processes ?? []) process.kill(Signal.kill);
+        return;
+      case "file-write":
+        this.#housed.get(request.id)?.environment.files.set(request.path, request.text);
+        return;
+      case "resolver-start":
+      case "resolver-stop":
+        return;
+      case "process-start":
+        return this.#startProxy(request);
+      case "process-kill": {
+        const key = `${request.node} ${request.key}`;
+        this.#proxies.get(key)?.kill(Signal.terminate);
+        this.#proxies.delete(key);
+        return;
+      }
+      default:
+        return this.kernels.perform(request);
+    }
+  }
+
+  #addContainer(request: ContainerAdd): void {
+    const { node, netns, id, name, shortName, hostname } = request;
+    const container = this.swarm.engine(node).containers.get(id);
+    const space = this.#nodeOf(node).namespaces.get(netns);
+    if (container === undefined || space === undefined) throw new Error(`docker: ${node} has no container ${name}`);
+    const image = this.#imageOf(request.image);
+    const files = new Map([...(image?.files ?? []), ...Object.entries(request.files)]);
+    const environment: Environment = { netns: space, hostname, files, mesh: this.#mesh };
+    const housed = { node, container, environment, image, processes: new Set<Process>() };
+    this.#housed.set(id, housed);
+    for (const key of [shortName, name, id, container.shortId]) this.#byName.set(key, housed);
+  }
+
+  #deleteContainer(id: string): void {
+    const housed = this.#housed.get(id);
+    if (housed === undefined) return;
+    // do_exit of the first process of a PID namespace: all the others are killed.
+    for (const process of housed.processes) process.kill(Signal.kill);
+    this.#housed.delete(id);
+    const { container } = housed;
+    for (const key of [container.shortName, container.name, id, container.shortId])
+      if (this.#byName.get(key) === housed) this.#byName.delete(key);
+  }
+
+  /** A command that is no program here runs all the same, and does nothing. */
+  #startContainer({ node, id, argv: given }: ContainerStart): void {
+    const housed = this.#housed.get(id);
+    if (housed === undefined) return;
+    const { image } = housed;
+    const words = given.length > 0 ? given : (image?.command ?? []);
+    const argv = image?.scripts.get(words[0] ?? "") ?? words;
+    if (argv.length === 0) return;
+    const onExit = (status: number): void => {
+      housed.processes.delete(process!);
+      const engine = this.swarm.engine(node);
+      this.start(node, containerExited(engine, housed.container, status), 0);
+    };
+    const process = this.#spawn(argv, housed.environment, onExit);
+    if (process !== undefined) housed.processes.add(process);
+  }
+
+  #startProxy({ node, key, argv }: ProcessStart): void {
+    const process = this.#spawn(argv, this.#mesh.machines.get(node)!, () => {});
+    if (process !== undefined) this.#proxies.set(`${node} ${key}`, process);
+  }
+
+  #spawn(argv: readonly string[], environment: Environment, onExit: (status: number) => void): Process | undefined {
+    try {
+      return spawn(argv, environment, { onExit });
+    } catch (error) {
+      if (error instanceof UsageError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Where programs of a container run: by its name, identifier, or a task's name (`web.1`, also `web.1.ID`). */
+  find(name: string): Environment | undefined {
+    return this.#byName.get(name)?.environment;
+  }
+
+  /** The container that programs in this environment belong to. */
+  containerOf(environment: Environment): { readonly engine: Engine; readonly container: Container } | undefined {
+    for (const { node, container, environment: own } of this.#housed.values())
+      if (own === environment) return { engine: this.swarm.engine(node), container };
+    return undefined;
+  }
+
+  /** Names as a container knows them now, for its DNS server. */
+  namesFor(container: Container): ContainerNames {
+    return namesOf(this.swarm, container, () => this.now);
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * Carries out what a Docker engine asks of a node's kernel (../swarm/request.ts).
+ *
+ * In a settled mesh, that of the first deployment, all has long been done when somebody looks: devices are up from the
+ * start and announce nothing, what announcements would have taught bridges they know, and gossip has arrived.
+ */
+import { Bridge } from "../devices/bridge.ts";
+import { Loopback } from "../devices/loopback.ts";
+import { Veth } from "../devices/veth.ts";
+import { VxlanDevice } from "../devices/vxlan.ts";
+import type { NetDevice } from "../device.ts";
+import { announce } from "../host/arp-announce.ts";
+import { Netfilter } from "../netfilter/netfilter.ts";
+import { Netns } from "../netns.ts";
+import type { Node } from "../node.ts";
+import type {
+  AddressAdd,
+  Announce,
+  IptablesRequest,
+  KernelRequest,
+  PeerChange,
+  Place,
+  RouteAdd,
+  VethAdd,
+  VxlanAdd,
+} from "../swarm/request.ts";
+import type { Gossip } from "../swarm/gossip.ts";
+import { PeerTable } from "../tables/peer.ts";
+import { maskOf, RouteType } from "../tables/route.ts";
+
+const LOOPBACK_MTU = 65_536;
+const LOOPBACK_IP = 0x7f000001;
+
+export class Kernels {
+  readonly #nodes: ReadonlyMap<string, Node>;
+  readonly #peers = new Map<string, PeerTable>();
+  readonly #gossip: Gossip;
+  /** VTEP to the number of its node. */
+  readonly #numbers: ReadonlyMap<number, number>;
+  readonly #names: readonly string[];
+  readonly #vteps: readonly number[];
+  isSettled = true;
+
+  /** `vteps` in the order of the swarm's nodes. */
+  constructor(nodes: ReadonlyMap<string, Node>, names: readonly string[], vteps: readonly number[], gossip: Gossip) {
+    this.#nodes = nodes;
+    this.#names = names;
+    this.#vteps = vteps;
+    this.#numbers = new Map(vteps.map((vtep, index) => [vtep, index]));
+    this.#gossip = gossip;
+  }
+
+  /** Peer records of a network. */
+  peersOf(network: string): PeerTable {
+    let table = this.#peers.get(network);
+    if (table === undefined) {
+      const number = (vtep: number): number => this.#numbers.get(vtep) ?? 0;
+      table = new PeerTable((time, from, to, record) => this.#gossip.arrival(time, number(from), number(to), record));
+      this.#peers.set(network, table);
+    }
+    return table;
+  }
+
+  perform(request: KernelRequest): void {
+    switch (request.kind) {
+      case "netns-add":
+        return this.#addNetns(request, request.forwarding);
+      case "sysctl":
+        this.#netns(request).forwarding = request.value === 1;
+        return;
+      case "netns-delete":
+        return this.#netns(request).delete();
+      case "bridge-add": {
+        const { device: name, mac, mtu, hasFixedMac } = request;
+        new Bridge(this.#netns(request), { name, mtu, mac: hasFixedMac ? mac : undefined, isUp: this.isSettled });
+        return;
+      }
+      case "vxlan-add":
+        return this.#addVxlan(request);
+      case "veth-add":
+        return this.#addVeth(request);
+      case "link-try":
+        this.#netns(request).skipIndex();
+        return;
+      case "link-master": {
+        const bridge = this.#device(request, request.master);
+        if (bridge instanceof Bridge) bridge.addPort(this.#device(request, request.device));
+        return;
+      }
+      case "link-up":
+        return this.#device(request, request.device).up();
+      case "link-down":
+        return this.#device(request, request.device).down();
+      case "link-delete":
+        return this.#netns(request).deviceNamed(request.device)?.delete();
+      case "address-add":
+      case "address-delete":
+        return this.#changeAddress(request);
+      case "route-add":
+      case "route-delete":
+        return this.#changeRoute(request);
+      case "iptables":
+        return this.#changeRules(request);
+      case "announce":
+        return this.#announce(request);
+      case "peer-add":
+      case "peer-delete":
+        return this.#changePeer(request);
+    }
+  }
+
+  #netns({ node, netns }: Place): Netns {
+    const found = this.#nodes.get(node)?.namespaces.get(netns);
+    if (found === undefined) throw new Error(`docker: ${node} has no namespace ${netns}`);
+    return found;
+  }
+
+  #device(place: Place, name: string): NetDevice {
+    const found = this.#netns(place).deviceNamed(name);
+    if (found === undefined) throw new Error(`docker: ${place.node}/${place.netns} has no device ${name}`);
+    return found;
+  }
+
+  #addNetns({ node, netns: name }: Place, forwarding: boolean): void {
+    const machine = this.#nodes.get(node);
+    if (machine === undefined) throw new Error(`docker: there is no node ${node}`);
+    const netns = new Netns(machine, name);
+    netns.forwarding = forwarding;
+    netns.addAddress(new Loopback(netns, { name: "lo", mtu: LOOPBACK_MTU, mac: 0 }), LOOPBACK_IP, 8);
+  }
+
+  #addVxlan(request: VxlanAdd): void {
+    const netns = this.#netns(request);
+    new VxlanDevice(netns, {
+      name: request.device,
+      mtu: request.mtu,
+      mac: request.mac,
+      vni: request.vni,
+      udpPort: request.port,
+      transport: netns.node.host!,
+      vtep: this.#vteps[this.#names.indexOf(request.node)]!,
+      peers: this.peersOf(request.network),
+      isUp: this.isSettled,
+    });
+  }
+
+  #addVeth({ node, netns, device, mac, mtu, peer, bornInside }: VethAdd): void {
+    const near = this.#netns({ node, netns });
+    const far = this.#netns({ node, netns: peer.netns });
+    const isUp = this.isSettled;
+    // rtnl_newlink: the peer is registered first.
+    const madeIn = bornInside ? { madeIn: far } : {};
+    const end = new Veth(far, { name: peer.device, mtu, mac: peer.mac, isUp, ...madeIn });
+    const port = new Veth(near, { name: device, mtu, mac, isUp, description: `peer ${peer.netns}/${peer.device}` });
+    port.connect(end);
+  }
+
+  #changeAddress(request: AddressAdd): void {
+    const netns = this.#netns(request);
+    const device = this.#device(request, request.device);
+    if (request.kind === "address-add") netns.addAddress(device, request.ip, request.prefixLength);
+    else netns.removeAddress(device, request.ip, request.prefixLength);
+  }
+
+  #changeRoute(request: RouteAdd): void {
+    const netns = this.#netns(request);
+    const device = this.#device(request, request.device);
+    const { via, prefixLength } = request;
+    const destination = request.destination & maskOf(prefixLength);
+    const route = { type: RouteType.unicast, destination, prefixLength, device: device.index };
+    if (request.kind === "route-add") netns.routes.add({ ...route, via, source: 0, protocol: "boot" });
+    else netns.routes.delete(via === undefined ? route : { ...route, via });
+  }
+
+  #changeRules(request: IptablesRequest): void {
+    const netns = this.#netns(request);
+    netns.netfilter ??= new Netfilter(netns);
+    const { iptables } = netns.netfilter;
+    const { table, chain } = request;
+    switch (request.change) {
+      case "new-chain":
+        return iptables.newChain(table, chain);
+      case "policy":
+        return iptables.setPolicy(table, chain, request.policy);
+      case "append":
+        return iptables.append(table, chain, request.rule);
+      case "insert":
+        return iptables.insert(table, chain, request.rule);
+      case "delete":
+        return iptables.delete(table, chain, request.rule);
+    }
+  }
+
+  #announce(request: Announce): void {
+    const device = this.#netns(request).deviceNamed(request.device);
+    if (device === undefined) return;
+    if (!this.isSettled) return announce(device, request.ip);
+    const port = device instanceof Veth ? device.peer?.port : undefined;
+    port?.bridge.fdb.learn(device.mac, port.number, device.netns.node.softnet.now);
+  }
+
+  #changePeer({ kind, node, network, ip, mac, vtep }: PeerChange): void {
+    const table = this.peersOf(network);
+    const origin = this.#nodes.get(node)!;
+    const { now } = origin.softnet;
+    if (kind === "peer-add") {
+      if (this.isSettled) table.add(ip, mac, vtep);
+      else table.add(ip, mac, vtep, now);
+      return;
+    }
+    const arrival = table.remove(ip, vtep, now);
+    if (arrival === undefined) return;
+    // peerDelete: what the overlay's bridge has learned of the address goes with the record.
+    for (const [index, name] of this.#names.entries()) {
+      const other = this.#nodes.get(name);
+      const netns = other?.namespaces.get(`overlay-${network}`);
+      if (other === undefined || other === origin || netns === undefined) continue;
+      const forget = (): void => {
+        for (const device of netns.devices) if (device instanceof Bridge) device.fdb.delete(mac);
+      };
+      other.simulator.schedule(arrival(this.#vteps[index]!), { softnet: other.softnet, wake: forget }, 0);
+    }
+  }
+}

@@ -1,0 +1,138 @@
+/** What a node's agent does with its tasks (swarmkit agent; daemon/cluster/executor/container/controller.go). */
+import { DockerCost } from "../costs.ts";
+import {
+  type ContainerOptions,
+  createContainer,
+  leaveOverlay,
+  removeContainer,
+  removeNames,
+  startContainer,
+  stopContainer,
+} from "./container.ts";
+import { DockerError } from "./docker-error.ts";
+import type { Engine } from "./engine.ts";
+import type { Operation } from "./operation.ts";
+import { INGRESS, networksOf, replace } from "./orchestrator.ts";
+import type { Task } from "./service.ts";
+import type { Swarm } from "./swarm.ts";
+
+/** The node's engine gets the task. */
+export function assign(swarm: Swarm, task: Task, afterNs: number): void {
+  const engine = swarm.engine(task.node!.name);
+  swarm.host.start(engine.name, runTask(swarm, engine, task), afterNs);
+}
+
+function* runTask(swarm: Swarm, engine: Engine, task: Task): Operation {
+  if (!task.isLive) return finish(swarm, engine, task, "shutdown");
+  try {
+    const container = yield* createContainer(engine, containerOf(task));
+    task.container = container;
+    container.onExit = (status) => exited(swarm, engine, task, status);
+    task.enter("ready", swarm.host.now);
+    if (task.desired === "ready") yield task.mayStart;
+    if (!task.isLive) return finish(swarm, engine, task, "shutdown");
+    task.enter("starting", swarm.host.now);
+    yield* startContainer(engine, container);
+    task.enter("running", swarm.host.now);
+  } catch (error) {
+    if (!(error instanceof DockerError)) throw error;
+    task.enter("failed", swarm.host.now, error.message);
+    task.ended.open();
+    replace(swarm, task, DockerCost.restart);
+  }
+}
+
+function containerOf(task: Task): ContainerOptions {
+  const { service, addresses } = task;
+  const { spec, ports } = service;
+  const networks = networksOf(service);
+  return {
+    name: task.containerName,
+    shortName: task.name,
+    image: spec.image,
+    argv: spec.command ?? [],
+    attachments:
+      networks.length === 0
+        ? [{ network: "bridge" }]
+        : networks.map((network) => {
+            const ip = addresses.get(network);
+            return ip === undefined ? { network } : { network, ip };
+          }),
+    ports: ports
+      .filter((port) => port.mode === "host")
+      .map(({ protocol, published, target }) => ({ protocol, hostPort: published, containerPort: target })),
+    hostname: spec.hostname,
+    dns: spec.dns,
+    task: {
+      service: spec.name,
+      vips: service.vips,
+      aliases: spec.aliases,
+      ingressPorts: ports.filter((port) => port.mode === "ingress"),
+    },
+  };
+}
+
+/** Its process has ended by itself, or was killed by somebody else. */
+function exited(swarm: Swarm, engine: Engine, task: Task, status: number): void {
+  if (!task.isLive) return;
+  const state = status === 0 ? "complete" : "failed";
+  finish(swarm, engine, task, state, status === 0 ? "" : `task: non-zero exit (${status})`);
+  replace(swarm, task, DockerCost.restart);
+}
+
+function finish(
+  swarm: Swarm,
+  engine: Engine,
+  task: Task,
+  state: "complete" | "failed" | "shutdown",
+  message: string = "",
+): void {
+  task.enter(state, swarm.host.now, message);
+  const { node } = task;
+  if (node !== undefined) swarm.load.set(node, (swarm.load.get(node) ?? 1) - 1);
+  for (const [name, ip] of task.addresses) {
+    const network = swarm.networks.get(name);
+    if (network === undefined) continue;
+    network.release(ip);
+    if (name !== INGRESS) swarm.host.start(engine.name, leaveLater(engine, name), 0);
+  }
+  task.ended.open();
+}
+
+function* leaveLater(engine: Engine, name: string): Operation {
+  yield DockerCost.release;
+  const network = engine.swarm.networks.get(name);
+  if (network !== undefined) leaveOverlay(engine, network);
+}
+
+/** The task is to end: its service's name goes first, then the signal comes (controller.go, Shutdown). */
+export function endTask(swarm: Swarm, task: Task): void {
+  const { node } = task;
+  if (node === undefined || task.hasEnded) {
+    if (!task.hasEnded) task.enter("shutdown", swarm.host.now);
+    if (task.desired === "remove") forget(swarm, task);
+    task.ended.open();
+    return;
+  }
+  // One that was made ready only sees that it may not start.
+  task.mayStart.open();
+  swarm.host.start(node.name, shutDown(swarm, swarm.engine(node.name), task), DockerCost.dispatch);
+}
+
+function* shutDown(swarm: Swarm, engine: Engine, task: Task): Operation {
+  const { container } = task;
+  if (container?.state === "running") {
+    removeNames(engine, container);
+    yield DockerCost.deactivate;
+    yield* stopContainer(engine, container, task.service.graceNs);
+  }
+  yield DockerCost.report;
+  if (!task.hasEnded) finish(swarm, engine, task, "shutdown");
+  if (task.desired !== "remove") return;
+  if (container !== undefined && container.state !== "removed") yield* removeContainer(engine, container, false);
+  forget(swarm, task);
+}
+
+function forget(swarm: Swarm, task: Task): void {
+  swarm.tasks.delete(task);
+}

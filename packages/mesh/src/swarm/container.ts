@@ -1,0 +1,382 @@
+/**
+ * Containers of one engine (daemon/create.go, start.go, stop.go, delete.go, container_operations.go): what `docker run`
+ * and the swarm's agent do with them.
+ *
+ * Not modelled: images and their pulling, volumes, resources, restart policies of plain containers, --rm.
+ */
+import { DockerCost } from "../costs.ts";
+import type { PortMapping } from "./bridge-rules.ts";
+import { hostsFile, resolvConf } from "./container-files.ts";
+import { DockerError, Refusal } from "./docker-error.ts";
+import type { Engine } from "./engine.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { complete, hexId } from "./identifier.ts";
+import type { NameRecord } from "./names.ts";
+import { BridgeNetwork, isPlain, type Network, OverlayNetwork } from "./network.ts";
+import { removeOverlay } from "./overlay-driver.ts";
+import type { Operation } from "./operation.ts";
+import { GATEWAY_NETWORK, Sandbox } from "./sandbox.ts";
+import { type IngressPort, programIngressPorts } from "./task-rules.ts";
+
+const SHORT_ID = 12;
+/** The kernel's words for the exit status of a killed process. */
+const KILLED = 137;
+
+/** A network that a container is to be in. */
+export interface Attachment {
+  readonly network: string;
+  /** What the user, or the manager, has given it. */
+  readonly ip?: number;
+  readonly aliases?: readonly string[];
+}
+
+/** `-p`: a port of the node, 0 for any free one, that leads to one of the container. */
+export interface PublishOption {
+  readonly protocol: "tcp" | "udp" | "sctp";
+  readonly hostPort: number;
+  readonly containerPort: number;
+}
+
+export interface ContainerOptions {
+  readonly name: string;
+  /** How scenarios call it: a task without the task's identifier. */
+  readonly shortName: string;
+  readonly image: string;
+  /** Empty: the image's command. */
+  readonly argv: readonly string[];
+  readonly attachments: readonly Attachment[];
+  readonly ports: readonly PublishOption[];
+  /** Undefined: the short identifier. */
+  readonly hostname?: string | undefined;
+  /** Empty: the engine's. */
+  readonly dns: readonly number[];
+  /** Set for a task of a service. */
+  readonly task?: {
+    readonly service: string;
+    readonly vips: ReadonlyMap<string, number>;
+    readonly aliases: ReadonlyMap<string, readonly string[]>;
+    readonly ingressPorts: readonly IngressPort[];
+  };
+}
+
+export type ContainerState = "created" | "running" | "exited" | "removed";
+
+export class Container {
+  readonly id: string;
+  readonly name: string;
+  readonly shortName: string;
+  readonly options: ContainerOptions;
+  readonly sandbox: Sandbox;
+  readonly createdAt: number;
+  state: ContainerState = "created";
+  startedAt = 0;
+  finishedAt = 0;
+  exitCode = 0;
+  /** Networks it is in, or will be in when it starts, by name. */
+  readonly attachments: Map<string, Attachment> = new Map();
+  readonly names: Map<string, NameRecord> = new Map();
+  /** Told when its process has ended. */
+  onExit: ((status: number) => void) | undefined = undefined;
+
+  constructor(engine: Engine, id: string, options: ContainerOptions) {
+    this.id = id;
+    this.name = options.name;
+    this.shortName = options.shortName;
+    this.options = options;
+    const plain = options.attachments[0]?.network === "host" ? "host" : options.shortName;
+    this.sandbox = new Sandbox(engine, plain, id.slice(0, SHORT_ID));
+    this.createdAt = engine.now;
+    for (const attachment of options.attachments) this.attachments.set(attachment.network, attachment);
+  }
+
+  get shortId(): string {
+    return this.id.slice(0, SHORT_ID);
+  }
+
+  get hostname(): string {
+    return this.options.hostname ?? (this.isInHost ? this.sandbox.engine.name : this.shortId);
+  }
+
+  get isInHost(): boolean {
+    return this.attachments.has("host");
+  }
+
+  /** The ports of the node that lead to it, as `docker ps` prints them. */
+  get ports(): readonly PortMapping[] {
+    return this.sandbox.ports;
+  }
+}
+
+/** `docker create`; throws a {@link DockerError}. */
+export function* createContainer(engine: Engine, options: ContainerOptions): Operation<Container> {
+  yield DockerCost.create;
+  for (const other of engine.containers.values())
+    if (other.name === options.name) throw Refusal.nameInUse(options.name, other.id);
+  for (const { network, ip } of options.attachments) {
+    const found = engine.network(network);
+    if (found === undefined) throw Refusal.networkNotFound(network);
+    if (ip !== undefined && options.task === undefined && (isPlain(found) || found.name === "bridge"))
+      throw Refusal.notInSubnet();
+  }
+  const given = engine.swarm.choices.containers.get(options.shortName);
+  const container = new Container(engine, complete(given, hexId(engine.random(`container:${options.name}`))), options);
+  engine.containers.set(container.id, container);
+  return container;
+}
+
+/** `docker start`; throws a {@link DockerError}. */
+export function* startContainer(engine: Engine, container: Container): Operation {
+  const { sandbox } = container;
+  const { netns } = sandbox;
+  if (!container.isInHost) engine.ask({ kind: "netns-add", node: engine.name, netns, forwarding: false });
+  const networks = networksOf(engine, container);
+  try {
+    sandbox.ports = takePorts(engine, container);
+    sandbox.plan(interfacesOf(engine, container, networks));
+    if (engine.version.interfaces === "one-by-one") {
+      yield DockerCost.start;
+      sandbox.isPopulated = true;
+    }
+    for (const network of networks) yield* joinNetwork(engine, container, network);
+    if (engine.version.interfaces === "together") yield DockerCost.start;
+    if (!sandbox.isPopulated) sandbox.populate();
+  } catch (error) {
+    if (error instanceof DockerError) releaseNetwork(engine, container);
+    throw error;
+  }
+  if (networks.some(needsResolver)) sandbox.startResolver();
+  programIngress(engine, container);
+  engine.ask({
+    kind: "container-add",
+    node: engine.name,
+    netns,
+    id: container.id,
+    name: container.name,
+    shortName: container.shortName,
+    hostname: container.hostname,
+    image: container.options.image,
+    files: filesOf(engine, container),
+  });
+  engine.ask({ kind: "container-start", node: engine.name, id: container.id, argv: container.options.argv });
+  container.state = "running";
+  container.startedAt = engine.now;
+  for (const network of networks) addName(engine, container, network);
+}
+
+function needsResolver(network: Network): boolean {
+  return network instanceof OverlayNetwork || (network instanceof BridgeNetwork && !network.isDefault);
+}
+
+/** In the order in which they are joined: sorted by name, as maps have none; the default bridge first. */
+function networksOf(engine: Engine, container: Container): readonly Network[] {
+  const networks: Network[] = [];
+  for (const name of container.attachments.keys()) {
+    const network = engine.network(name);
+    if (network !== undefined) networks.push(network);
+  }
+  const pinned = engine.swarm.choices.interfaces.get(container.shortName) ?? [];
+  const rank = ({ name }: Network): number => {
+    const at = pinned.indexOf(name);
+    return at >= 0 ? at : name === "bridge" ? pinned.length : pinned.length + 1;
+  };
+  return networks.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+}
+
+/** Networks in the order of eth0, eth1 …: docker_gwbridge last, or behind the first that needs it. */
+function interfacesOf(engine: Engine, container: Container, networks: readonly Network[]): readonly string[] {
+  const joined = networks.filter((network) => network.driver === "overlay" || network.driver === "bridge");
+  const internalLast = joined.toSorted((a, b) => Number(a.isInternal) - Number(b.isInternal));
+  const together = engine.version.interfaces === "together";
+  const names = (together ? internalLast : joined).map(({ name }) => name);
+  const leadsOut = joined.some((network) => network instanceof BridgeNetwork && !network.isInternal);
+  const first = joined.find((network) => !network.isInternal);
+  if (leadsOut || first === undefined) return names;
+  const pinned = engine.swarm.choices.interfaces.get(container.shortName)?.indexOf(GATEWAY_NETWORK) ?? -1;
+  const at = pinned >= 0 ? pinned : together ? names.length : names.indexOf(first.name) + 1;
+  return names.toSpliced(at, 0, GATEWAY_NETWORK);
+}
+
+function* joinNetwork(engine: Engine, container: Container, network: Network): Operation {
+  if (isPlain(network)) return;
+  const attachment = container.attachments.get(network.name);
+  const { name, shortName } = container;
+  const aliases = attachment?.aliases ?? [];
+  let ip = attachment?.ip;
+  if (network instanceof OverlayNetwork && container.options.task === undefined) {
+    yield DockerCost.attach;
+    ip = engine.swarm.attach(engine, network, ip, shortName);
+  }
+  yield* container.sandbox.join(network, { name, shortName, aliases, ...(ip === undefined ? {} : { ip }) });
+}
+
+/** Ports of the node, each of which only one container can have. */
+function takePorts(engine: Engine, container: Container): readonly PortMapping[] {
+  const { ports, name } = container.options;
+  if (container.isInHost) return [];
+  const mappings: PortMapping[] = [];
+  for (const { protocol, hostPort, containerPort } of ports) {
+    const port = hostPort === 0 ? engine.freePort(protocol) : hostPort;
+    const key = `${protocol}/${port}`;
+    if (engine.ports.has(key)) {
+      for (const taken of mappings) engine.ports.delete(`${taken.protocol}/${taken.hostPort}`);
+      throw Refusal.portAllocated(`${name} (${hexId(engine.random(`refused:${name}`))})`, port);
+    }
+    engine.ports.add(key);
+    mappings.push({ protocol, hostPort: port, containerIp: 0, containerPort });
+  }
+  return mappings;
+}
+
+function programIngress(engine: Engine, container: Container): void {
+  const ports = container.options.task?.ingressPorts ?? [];
+  const ingress = container.sandbox.endpoints.find(
+    ({ network }) => network instanceof OverlayNetwork && network.isIngress,
+  );
+  if (ports.length > 0 && ingress !== undefined)
+    programIngressPorts(ingress.ip, ports, engine.program(container.sandbox.netns));
+}
+
+function filesOf(engine: Engine, container: Container): Readonly<Record<string, string>> {
+  const { version, swarm } = engine;
+  const { sandbox, hostname } = container;
+  const own = sandbox.endpoints.filter((endpoint) => !endpoint.isGateway).map(({ ip }) => ip);
+  const servers = container.options.dns.length > 0 ? container.options.dns : swarm.dns;
+  const resolution = sandbox.resolver !== undefined ? "internal" : container.isInHost ? "host" : "legacy";
+  return {
+    "/etc/hostname": `${hostname}\n`,
+    "/etc/hosts": hostsFile(hostname, own),
+    "/etc/resolv.conf": resolvConf(version, resolution, servers),
+  };
+}
+
+/** Its names in a network become known; ingress has none, and the default bridge neither. */
+function addName(engine: Engine, container: Container, network: Network): void {
+  const endpoint = container.sandbox.endpointIn(network.name);
+  if (endpoint === undefined || !needsResolver(network)) return;
+  if (network instanceof OverlayNetwork && network.isIngress) return;
+  const { task } = container.options;
+  const services = task === undefined ? [] : [task.service, ...(task.aliases.get(network.name) ?? [])];
+  const record: NameRecord = {
+    ip: endpoint.ip,
+    name: container.name,
+    aliases: [container.shortId, ...endpoint.aliases],
+    services,
+    vip: task?.vips.get(network.name),
+    node: engine.node.index,
+  };
+  container.names.set(network.name, record);
+  engine.swarm.names.add(network.id, record, engine.now);
+}
+
+export function removeNames(engine: Engine, container: Container): void {
+  for (const record of container.names.values()) engine.swarm.names.remove(record, engine.now);
+  container.names.clear();
+}
+
+/** The process has ended, whatever ended it: the network goes (daemon/monitor.go, handleContainerExit). */
+export function* containerExited(engine: Engine, container: Container, status: number): Operation {
+  if (container.state !== "running") return;
+  container.state = "exited";
+  container.finishedAt = engine.now;
+  container.exitCode = status;
+  yield DockerCost.release;
+  removeNames(engine, container);
+  releaseNetwork(engine, container);
+  container.onExit?.(status);
+}
+
+function releaseNetwork(engine: Engine, container: Container): void {
+  const { sandbox } = container;
+  const endpoints = [...sandbox.endpoints];
+  sandbox.release();
+  for (const { protocol, hostPort } of sandbox.ports) engine.ports.delete(`${protocol}/${hostPort}`);
+  sandbox.ports = [];
+  engine.ask({ kind: "container-delete", node: engine.name, id: container.id });
+  if (!container.isInHost) engine.ask({ kind: "netns-delete", node: engine.name, netns: sandbox.netns });
+  sandbox.isPopulated = false;
+  if (container.options.task === undefined) for (const endpoint of endpoints) detach(engine, endpoint);
+}
+
+/** A plain container has left an overlay: its address is free, and without others the node leaves it, too. */
+function detach(engine: Engine, { network, ip }: Endpoint): void {
+  if (!(network instanceof OverlayNetwork)) return;
+  network.release(ip);
+  leaveOverlay(engine, network);
+}
+
+/** The node has no more to do with a network that nothing on it is in. */
+export function leaveOverlay(engine: Engine, network: OverlayNetwork): void {
+  const overlay = engine.overlays.get(network.name);
+  if (overlay !== undefined && overlay.joined === 0 && !network.isIngress) removeOverlay(engine, overlay);
+}
+
+/** SIGKILL to its process. */
+export function* killContainer(engine: Engine, container: Container): Operation {
+  if (container.state !== "running") throw Refusal.isNotRunning(container.id);
+  engine.ask({ kind: "container-kill", node: engine.name, id: container.id });
+  yield* containerExited(engine, container, KILLED);
+}
+
+/** SIGTERM, which a first process without a handler does not notice, and SIGKILL after the grace period. */
+export function* stopContainer(engine: Engine, container: Container, graceNs: number): Operation {
+  if (container.state !== "running") return;
+  if (!engine.swarm.endsBySignal(container.options.image)) yield graceNs;
+  if (container.state === "running") yield* killContainer(engine, container);
+}
+
+/** `docker rm`; `force` kills first. */
+export function* removeContainer(engine: Engine, container: Container, force: boolean): Operation {
+  if (container.state === "running") {
+    if (!force)
+      throw new DockerError(
+        `You cannot remove a running container ${container.id}. Stop the container before attempting removal or force remove`,
+      );
+    yield* killContainer(engine, container);
+  }
+  yield DockerCost.remove;
+  container.state = "removed";
+  engine.containers.delete(container.id);
+}
+
+/** `docker network connect`; throws a {@link DockerError}. */
+export function* connect(engine: Engine, container: Container, attachment: Attachment): Operation {
+  const network = engine.network(attachment.network);
+  if (network === undefined) throw Refusal.networkNotFound(attachment.network);
+  if (isPlain(network) || container.isInHost)
+    throw new DockerError("container cannot be disconnected from host network or connected to host network");
+  if (container.attachments.has(network.name)) throw Refusal.alreadyConnected(container.name, network.name);
+  container.attachments.set(network.name, { ...attachment, network: network.name });
+  if (container.state !== "running") return;
+  yield DockerCost.request;
+  try {
+    yield* joinNetwork(engine, container, network);
+  } catch (error) {
+    container.attachments.delete(network.name);
+    throw error;
+  }
+  if (needsResolver(network)) container.sandbox.startResolver();
+  engine.ask({
+    kind: "file-write",
+    node: engine.name,
+    id: container.id,
+    path: "/etc/hosts",
+    text: filesOf(engine, container)["/etc/hosts"]!,
+  });
+  addName(engine, container, network);
+}
+
+/** `docker network disconnect`; throws a {@link DockerError}. */
+export function* disconnect(engine: Engine, container: Container, name: string): Operation {
+  const network = engine.network(name);
+  if (network === undefined) throw Refusal.networkNotFound(name);
+  if (!container.attachments.delete(network.name)) throw Refusal.notConnected(container.id, network.name);
+  if (container.state !== "running") return;
+  yield DockerCost.request;
+  const record = container.names.get(network.name);
+  if (record !== undefined) engine.swarm.names.remove(record, engine.now);
+  container.names.delete(network.name);
+  const endpoint = container.sandbox.endpointIn(network.name);
+  if (endpoint === undefined) return;
+  yield* container.sandbox.leave(endpoint);
+  detach(engine, endpoint);
+}

@@ -1,0 +1,62 @@
+/** What Docker answers when it refuses, in its own words: behind `Error response from daemon: `. */
+import { formatIpv4 } from "@hopscope/codec/address";
+
+export class DockerError extends Error {}
+
+export const Refusal = {
+  networkNotFound: (name: string): DockerError => new DockerError(`network ${name} not found`),
+  networkExists: (name: string): DockerError => new DockerError(`network with name ${name} already exists`),
+  poolOverlaps: (): DockerError =>
+    new DockerError("invalid pool request: Pool overlaps with other one on this address space"),
+  noSuchContainer: (name: string): DockerError => new DockerError(`No such container: ${name}`),
+  nameInUse: (name: string, id: string): DockerError =>
+    new DockerError(
+      `Conflict. The container name "/${name}" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name.`,
+    ),
+  addressInUse: (): DockerError => new DockerError("Address already in use"),
+  noAddress: (): DockerError => new DockerError("no available IPv4 addresses on this network's address pools"),
+  notInSubnet: (): DockerError =>
+    new DockerError(
+      "user specified IP address is supported only when connecting to networks with user configured subnets",
+    ),
+  outsideSubnets: (ip: number): DockerError =>
+    new DockerError(`Invalid address ${formatIpv4(ip)}: It does not belong to any of this network's subnets`),
+  portAllocated: (endpoint: string, port: number): DockerError =>
+    new DockerError(
+      `driver failed programming external connectivity on endpoint ${endpoint}: Bind for 0.0.0.0:${port} failed: port is already allocated`,
+    ),
+  notAttachable: (network: string): DockerError =>
+    new DockerError(
+      `Could not attach to network ${network}: rpc error: code = PermissionDenied desc = network ${network} not manually attachable`,
+    ),
+  hasActiveEndpoints: (network: string, id: string, endpoint: string): DockerError =>
+    new DockerError(
+      `error while removing network: network ${network} id ${id} has active endpoints (name:"${endpoint}")`,
+    ),
+  networkInUse: (id: string, user: string): DockerError =>
+    new DockerError(`rpc error: code = FailedPrecondition desc = network ${id} is in use by ${user}`),
+  predefined: (name: string): DockerError => new DockerError(`${name} is a pre-defined network and cannot be removed`),
+  alreadyConnected: (container: string, network: string): DockerError =>
+    new DockerError(`endpoint with name ${container} already exists in network ${network}`),
+  notConnected: (container: string, network: string): DockerError =>
+    new DockerError(`container ${container} is not connected to network ${network}`),
+  isNotRunning: (id: string): DockerError => new DockerError(`Container ${id} is not running`),
+  serviceNotFound: (name: string): DockerError => new DockerError(`service ${name} not found`),
+  serviceExists: (name: string): DockerError =>
+    new DockerError(
+      `rpc error: code = AlreadyExists desc = name conflicts with an existing object: service ${name} already exists`,
+    ),
+  ingressPortInUse: (port: number, service: string, id: string): DockerError =>
+    new DockerError(
+      `rpc error: code = InvalidArgument desc = port '${port}' is already in use by service '${service}' (${id}) as an ingress port`,
+    ),
+  dnsrrIngress: (): DockerError =>
+    new DockerError(
+      "rpc error: code = InvalidArgument desc = EndpointSpec: port published with ingress mode can't be used with dnsrr mode",
+    ),
+  nodeNotFound: (name: string): DockerError => new DockerError(`node ${name} not found`),
+  notManager: (): DockerError =>
+    new DockerError(
+      "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state. Please run this command on a manager node or promote the current node to a manager.",
+    ),
+} as const;

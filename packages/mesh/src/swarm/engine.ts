@@ -1,0 +1,126 @@
+/**
+ * One node's Docker engine: the networks, sandboxes and containers that it has, and where it asks the kernel for them.
+ * What it does with them is in ./bridge-driver.ts, ./overlay-driver.ts, ./sandbox.ts and ./container.ts.
+ */
+import { Random } from "../sim/random.ts";
+import type { Firewall } from "./bridge-rules.ts";
+import type { Container } from "./container.ts";
+import { hexId } from "./identifier.ts";
+import type { LocalOverlay } from "./overlay-driver.ts";
+import type { BridgeNetwork, Network, PlainNetwork } from "./network.ts";
+import type { Host } from "./operation.ts";
+import { LOCAL_POOLS, SubnetAllocator } from "./pool.ts";
+import type { Request, RuleChange, Table } from "./request.ts";
+import type { Sandbox } from "./sandbox.ts";
+import type { Swarm, SwarmNode } from "./swarm.ts";
+import type { Version } from "./version.ts";
+
+/** net.ipv4.ip_local_port_range begins here. */
+const FIRST_PORT = 32_768;
+
+export class Engine {
+  readonly swarm: Swarm;
+  readonly node: SwarmNode;
+  readonly version: Version;
+  readonly firewall: Firewall;
+  /** docker0's, docker_gwbridge's and those that were made, by name, in the order of their making. */
+  readonly bridges: Map<string, BridgeNetwork> = new Map();
+  readonly plain: ReadonlyMap<string, PlainNetwork>;
+  /** Overlays that have something on this node, by name. */
+  readonly overlays: Map<string, LocalOverlay> = new Map();
+  /** By identifier, in the order of their making. */
+  readonly containers: Map<string, Container> = new Map();
+  readonly subnets: SubnetAllocator = new SubnetAllocator(LOCAL_POOLS, false);
+  /** Ports of the node that lead to containers, or are held by something: `tcp/8080`. */
+  readonly ports: Set<string> = new Set();
+  /** Sandboxes of load balancers, `ingress_sbox` among them. */
+  readonly balancers: Map<string, Sandbox> = new Map();
+  /** Whether tasks may run here, and new ones come. */
+  availability: "active" | "pause" | "drain" = "active";
+  hasTriedVxlan = false;
+  /** How often something was made that has the same name as what was there before. */
+  readonly #made = new Map<string, number>();
+
+  constructor(swarm: Swarm, node: SwarmNode) {
+    this.swarm = swarm;
+    this.node = node;
+    this.version = node.version;
+    this.firewall = swarm.firewallOf(node.version);
+    const plain = (driver: "host" | "null", name: "host" | "none"): PlainNetwork => ({
+      driver,
+      scope: "local",
+      name,
+      id: hexId(this.random(`network:${name}`)),
+      isInternal: false,
+      isAttachable: false,
+      createdAt: this.now,
+    });
+    this.plain = new Map([
+      ["host", plain("host", "host")],
+      ["none", plain("null", "none")],
+    ]);
+  }
+
+  get name(): string {
+    return this.node.name;
+  }
+
+  get host(): Host {
+    return this.swarm.host;
+  }
+
+  get now(): number {
+    return this.swarm.host.now;
+  }
+
+  ask(request: Request): void {
+    this.swarm.host.request(request);
+  }
+
+  /** Changes rules in a namespace. */
+  program(netns: string): (table: Table, chain: string, change: RuleChange) => void {
+    return (table, chain, change) => this.ask({ kind: "iptables", node: this.name, netns, table, chain, ...change });
+  }
+
+  /** Chance for one purpose on this node; the same purpose draws anew each time. */
+  random(purpose: string): Random {
+    const made = (this.#made.get(purpose) ?? 0) + 1;
+    this.#made.set(purpose, made);
+    return new Random(
+      this.swarm.seed,
+      made === 1 ? `${purpose}:${this.node.name}` : `${purpose}:${this.node.name}:${made}`,
+    );
+  }
+
+  mac(netns: string, device: string): number {
+    return this.random(`mac:${netns}/${device}`).mac();
+  }
+
+  /** A free port of the node, as the kernel has them for clients. */
+  freePort(protocol: string): number {
+    let port = FIRST_PORT;
+    while (this.ports.has(`${protocol}/${port}`)) port++;
+    return port;
+  }
+
+  /** A network that something on this node can be in, by name or identifier. */
+  network(name: string): Network | undefined {
+    const local = this.bridges.get(name) ?? this.plain.get(name) ?? this.swarm.networks.get(name);
+    if (local !== undefined) return local;
+    const isIt = (network: Network): boolean => name.length >= 4 && network.id.startsWith(name);
+    for (const networks of [this.bridges, this.plain, this.swarm.networks])
+      for (const network of networks.values()) if (isIt(network)) return network;
+    return undefined;
+  }
+
+  /** A container by name, by scenario name (a task without its identifier), or by the start of its identifier. */
+  container(name: string): Container | undefined {
+    let found: Container | undefined;
+    for (const container of this.containers.values()) {
+      if (container.name === name || container.id === name) return container;
+      // Of several that had the slot the last.
+      if (container.shortName === name || (name.length >= 4 && container.id.startsWith(name))) found = container;
+    }
+    return found;
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Operations: what takes time in a swarm, written as coroutines. An operation asks for requests as it goes, and yields
+ * to wait: a number of nanoseconds, or for a gate. Whoever drives it owns the clock: {@link Timeline} here, which is as
+ * fast as it goes, for the first deployment, for printing and for tests; docker/dockerd.ts on the engine's virtual clock.
+ */
+import type { Request } from "./request.ts";
+
+export type Operation<Result = void> = Generator<number | Gate, Result, void>;
+
+/** Something that several operations wait for: it opens once. */
+export class Gate {
+  #waiting: (() => void)[] | undefined = [];
+
+  get isOpen(): boolean {
+    return this.#waiting === undefined;
+  }
+
+  /** Calls `then` when it opens, or at once. */
+  wait(then: () => void): void {
+    if (this.#waiting === undefined) then();
+    else this.#waiting.push(then);
+  }
+
+  open(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const then of waiting) then();
+  }
+}
+
+/** What a swarm needs of the world. */
+export interface Host {
+  /** Nanoseconds. */
+  readonly now: number;
+  request(request: Request): void;
+  /** Begins another operation on a node, after a while. */
+  start(node: string, operation: Operation<unknown>, afterNs: number): void;
+}
+
+/** Lets an operation go on until it waits again, for which `host` sees to it that it will. */
+export function resume(host: Host, node: string, operation: Operation<unknown>): void {
+  const { done, value } = operation.next();
+  if (done === true) return;
+  if (typeof value === "number") host.start(node, operation, value);
+  else value.wait(() => host.start(node, operation, 0));
+}
+
+interface Pending {
+  readonly time: number;
+  readonly sequence: number;
+  readonly node: string;
+  readonly operation: Operation<unknown>;
+}
+
+/** Drives operations on a clock of its own, which does not pass but jumps. */
+export class Timeline implements Host {
+  now = 0;
+  readonly request: (request: Request) => void;
+  readonly #heap: Pending[] = [];
+  #sequence = 0;
+  /** Who goes on with what is not done. */
+  #successor: Host | undefined = undefined;
+
+  constructor(request: (request: Request) => void) {
+    this.request = request;
+  }
+
+  start(node: string, operation: Operation<unknown>, afterNs: number): void {
+    if (this.#successor !== undefined) return this.#successor.start(node, operation, afterNs);
+    this.#push({ time: this.now + afterNs, sequence: this.#sequence++, node, operation });
+  }
+
+  /** Until nothing is left to do, or until `time`. */
+  run(time: number = Number.POSITIVE_INFINITY): void {
+    for (;;) {
+      const next = this.#heap[0];
+      if (next === undefined || next.time > time) break;
+      this.#pop();
+      this.now = next.time;
+      resume(this, next.node, next.operation);
+    }
+  }
+
+  /** What is still to be done the other does, in as long a time as is left. */
+  handOver(successor: Host): void {
+    this.#successor = successor;
+    while (this.#heap.length > 0) {
+      const { node, operation, time } = this.#heap[0]!;
+      this.#pop();
+      successor.start(node, operation, time - this.now);
+    }
+  }
+
+  #push(entry: Pending): void {
+    const heap = this.#heap;
+    let at = heap.push(entry) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (isBefore(heap[parent]!, entry)) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = entry;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop()!;
+    if (heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
+      if (isBefore(last, heap[child]!)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}
+
+/** Equal times in the order in which they were asked for. */
+function isBefore(a: Pending, b: Pending): boolean {
+  return a.time < b.time || (a.time === b.time && a.sequence < b.sequence);
+}

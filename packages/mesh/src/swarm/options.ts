@@ -1,0 +1,16 @@
+/** What of a scenario the swarm is made of. */
+import type { Scenario } from "../scenario/scenario.ts";
+import { NO_CHOICES, type SwarmOptions } from "./swarm.ts";
+import { DEFAULT_VERSION, versionOf } from "./version.ts";
+
+export function swarmOptions({ cluster, placement, addresses, pins, run }: Scenario): SwarmOptions {
+  return {
+    nodes: cluster.nodes.map((node) => ({ ...node, version: versionOf(node.docker) ?? DEFAULT_VERSION })),
+    underlay: cluster.underlay.subnet,
+    dataPathPort: cluster.dataPathPort,
+    dns: cluster.dns,
+    pool: cluster.addressPool,
+    seed: run.seed,
+    choices: { ...NO_CHOICES, ...pins, placement, addresses },
+  };
+}

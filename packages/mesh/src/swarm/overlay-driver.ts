@@ -1,0 +1,213 @@
+/**
+ * Overlay networks on one node (libnetwork drivers/overlay): a namespace with a bridge and a vxlan device for each
+ * subnet, made when the first of the network's endpoints comes to the node, and the load balancer's endpoint, which is
+ * the first (network.go, createLoadBalancerSandbox); then endpoints.
+ *
+ * Not modelled: encryption, IPv6 underlays, virtual IPs in the load balancer (a kernel without IPVS: libnetwork gives up
+ * before it adds them).
+ */
+import { DockerCost } from "../costs.ts";
+import { Refusal } from "./docker-error.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Engine } from "./engine.ts";
+import { hexId } from "./identifier.ts";
+import { macOf } from "./bridge-driver.ts";
+import type { OverlayNetwork, OverlaySubnet } from "./network.ts";
+import { Gate, type Operation } from "./operation.ts";
+import { Sandbox } from "./sandbox.ts";
+
+export const INGRESS_SANDBOX = "ingress_sbox";
+
+/** Name of a node's load-balancer endpoint in a network, as scenarios and recordings have it. */
+export function balancerName(network: OverlayNetwork): string {
+  return network.isIngress ? INGRESS_SANDBOX : `lb-${network.name}`;
+}
+
+/** What a node has of an overlay. */
+export class LocalOverlay {
+  readonly network: OverlayNetwork;
+  readonly netns: string;
+  /** Opens when it can be joined. */
+  readonly ready: Gate = new Gate();
+  /** Endpoints of containers and tasks; when the last one leaves all goes. */
+  joined = 0;
+  balancer: Endpoint | undefined = undefined;
+  #nextPort = 0;
+  readonly #subnets: OverlaySubnet[] = [];
+
+  constructor(network: OverlayNetwork) {
+    this.network = network;
+    this.netns = `overlay-${network.name}`;
+  }
+
+  /** `vethN`: numbers are not used again, also in releases whose containers do so. */
+  nextPort(pinned: number | undefined): string {
+    const number = pinned ?? this.#nextPort;
+    this.#nextPort = Math.max(this.#nextPort, number + 1);
+    return `veth${number}`;
+  }
+
+  /** Number of the subnet's bridge and vxlan device, and whether it has them. */
+  subnetNumber(subnet: OverlaySubnet): { readonly number: number; readonly isNew: boolean } {
+    const found = this.#subnets.indexOf(subnet);
+    if (found >= 0) return { number: found, isNew: false };
+    return { number: this.#subnets.push(subnet) - 1, isNew: true };
+  }
+}
+
+/** The network's part on this node, made if it is not there (ov_network.go, joinSandbox). */
+export function* localOverlay(engine: Engine, network: OverlayNetwork): Operation<LocalOverlay> {
+  const existing = engine.overlays.get(network.name);
+  if (existing !== undefined) {
+    if (!existing.ready.isOpen) yield existing.ready;
+    return existing;
+  }
+  const overlay = new LocalOverlay(network);
+  engine.overlays.set(network.name, overlay);
+  engine.ask({ kind: "netns-add", node: engine.name, netns: overlay.netns, forwarding: false });
+  yield* addBalancer(engine, overlay);
+  overlay.ready.open();
+  return overlay;
+}
+
+/** initSubnetSandbox: the bridge first, which announces its multicast group before it has a port. */
+function* addSubnet(engine: Engine, overlay: LocalOverlay, subnet: OverlaySubnet): Operation<string> {
+  const { number, isNew } = overlay.subnetNumber(subnet);
+  const bridge = `br${number}`;
+  if (!isNew) return bridge;
+  const vxlan = `vxlan${number}`;
+  const { netns, network } = overlay;
+  const place = { node: engine.name, netns };
+  const { mtu } = network;
+  engine.ask({ kind: "bridge-add", ...place, device: bridge, mac: engine.mac(netns, bridge), hasFixedMac: false, mtu });
+  engine.ask({
+    kind: "address-add",
+    ...place,
+    device: bridge,
+    ip: subnet.gateway,
+    prefixLength: subnet.subnet.prefixLength,
+  });
+  engine.ask({ kind: "link-up", ...place, device: bridge });
+  if (engine.version.triesVxlan && !engine.hasTriedVxlan) {
+    engine.hasTriedVxlan = true;
+    engine.ask({ kind: "link-try", node: engine.name, netns: "host", device: "testvxlan" });
+  }
+  yield DockerCost.vxlan;
+  engine.ask({
+    kind: "vxlan-add",
+    ...place,
+    device: vxlan,
+    mac: engine.mac(netns, vxlan),
+    mtu,
+    vni: subnet.vni,
+    port: engine.swarm.dataPathPort,
+    network: network.name,
+  });
+  engine.ask({ kind: "link-master", ...place, device: vxlan, master: bridge });
+  engine.ask({ kind: "link-up", ...place, device: vxlan });
+  return bridge;
+}
+
+function* addBalancer(engine: Engine, overlay: LocalOverlay): Operation {
+  const { network } = overlay;
+  const ip = engine.swarm.balancerAddress(network, engine.node);
+  const sandbox = new Sandbox(engine, balancerName(network));
+  engine.balancers.set(network.name, sandbox);
+  engine.ask({ kind: "netns-add", node: engine.name, netns: sandbox.netns, forwarding: false });
+  sandbox.isPopulated = true;
+  const endpoint = yield* createOverlayEndpoint(engine, overlay, sandbox, {
+    name: `${network.name}-endpoint`,
+    shortName: sandbox.netns,
+    ip,
+    afterBridge: DockerCost.loadBalancer,
+  });
+  overlay.balancer = endpoint;
+  yield DockerCost.loadBalancerUp;
+  sandbox.attach(endpoint);
+  sandbox.startResolver();
+}
+
+export interface OverlayEndpointOptions {
+  readonly name: string;
+  /** As `pins.ports` calls it. */
+  readonly shortName: string;
+  readonly ip: number;
+  readonly aliases?: readonly string[];
+  /** Pause behind the making of the bridge and the vxlan device. */
+  readonly afterBridge?: number;
+}
+
+/** An endpoint of the sandbox with its port on the bridge (joinleave.go, Join); the other end of the pair is down still. */
+export function* createOverlayEndpoint(
+  engine: Engine,
+  overlay: LocalOverlay,
+  sandbox: Sandbox,
+  options: OverlayEndpointOptions,
+): Operation<Endpoint> {
+  const { network, netns } = overlay;
+  const { ip, name } = options;
+  const subnet = network.subnetOf(ip);
+  if (subnet === undefined) throw Refusal.outsideSubnets(ip);
+  const bridge = yield* addSubnet(engine, overlay, subnet);
+  if (options.afterBridge !== undefined) yield options.afterBridge;
+  const device = sandbox.reserveInterface(network.name);
+  const pins = engine.swarm.choices.ports.get(`${engine.name}/${netns}`);
+  const port = overlay.nextPort(pins?.get(options.shortName));
+  const place = { node: engine.name, netns };
+  const mac = macOf(ip);
+  engine.ask({
+    kind: "veth-add",
+    ...place,
+    device: port,
+    mac: engine.mac(netns, port),
+    mtu: network.mtu,
+    peer: { netns: sandbox.netns, device, mac },
+    bornInside: false,
+  });
+  engine.ask({ kind: "link-master", ...place, device: port, master: bridge });
+  engine.ask({ kind: "link-up", ...place, device: port });
+  engine.swarm.publishPeer(engine, network, ip, mac, options.shortName);
+  const routes = network.subnets
+    .filter((other) => other !== subnet)
+    .map((other) => ({
+      destination: other.subnet.address,
+      prefixLength: other.subnet.prefixLength,
+      via: subnet.gateway,
+    }));
+  return {
+    id: hexId(engine.random(`endpoint:${network.name}/${name}`)),
+    name,
+    network,
+    ip,
+    prefixLength: subnet.subnet.prefixLength,
+    mac,
+    mtu: network.mtu,
+    portNetns: netns,
+    port,
+    gateway: undefined,
+    routes,
+    aliases: options.aliases ?? [],
+    holder: options.shortName,
+    isGateway: false,
+    device,
+  };
+}
+
+export function deleteOverlayEndpoint(engine: Engine, overlay: LocalOverlay, endpoint: Endpoint): void {
+  engine.swarm.withdrawPeer(engine, overlay.network, endpoint.ip, endpoint.mac, endpoint.holder);
+  engine.ask({ kind: "link-delete", node: engine.name, netns: endpoint.portNetns, device: endpoint.port });
+}
+
+/** The last container has left: the load balancer's endpoint goes, and the namespaces with it. */
+export function removeOverlay(engine: Engine, overlay: LocalOverlay): void {
+  const { network } = overlay;
+  engine.overlays.delete(network.name);
+  const sandbox = engine.balancers.get(network.name);
+  if (sandbox !== undefined && overlay.balancer !== undefined) {
+    engine.balancers.delete(network.name);
+    deleteOverlayEndpoint(engine, overlay, overlay.balancer);
+    engine.ask({ kind: "netns-delete", node: engine.name, netns: sandbox.netns });
+  }
+  engine.ask({ kind: "netns-delete", node: engine.name, netns: overlay.netns });
+  engine.swarm.releaseBalancer(network, engine.node);
+}

@@ -1,0 +1,254 @@
+/**
+ * The network side of a container or a load balancer (libnetwork sandbox.go, endpoint.go, default_gateway.go, osl): its
+ * interfaces and their names, its routes, the way out by docker_gwbridge, its DNS server, its announcements.
+ *
+ * Not modelled: gateway priorities, IPv6, sysctls of single interfaces, links.
+ */
+import { formatIpv4 } from "@hopscope/codec/address";
+import { DockerCost } from "../costs.ts";
+import { createBridge, createBridgeEndpoint, deleteBridgeEndpoint } from "./bridge-driver.ts";
+import type { PortMapping } from "./bridge-rules.ts";
+import { compareEndpoints, type Endpoint } from "./endpoint.ts";
+import type { Engine } from "./engine.ts";
+import { BridgeNetwork, type OverlayNetwork } from "./network.ts";
+import type { Operation } from "./operation.ts";
+import { createOverlayEndpoint, deleteOverlayEndpoint, localOverlay } from "./overlay-driver.ts";
+
+export const GATEWAY_NETWORK = "docker_gwbridge";
+/** Between an interface's announcements (28: osl/interface_linux.go, advertiseAddrs). */
+const ANNOUNCEMENT_INTERVAL = 1_000_000_000;
+/** Ports that the kernel hands out. */
+const FIRST_PORT = 32_768;
+const PORTS = 28_232;
+
+export interface JoinOptions {
+  readonly name: string;
+  readonly shortName: string;
+  readonly ip?: number;
+  readonly aliases?: readonly string[];
+}
+
+export class Sandbox {
+  readonly engine: Engine;
+  readonly netns: string;
+  readonly endpoints: Endpoint[] = [];
+  /** True once its namespace is there and interfaces can be put into it. */
+  isPopulated = false;
+  /** Ports of the node that lead here. */
+  ports: readonly PortMapping[] = [];
+  /** Ports that the DNS server listens on. */
+  resolver: { readonly udpPort: number; readonly tcpPort: number } | undefined = undefined;
+  /** Name on docker_gwbridge: `gateway_` and this. */
+  readonly key: string;
+  #gateway: Endpoint | undefined = undefined;
+  #external: Endpoint | undefined = undefined;
+  #nextInterface = 0;
+  readonly #planned = new Map<string, string>();
+
+  constructor(engine: Engine, netns: string, key: string = netns) {
+    this.engine = engine;
+    this.netns = netns;
+    this.key = key;
+  }
+
+  /** Names the interfaces of a container that starts, by network. */
+  plan(networks: readonly string[]): void {
+    for (const network of networks) this.#planned.set(network, `eth${this.#nextInterface++}`);
+  }
+
+  /** Name of the next interface: a planned one, the next number, or the lowest free one. */
+  reserveInterface(network: string): string {
+    const planned = this.#planned.get(network);
+    if (planned !== undefined) {
+      this.#planned.delete(network);
+      return planned;
+    }
+    if (this.engine.version.interfaceNumber === "next") return `eth${this.#nextInterface++}`;
+    for (let number = 0; ; number++) {
+      const name = `eth${number}`;
+      if (!this.endpoints.some((endpoint) => endpoint.device === name) && ![...this.#planned.values()].includes(name))
+        return name;
+    }
+  }
+
+  endpointIn(network: string): Endpoint | undefined {
+    return this.endpoints.find((endpoint) => endpoint.network.name === network);
+  }
+
+  /** True if a way out by docker_gwbridge is needed (needDefaultGW). */
+  get needsGateway(): boolean {
+    const others = this.endpoints.filter((endpoint) => !endpoint.isGateway && !endpoint.network.isInternal);
+    return others.length > 0 && others.every((endpoint) => endpoint.gateway === undefined);
+  }
+
+  /** Joins a network, and docker_gwbridge if that makes it necessary, or leaves it (endpoint.go, sbJoin). */
+  *join(network: OverlayNetwork | BridgeNetwork, options: JoinOptions): Operation<Endpoint> {
+    const { engine } = this;
+    let endpoint: Endpoint;
+    if (network instanceof BridgeNetwork) endpoint = createBridgeEndpoint(engine, network, this, options);
+    else {
+      const overlay = yield* localOverlay(engine, network);
+      overlay.joined++;
+      endpoint = yield* createOverlayEndpoint(engine, overlay, this, { ...options, ip: options.ip ?? 0 });
+    }
+    if (this.isPopulated) this.attach(endpoint);
+    else this.endpoints.push(endpoint);
+    yield* this.#arrangeGateway();
+    return endpoint;
+  }
+
+  /** ingress_sbox, too, has a way out. */
+  *joinGateway(): Operation {
+    yield* this.#arrangeGateway();
+  }
+
+  *#arrangeGateway(): Operation {
+    const current = this.endpoints.find((endpoint) => endpoint.isGateway);
+    if (this.needsGateway === (current !== undefined)) return;
+    if (current !== undefined) return this.#drop(current);
+    const network = gatewayNetwork(this.engine);
+    if (this.isPopulated) yield DockerCost.gateway;
+    const endpoint = createBridgeEndpoint(this.engine, network, this, { name: `gateway_${this.key}`, isGateway: true });
+    if (this.isPopulated) this.attach(endpoint);
+    else this.endpoints.push(endpoint);
+  }
+
+  /** The interface comes up in the sandbox (populateNetworkResources). */
+  attach(endpoint: Endpoint): void {
+    if (!this.endpoints.includes(endpoint)) this.endpoints.push(endpoint);
+    const { engine, netns } = this;
+    const { device, ip, prefixLength } = endpoint;
+    if (device === undefined) return;
+    const place = { node: engine.name, netns };
+    engine.ask({ kind: "address-add", ...place, device, ip, prefixLength });
+    const late = engine.swarm.choices.latePorts.get(`${engine.name}/${endpoint.portNetns}/${endpoint.port}`);
+    engine.ask({ kind: "link-up", ...place, device, ...(late === undefined ? {} : { lateNs: late }) });
+    for (const route of endpoint.routes) engine.ask({ kind: "route-add", ...place, ...route, device });
+    if (engine.version.announcements > 0) engine.host.start(engine.name, this.#announce(endpoint), 0);
+    this.#arrangeDefaultRoute();
+  }
+
+  /** All interfaces come up: the namespace is there now (SetKey). */
+  populate(): void {
+    this.isPopulated = true;
+    for (const endpoint of this.endpoints.toSorted(compareEndpoints)) this.attach(endpoint);
+  }
+
+  *#announce(endpoint: Endpoint): Operation {
+    const { engine, netns } = this;
+    for (let count = 0; count < engine.version.announcements; count++) {
+      if (count > 0) yield ANNOUNCEMENT_INTERVAL;
+      if (!this.endpoints.includes(endpoint) || endpoint.device === undefined) return;
+      engine.ask({ kind: "announce", node: engine.name, netns, device: endpoint.device, ip: endpoint.ip });
+    }
+  }
+
+  /** getGatewayEndpoint, updateGateway; and the ports of the node go where the way out is. */
+  #arrangeDefaultRoute(): void {
+    const up = this.isPopulated ? this.endpoints.toSorted(compareEndpoints) : [];
+    const gateway = up.find((endpoint) => endpoint.gateway !== undefined && endpoint.device !== undefined);
+    if (gateway !== this.#gateway) {
+      const { engine, netns } = this;
+      const previous = this.#gateway;
+      this.#gateway = gateway;
+      const route = (kind: "route-add" | "route-delete", { gateway: via, device }: Endpoint): void =>
+        engine.ask({ kind, node: engine.name, netns, destination: 0, prefixLength: 0, via, device: device! });
+      // A device that is gone has taken its routes along.
+      if (previous !== undefined && this.endpoints.includes(previous)) route("route-delete", previous);
+      if (gateway !== undefined) route("route-add", gateway);
+    }
+    this.#arrangePorts(gateway);
+  }
+
+  /** Programs the ports on the endpoint that leads out (ProgramExternalConnectivity), and revokes them on another. */
+  #arrangePorts(gateway: Endpoint | undefined): void {
+    if (gateway === this.#external) return;
+    const program = this.engine.program("host");
+    const { firewall } = this.engine;
+    const previous = this.#external;
+    this.#external = gateway;
+    if (previous?.network instanceof BridgeNetwork) {
+      for (const port of this.ports) {
+        firewall.mapPort(previous.network.device, { ...port, containerIp: previous.ip }, false, program);
+        this.engine.ask({ kind: "process-kill", node: this.engine.name, key: proxyKey(port) });
+      }
+    }
+    if (gateway?.network instanceof BridgeNetwork) {
+      for (const port of this.ports) {
+        const mapping = { ...port, containerIp: gateway.ip };
+        firewall.mapPort(gateway.network.device, mapping, true, program);
+        if (port.protocol !== "sctp")
+          this.engine.ask({
+            kind: "process-start",
+            node: this.engine.name,
+            key: proxyKey(port),
+            argv: proxyCommand(this.engine, mapping),
+          });
+      }
+    }
+  }
+
+  /** Leaves a network; docker_gwbridge with the last that needs it. */
+  *leave(endpoint: Endpoint): Operation {
+    this.#drop(endpoint);
+    yield* this.#arrangeGateway();
+  }
+
+  #drop(endpoint: Endpoint): void {
+    const { engine } = this;
+    const { network } = endpoint;
+    this.endpoints.splice(this.endpoints.indexOf(endpoint), 1);
+    this.#arrangeDefaultRoute();
+    if (network instanceof BridgeNetwork) return deleteBridgeEndpoint(engine, network, endpoint);
+    const overlay = engine.overlays.get(network.name);
+    if (overlay === undefined) return;
+    deleteOverlayEndpoint(engine, overlay, endpoint);
+    overlay.joined--;
+  }
+
+  /** The container has ended: all endpoints go, docker_gwbridge's last. */
+  release(): void {
+    for (const endpoint of this.endpoints.toSorted(compareEndpoints)) this.#drop(endpoint);
+    this.resolver = undefined;
+  }
+
+  startResolver(): void {
+    if (this.resolver !== undefined) return;
+    const { engine, netns } = this;
+    const random = engine.random(`resolver:${netns}`);
+    const resolver = { udpPort: FIRST_PORT + random.below(PORTS), tcpPort: FIRST_PORT + random.below(PORTS) };
+    this.resolver = resolver;
+    engine.ask({ kind: "resolver-start", node: engine.name, netns, ...resolver });
+    engine.swarm.resolverRules.program(resolver.udpPort, resolver.tcpPort, engine.program(netns));
+  }
+}
+
+/** docker_gwbridge, made when first needed (default_gateway_linux.go, createGWNetwork). */
+function gatewayNetwork(engine: Engine): BridgeNetwork {
+  return (
+    engine.bridges.get(GATEWAY_NETWORK) ??
+    createBridge(engine, { name: GATEWAY_NETWORK, device: GATEWAY_NETWORK, icc: false })
+  );
+}
+
+function proxyKey({ protocol, hostPort }: PortMapping): string {
+  return `docker-proxy ${protocol}/${hostPort}`;
+}
+
+/** The command line of portmapper/proxy_linux.go. One for IPv6, too, is there in reality. */
+function proxyCommand(engine: Engine, port: PortMapping): readonly string[] {
+  const argv = [
+    "docker-proxy",
+    "-proto",
+    port.protocol,
+    "-host-ip",
+    "0.0.0.0",
+    "-host-port",
+    String(port.hostPort),
+    "-container-ip",
+    formatIpv4(port.containerIp),
+    "-container-port",
+    String(port.containerPort),
+  ];
+  return engine.version.filter === "forward" ? argv : [...argv, "-use-listen-fd"];
+}

@@ -1,0 +1,94 @@
+/** Services and their tasks as swarmkit's managers keep them. */
+import type { PublishedPort, Service } from "../scenario/scenario.ts";
+import { Gate } from "./operation.ts";
+import type { Container } from "./container.ts";
+import type { SwarmNode } from "./swarm.ts";
+
+/** How far a task has come (swarmkit api, TaskState), and how it ended. */
+export type TaskState =
+  | "pending"
+  | "assigned"
+  | "ready"
+  | "starting"
+  | "running"
+  | "complete"
+  | "shutdown"
+  | "failed"
+  | "rejected";
+export type DesiredState = "running" | "ready" | "shutdown" | "remove";
+
+export interface ServiceState {
+  /** 25 digits. */
+  readonly id: string;
+  spec: Service;
+  /** Ports as they were handed out: none is 0. */
+  ports: readonly PublishedPort[];
+  /** Slot (`SERVICE.SLOT`) to how many tasks it has had. */
+  readonly slots: Map<string, number>;
+  /** How long a task has to end by itself, in nanoseconds. */
+  graceNs: number;
+  /** Network name to virtual IP. */
+  readonly vips: Map<string, number>;
+  readonly createdAt: number;
+  /** A change is being rolled out. */
+  isUpdating: boolean;
+}
+
+export class Task {
+  /** 25 digits. */
+  readonly id: string;
+  readonly service: ServiceState;
+  /** `SERVICE.SLOT`; of a global service `SERVICE.NODE`. */
+  readonly name: string;
+  /** From 1; 0 of a global service. */
+  readonly slot: number;
+  /** The slot had none before: what was chosen for it by name is for this one. */
+  readonly isFirst: boolean;
+  node: SwarmNode | undefined;
+  /** Network name to address. */
+  readonly addresses: Map<string, number> = new Map();
+  state: TaskState = "pending";
+  desired: DesiredState = "running";
+  /** Why it is pending, or how it failed. */
+  message = "";
+  stateSince: number;
+  container: Container | undefined = undefined;
+  /** Opens when it may start, if it was made ready before. */
+  readonly mayStart: Gate = new Gate();
+  /** Opens when it runs, or never will. */
+  readonly started: Gate = new Gate();
+  /** Opens when it has ended. */
+  readonly ended: Gate = new Gate();
+
+  constructor(id: string, service: ServiceState, name: string, slot: number, isFirst: boolean, now: number) {
+    this.id = id;
+    this.service = service;
+    this.name = name;
+    this.slot = slot;
+    this.isFirst = isFirst;
+    this.stateSince = now;
+  }
+
+  /** Name of its container. */
+  get containerName(): string {
+    return `${this.name}.${this.id}`;
+  }
+
+  /** It runs, or is to. */
+  get isLive(): boolean {
+    return (this.desired === "running" || this.desired === "ready") && !this.hasEnded;
+  }
+
+  get hasEnded(): boolean {
+    return (
+      this.state === "complete" || this.state === "shutdown" || this.state === "failed" || this.state === "rejected"
+    );
+  }
+
+  enter(state: TaskState, now: number, message: string = ""): void {
+    this.state = state;
+    this.stateSince = now;
+    this.message = message;
+    if (state === "running" || this.hasEnded) this.started.open();
+  }
+}

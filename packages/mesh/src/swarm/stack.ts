@@ -1,0 +1,13 @@
+/** A stack file's networks and services, made one after the other (docker stack deploy). */
+import type { Stack } from "../scenario/scenario.ts";
+import { createService } from "./orchestrator.ts";
+import type { Operation } from "./operation.ts";
+import type { Swarm } from "./swarm.ts";
+
+/** Networks with a subnet or a number of their own first, so that none is handed out that a later one asks for. */
+export function* deployStack(swarm: Swarm, stack: Stack): Operation {
+  const asked = stack.networks.filter(({ subnet, vni }) => subnet !== undefined || vni !== undefined);
+  for (const network of asked) swarm.reserve(network);
+  for (const network of stack.networks) swarm.addNetwork(network);
+  for (const service of stack.services) yield* createService(swarm, service);
+}

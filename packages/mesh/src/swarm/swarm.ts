@@ -1,0 +1,350 @@
+/**
+ * A Docker swarm as a state machine: what its managers have decided and its engines have made. Nothing here forwards a
+ * frame or knows a device of the engine: operations ask the {@link Host} for requests as they go (./request.ts), and wait
+ * for time to pass. Operations of one engine are in ./container.ts, those of services in ./orchestrator.ts.
+ *
+ * Not modelled: raft, several managers that disagree, certificates; nodes that fail.
+ */
+import type { ClusterNode } from "../scenario/scenario.ts";
+import type { Cidr, OverlayNetwork as NetworkSpec } from "../scenario/scenario.ts";
+import { Random } from "../sim/random.ts";
+import { createBridge } from "./bridge-driver.ts";
+import { Firewall } from "./bridge-rules.ts";
+import { addressAt, formatCidr, isHost } from "./cidr.ts";
+import { DockerError, Refusal } from "./docker-error.ts";
+import { Engine } from "./engine.ts";
+import { Gossip } from "./gossip.ts";
+import { complete, swarmId } from "./identifier.ts";
+import { AddressAllocator, loadBalancerName, type Pins } from "./ipam.ts";
+import { Names } from "./names.ts";
+import { FIRST_VNI, MAX_VNI } from "./networks.ts";
+import { OverlayNetwork } from "./network.ts";
+import type { Host, Operation } from "./operation.ts";
+import { localOverlay } from "./overlay-driver.ts";
+import { SubnetAllocator, type SubnetPool } from "./pool.ts";
+import type { ServiceState, Task } from "./service.ts";
+import { ResolverRules } from "./task-rules.ts";
+import type { Version } from "./version.ts";
+
+/** A machine of the swarm. */
+export interface SwarmNode extends ClusterNode {
+  /** 25 digits. */
+  readonly id: string;
+  /** Its number in the cluster, from 0. */
+  readonly index: number;
+  readonly version: Version;
+}
+
+/** Choices that are arbitrary in reality, made by whoever wants to know the outcome. */
+export interface Choices {
+  /** Task to node. */
+  readonly placement: ReadonlyMap<string, string>;
+  readonly addresses: Pins;
+  /** Container or task to the identifier of its container, or the first digits. */
+  readonly containers: ReadonlyMap<string, string>;
+  /** Task to the identifiers of those that have its slot, one after the other. */
+  readonly tasks: ReadonlyMap<string, readonly string[]>;
+  readonly networks: ReadonlyMap<string, string>;
+  /** Container or task to the networks of eth0, eth1 …; docker_gwbridge may be one. */
+  readonly interfaces: ReadonlyMap<string, readonly string[]>;
+  /** `NODE/overlay-NET` to container, task or `lb-NET` to the number of its port there; who has the lower starts first. */
+  readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** `NODE/NETNS/DEVICE` of a bridge port to how long it takes to forward once the other end is up, in nanoseconds. */
+  readonly latePorts: ReadonlyMap<string, number>;
+}
+
+export const NO_CHOICES: Choices = {
+  placement: new Map(),
+  addresses: new Map(),
+  containers: new Map(),
+  tasks: new Map(),
+  networks: new Map(),
+  interfaces: new Map(),
+  ports: new Map(),
+  latePorts: new Map(),
+};
+
+export interface SwarmOptions {
+  readonly nodes: readonly (ClusterNode & { readonly version: Version })[];
+  readonly underlay: Cidr;
+  readonly dataPathPort: number;
+  /** `dockerd --dns`. */
+  readonly dns: readonly number[];
+  readonly pool: SubnetPool;
+  readonly seed: number;
+  readonly choices: Choices;
+}
+
+const INGRESS = "ingress";
+const OVERLAY_MTU = 1450;
+/** Images whose first process ends by SIGTERM; of the others it is assumed that it does not notice. */
+const ENDS_BY_SIGNAL = new Set([
+  "nginx",
+  "httpd",
+  "postgres",
+  "redis",
+  "mysql",
+  "mariadb",
+  "traefik",
+  "traefik/whoami",
+]);
+
+export class Swarm {
+  readonly host: Host;
+  readonly seed: number;
+  readonly choices: Choices;
+  readonly underlay: Cidr;
+  readonly dataPathPort: number;
+  readonly dns: readonly number[];
+  readonly nodes: readonly SwarmNode[];
+  readonly engines: ReadonlyMap<string, Engine>;
+  readonly networks: Map<string, OverlayNetwork> = new Map();
+  readonly services: Map<string, ServiceState> = new Map();
+  /** All tasks that are remembered, in the order of their making. */
+  readonly tasks: Set<Task> = new Set();
+  /** How many tasks each node has. */
+  readonly load: Map<ClusterNode, number> = new Map();
+  readonly gossip: Gossip;
+  readonly names: Names;
+  readonly addresses: AddressAllocator;
+  readonly resolverRules: ResolverRules = new ResolverRules();
+  readonly subnets: SubnetAllocator;
+  readonly #pool: SubnetPool;
+  readonly #firewalls = new Map<Version, Firewall>();
+  readonly #vnis = new Set<number>();
+  /** Networks whose subnet and number are set aside already. */
+  readonly #reserved = new Set<string>();
+  #nextVni = FIRST_VNI;
+  readonly #drawn = new Map<string, number>();
+
+  constructor(options: SwarmOptions, host: Host) {
+    this.host = host;
+    this.seed = options.seed;
+    this.choices = options.choices;
+    this.underlay = options.underlay;
+    this.dataPathPort = options.dataPathPort;
+    this.dns = options.dns;
+    this.#pool = options.pool;
+    this.nodes = options.nodes.map((node, index) => ({
+      ...node,
+      index,
+      id: swarmId(this.random(`node:${node.name}`)),
+    }));
+    const [first] = this.nodes;
+    this.subnets = new SubnetAllocator([options.pool], first?.version.subnet === "next");
+    this.gossip = new Gossip(options.seed, options.nodes.length);
+    this.names = new Names(this.gossip);
+    this.addresses = new AddressAllocator(options.choices.addresses);
+    this.engines = new Map(this.nodes.map((node) => [node.name, new Engine(this, node)]));
+  }
+
+  /** Chance for one purpose in the cluster; the same purpose draws anew each time. */
+  random(purpose: string): Random {
+    const drawn = (this.#drawn.get(purpose) ?? 0) + 1;
+    this.#drawn.set(purpose, drawn);
+    return new Random(this.seed, drawn === 1 ? purpose : `${purpose}:${drawn}`);
+  }
+
+  firewallOf(version: Version): Firewall {
+    let firewall = this.#firewalls.get(version);
+    if (firewall === undefined) {
+      firewall = new Firewall(version);
+      this.#firewalls.set(version, firewall);
+    }
+    return firewall;
+  }
+
+  engine(node: string): Engine {
+    const engine = this.engines.get(node);
+    if (engine === undefined) throw Refusal.nodeNotFound(node);
+    return engine;
+  }
+
+  get manager(): Engine {
+    const node = this.nodes.find(({ role }) => role === "manager") ?? this.nodes[0];
+    return this.engine(node?.name ?? "");
+  }
+
+  endsBySignal(image: string): boolean {
+    const name = image.replace(/@.*$/, "").replace(/:[\w.-]+$/, "");
+    return ENDS_BY_SIGNAL.has(name.replace(/^(?:docker\.io\/)?(?:library\/)?/, ""));
+  }
+
+  /** The engines start and form a swarm: docker0, the ingress network, ingress_sbox on every node. */
+  start(): void {
+    this.createIngress();
+    // swarmkit gives a node its address in the ingress network as it joins.
+    for (const node of this.nodes) this.balancerAddress(this.networks.get(INGRESS)!, node);
+    for (const engine of this.engines.values()) this.host.start(engine.name, this.#startEngine(engine), 0);
+  }
+
+  *#startEngine(engine: Engine): Operation {
+    engine.ask({ kind: "sysctl", node: engine.name, netns: "host", key: "net.ipv4.ip_forward", value: 1 });
+    engine.firewall.start(engine.program("host"));
+    createBridge(engine, { name: "bridge", device: "docker0" });
+    const ingress = this.networks.get(INGRESS);
+    if (ingress === undefined) return;
+    yield* localOverlay(engine, ingress);
+    yield* engine.balancers.get(INGRESS)!.joinGateway();
+  }
+
+  createIngress(): void {
+    this.addNetwork({
+      name: INGRESS,
+      subnet: undefined,
+      gateway: undefined,
+      vni: undefined,
+      mtu: OVERLAY_MTU,
+      attachable: false,
+      internal: false,
+    });
+  }
+
+  /** `docker network create -d overlay`; throws a {@link DockerError}. Nothing happens on a node yet. */
+  addNetwork(spec: NetworkSpec): OverlayNetwork {
+    const { name } = spec;
+    if (this.networks.has(name)) throw Refusal.networkExists(name);
+    const isReserved = this.#reserved.delete(name);
+    const subnet = this.#takeSubnet(spec.subnet, isReserved);
+    const gateway = spec.gateway ?? addressAt(subnet, 1);
+    if (!isHost(subnet, gateway)) throw new DockerError("failed to allocate gateway: Address not in the pool");
+    const vni = this.#takeVni(spec.vni, isReserved);
+    const network = new OverlayNetwork({
+      name,
+      id: complete(this.choices.networks.get(name), swarmId(this.random(`network:${name}`))),
+      subnets: [{ subnet, gateway, vni }],
+      mtu: spec.mtu,
+      isAttachable: spec.attachable,
+      isInternal: spec.internal,
+      isIngress: name === INGRESS,
+      createdAt: this.host.now,
+    });
+    this.networks.set(name, network);
+    this.addresses.add(name, {
+      subnet: formatCidr(subnet),
+      next: () => network.nextAddress(),
+      reserve: (ip, owner) => network.subnets[0]!.pool.reserve(ip, owner, name),
+    });
+    this.addresses.reservePins([], name);
+    return network;
+  }
+
+  /** What a network that is made later asks for is given to no other. */
+  reserve({ name, subnet, vni }: NetworkSpec): void {
+    if (subnet !== undefined) {
+      if (this.subnets.overlaps(subnet)) throw Refusal.poolOverlaps();
+      this.subnets.take(subnet);
+    }
+    if (vni !== undefined) this.#vnis.add(vni);
+    this.#reserved.add(name);
+  }
+
+  #takeSubnet(wanted: Cidr | undefined, isReserved: boolean): Cidr {
+    if (wanted === undefined) {
+      const subnet = this.subnets.next();
+      if (subnet !== undefined) return subnet;
+      throw new DockerError(
+        `could not find an available, non-overlapping IPv4 address pool among the defaults (${formatCidr(this.#pool.subnet)}) to assign to the network`,
+      );
+    }
+    if (isReserved) return wanted;
+    if (this.subnets.overlaps(wanted)) throw Refusal.poolOverlaps();
+    this.subnets.take(wanted);
+    return wanted;
+  }
+
+  /** The next free number; they are not handed out again before the end of the range. */
+  #takeVni(wanted: number | undefined, isReserved: boolean): number {
+    if (wanted !== undefined) {
+      if (this.#vnis.has(wanted) && !isReserved)
+        throw new DockerError(`could not assign vxlan id ${wanted} to pool: requested bit is already allocated`);
+      this.#vnis.add(wanted);
+      return wanted;
+    }
+    while (this.#vnis.has(this.#nextVni)) this.#nextVni = this.#nextVni === MAX_VNI ? FIRST_VNI : this.#nextVni + 1;
+    this.#vnis.add(this.#nextVni);
+    return this.#nextVni++;
+  }
+
+  /** `docker network rm` of an overlay; throws a {@link DockerError}. */
+  removeNetwork(network: OverlayNetwork): void {
+    if (network.isIngress) throw Refusal.predefined(network.name);
+    for (const task of this.tasks)
+      if (task.isLive && task.service.spec.networks.includes(network.name))
+        throw Refusal.networkInUse(network.id, `service ${task.service.id}`);
+    for (const engine of this.engines.values())
+      for (const container of engine.containers.values())
+        if (
+          container.options.task === undefined &&
+          container.attachments.has(network.name) &&
+          container.state === "running"
+        )
+          throw Refusal.networkInUse(network.id, `task ${container.id.slice(0, 25)}`);
+    this.networks.delete(network.name);
+    for (const { subnet, vni } of network.subnets) {
+      this.subnets.release(subnet);
+      this.#vnis.delete(vni);
+    }
+    this.names.forget(network.id);
+  }
+
+  /** A plain container's address in an overlay: the one that was asked for, or the next; throws a {@link DockerError}. */
+  attach(engine: Engine, network: OverlayNetwork, wanted: number | undefined, owner: string): number {
+    if (!network.isAttachable) throw Refusal.notAttachable(network.name);
+    let ip = wanted ?? this.addresses.pinned(owner, network.name);
+    if (ip === undefined) ip = network.nextAddress();
+    else if (wanted !== undefined) {
+      const pool = network.subnetOf(ip)?.pool;
+      if (pool === undefined) throw Refusal.outsideSubnets(ip);
+      if (pool.reserve(ip, owner, network.name) !== undefined) throw Refusal.addressInUse();
+    }
+    if (ip === undefined) throw Refusal.noAddress();
+    this.balancerAddress(network, engine.node);
+    return ip;
+  }
+
+  /** The address of a node's load balancer in a network; taken with the first need for it. */
+  balancerAddress(network: OverlayNetwork, node: SwarmNode): number {
+    const { loadBalancers } = this.addresses.networks.get(network.name)!;
+    const existing = loadBalancers.get(node.name);
+    if (existing !== undefined) return existing;
+    const ip = this.addresses.pinned(loadBalancerName(network.name), node.name) ?? network.nextAddress();
+    if (ip === undefined) throw Refusal.noAddress();
+    loadBalancers.set(node.name, ip);
+    return ip;
+  }
+
+  /** The node has left the network: its load balancer's address is free, unless a task is on its way there. */
+  releaseBalancer(network: OverlayNetwork, node: SwarmNode): void {
+    for (const task of this.tasks) if (task.node === node && task.isLive && task.addresses.has(network.name)) return;
+    const { loadBalancers } = this.addresses.networks.get(network.name) ?? { loadBalancers: new Map<string, number>() };
+    const ip = loadBalancers.get(node.name);
+    if (ip === undefined) return;
+    loadBalancers.delete(node.name);
+    network.release(ip);
+  }
+
+  publishPeer(engine: Engine, network: OverlayNetwork, ip: number, mac: number, holder: string): void {
+    this.host.request({
+      kind: "peer-add",
+      node: engine.name,
+      network: network.name,
+      ip,
+      mac,
+      vtep: engine.node.ip,
+      holder,
+    });
+  }
+
+  withdrawPeer(engine: Engine, network: OverlayNetwork, ip: number, mac: number, holder: string): void {
+    this.host.request({
+      kind: "peer-delete",
+      node: engine.name,
+      network: network.name,
+      ip,
+      mac,
+      vtep: engine.node.ip,
+      holder,
+    });
+  }
+}
