@@ -14,27 +14,23 @@ import { load } from "../data.mjs";
 /** So many frames stay in the processor's cache: 0.4 MB. */
 const HOT = 1024;
 
+// An import is read from its cell each time; a constant of this module is not.
+const ICMP = InnerKind.icmp;
+
+/** Of 32 bits at every step, as C adds. */
 function fieldSum(packet) {
-  const ports =
-    packet.innerKind === InnerKind.icmp
-      ? packet.innerIdentifier + packet.innerSequence
-      : packet.innerSrcPort + packet.innerDstPort;
-  return (
-    (packet.srcIp +
-      packet.dstIp +
-      packet.vni +
-      packet.totalLength +
-      packet.innerDstMacHigh +
-      packet.innerDstMacLow +
-      packet.innerSrcMacHigh +
-      packet.innerSrcMacLow +
-      packet.innerSrcIp +
-      packet.innerDstIp +
-      packet.innerProtocol +
-      ports +
-      packet.innerTotalLength) |
-    0
-  );
+  let sum = packet.srcIp;
+  sum = (sum + packet.dstIp) | 0;
+  sum = (sum + packet.innerDstMacLow) | 0;
+  sum = (sum + packet.innerSrcMacLow) | 0;
+  sum = (sum + packet.innerSrcIp) | 0;
+  sum = (sum + packet.innerDstIp) | 0;
+  sum = (sum + (packet.innerDstMacHigh + packet.innerSrcMacHigh)) | 0;
+  sum = (sum + (packet.vni + packet.totalLength)) | 0;
+  sum = (sum + (packet.innerTotalLength + packet.innerProtocol)) | 0;
+  return packet.innerKind === ICMP
+    ? (sum + (packet.innerIdentifier + packet.innerSequence)) | 0
+    : (sum + (packet.innerSrcPort + packet.innerDstPort)) | 0;
 }
 
 function decodeOf({ view, starts, ends, count, averageLength }) {
@@ -42,7 +38,7 @@ function decodeOf({ view, starts, ends, count, averageLength }) {
   const run = () => {
     let sum = 0;
     for (let index = 0; index < count; index++) {
-      if (packet.wrap(starts[index], ends[index]) !== 0 || packet.innerKind < InnerKind.icmp) continue;
+      if (packet.wrap(starts[index], ends[index]) !== 0 || packet.innerKind < ICMP) continue;
       sum = (sum + fieldSum(packet)) | 0;
     }
     return sum;
@@ -55,7 +51,7 @@ function verifyOf({ view, starts, ends, count, averageLength }, simd) {
   const run = () => {
     let sum = 0;
     for (let index = 0; index < count; index++) {
-      if (packet.wrap(starts[index], ends[index]) !== 0 || packet.innerKind < InnerKind.icmp) continue;
+      if (packet.wrap(starts[index], ends[index]) !== 0 || packet.innerKind < ICMP) continue;
       const good = packet.verifyChecksums(simd) === 0 ? 1 : 0;
       sum = (sum + fieldSum(packet) + good) | 0;
     }

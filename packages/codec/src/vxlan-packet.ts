@@ -127,22 +127,24 @@ export class VxlanPacket {
     const view = this.view;
     // Says to V8 that no sum of it overflows; larger offsets go the slow way.
     const base = at & 0x3fffffff;
-    if (end - at < TRANSPORT_AT + MIN_TRANSPORT || base !== at) return wrapUnusual(this, at, end);
+    const length = (end - at) | 0;
+    if (length < TRANSPORT_AT + MIN_TRANSPORT || base !== at) return wrapUnusual(this, at, end);
     // Nearly all packets have no VLAN tag, no IPv4 option and no fragment: whole words say so, several fields at a time.
-    const total = view.getUint16(base + IP_AT + 2);
+    // Words of one size, because V8 works out once a size where the view ends.
+    const total = view.getInt32(base + IP_AT) & 0xffff;
     const udpWord = view.getInt32(base + UDP_AT + 2);
     const udpLength = udpWord & 0xffff;
     if (
       view.getInt32(base + IP_AT - 2) >>> 8 !== PLAIN_IPV4 ||
       (view.getInt32(base + IP_AT + 6) & ((FRAGMENT << 16) | 0xff)) !== PROTOCOL_UDP ||
-      total > end - base - IP_AT ||
+      total + IP_AT > length ||
       udpWord >>> 16 !== this.port ||
       udpLength > total - IP_HEADER ||
-      (view.getUint8(base + VXLAN_AT) & VNI_FLAG) === 0
+      (view.getInt32(base + VXLAN_AT) & (VNI_FLAG << 24)) === 0
     ) {
       return wrapUnusual(this, at, end);
     }
-    const innerTotal = view.getUint16(base + INNER_IP_AT + 2);
+    const innerTotal = view.getInt32(base + INNER_IP_AT) & 0xffff;
     const innerWord = view.getInt32(base + INNER_IP_AT + 6);
     const room = innerTotal - IP_HEADER;
     if (
@@ -156,11 +158,12 @@ export class VxlanPacket {
     const protocol = innerWord & 0xff;
     let kind: InnerKind = ICMP;
     if (protocol === PROTOCOL_UDP) {
-      if (view.getUint16(base + TRANSPORT_AT + 4) !== room) return wrapUnusual(this, at, end);
+      if (view.getInt32(base + TRANSPORT_AT + 4) >>> 16 !== room) return wrapUnusual(this, at, end);
       kind = UDP;
     } else if (protocol === PROTOCOL_TCP) {
-      const length = (view.getUint8(base + TRANSPORT_AT + 12) >> 4) << 2;
-      if (length > room || length < TCP_HEADER) return wrapUnusual(this, at, end);
+      if (room < TCP_HEADER) return wrapUnusual(this, at, end);
+      const header = (view.getInt32(base + TRANSPORT_AT + 12) >>> 28) << 2;
+      if (header > room || header < TCP_HEADER) return wrapUnusual(this, at, end);
       kind = TCP;
     } else if (protocol !== PROTOCOL_ICMP) return wrapUnusual(this, at, end);
     this.at = base;
@@ -238,7 +241,7 @@ export class VxlanPacket {
 
   /** First 16 bits. With {@link innerDstMacLow} the address needs no floating point. */
   get innerDstMacHigh(): number {
-    return this.view.getUint16(this.innerAt);
+    return this.view.getInt32(this.innerAt) >>> 16;
   }
 
   /** Last 32 bits as an int32. */
@@ -251,7 +254,7 @@ export class VxlanPacket {
   }
 
   get innerSrcMacHigh(): number {
-    return this.view.getUint16(this.innerAt + 6);
+    return this.view.getInt32(this.innerAt + 6) >>> 16;
   }
 
   get innerSrcMacLow(): number {
@@ -288,11 +291,11 @@ export class VxlanPacket {
   // For `InnerKind.tcp` and `InnerKind.udp`. Further fields: the functions of tcp.ts and udp.ts at `transportAt`.
 
   get innerSrcPort(): number {
-    return this.view.getUint16(this.transportAt);
+    return this.view.getInt32(this.transportAt) >>> 16;
   }
 
   get innerDstPort(): number {
-    return this.view.getUint16(this.transportAt + 2);
+    return this.view.getInt32(this.transportAt) & 0xffff;
   }
 
   // For `InnerKind.icmp`, in echo messages. Further fields: the functions of icmp.ts at `transportAt`.
@@ -302,11 +305,11 @@ export class VxlanPacket {
   }
 
   get innerIdentifier(): number {
-    return this.view.getUint16(this.transportAt + 4);
+    return this.view.getInt32(this.transportAt + 4) >>> 16;
   }
 
   get innerSequence(): number {
-    return this.view.getUint16(this.transportAt + 6);
+    return this.view.getInt32(this.transportAt + 4) & 0xffff;
   }
 
   /**

@@ -249,6 +249,16 @@ describe("wrap", () => {
     expect([packet.innerKind, packet.transportEnd]).toEqual([InnerKind.udp, TRANSPORT + 12]);
   });
 
+  it("looks for no TCP header behind the end of the view", () => {
+    const length = TRANSPORT + 8;
+    const view = viewOf(bytesOf(SYN).slice(0, length));
+    ipv4.setTotalLength(view, OUTER_IP, length - OUTER_IP);
+    udp.setLength(view, OUTER_UDP, length - OUTER_UDP);
+    ipv4.setTotalLength(view, INNER_IP, length - INNER_IP);
+    const packet = wrapped(view);
+    expect([packet.innerKind, packet.innerStatus]).toEqual([InnerKind.ipv4, Status.truncated]);
+  });
+
   it("answers a status for every prefix", () => {
     for (const hex of [PING, SYN, DATAGRAM]) {
       const whole = packetView(hex);

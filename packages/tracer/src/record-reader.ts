@@ -15,8 +15,8 @@ import { CaptureError, type CaptureErrorCode } from "./error.ts";
 import { type Direction, directionOf, NONE, type Packet } from "./packet.ts";
 import type { PacketOptions } from "./pcapng-options.ts";
 
-/** Bytes of a reader's chunk: large enough that the system calls do not count, small enough for the processor's cache. */
-export const CHUNK_LENGTH: number = 1024 * 1024;
+/** Bytes of a reader's chunk: large enough that the system calls hardly count, small enough for a core's own cache. */
+export const CHUNK_LENGTH: number = 256 * 1024;
 
 /** What a reader reads from. */
 export interface ReaderInput {
