@@ -139,10 +139,15 @@ export abstract class NetDevice {
     else this.port.handleFrame(frame);
   }
 
-  /** `ip link set DEVICE up` (dev_open). */
-  up(): void {
+  /**
+   * `ip link set DEVICE up` (dev_open). `lateNs`: how long a bridge that it is a port of takes to notice (the kernel's
+   * linkwatch works when it gets to it).
+   */
+  up(lateNs: number = 0): void {
     if (this.isUp || this.isDeleted) return;
     this.isUp = true;
+    this.open();
+    this.carrierChanged(lateNs);
     this.netns.deviceIsUp(this);
   }
 
@@ -150,8 +155,23 @@ export abstract class NetDevice {
   down(): void {
     if (!this.isUp) return;
     this.netns.deviceGoesDown(this);
+    this.stop();
     this.isUp = false;
+    this.carrierChanged(0);
   }
+
+  /** False while nothing is at the other end (netif_carrier_ok). */
+  get hasCarrier(): boolean {
+    return true;
+  }
+
+  protected carrierChanged(lateNs: number): void {
+    this.port?.carrierChanged(lateNs);
+  }
+
+  /** Linux ndo_open and ndo_stop: what is the device's own to begin and end with being up. */
+  protected open(): void {}
+  protected stop(): void {}
 
   /** `ip link set DEVICE mtu BYTES`. */
   setMtu(mtu: number): void {

@@ -274,6 +274,22 @@ export class FramePool {
     return true;
   }
 
+  /** Makes room for the frame to become `length` bytes long (pskb_expand_head). False if memory is used up. */
+  expand(frame: Frame, length: number): boolean {
+    if (!this.own(frame)) return false;
+    const room = frame.slot < this.#firstJumbo ? SLOT_SIZE : JUMBO_SIZE;
+    if (frame.start + length <= this.#base(frame.slot) + room) return true;
+    const bigger = this.#allocateSlot(length);
+    if (bigger < 0) return false;
+    const start = this.#base(bigger) + HEADROOM;
+    this.bytes.copyWithin(start, frame.start, frame.end);
+    this.#release(frame.slot);
+    frame.slot = bigger;
+    frame.end += start - frame.start;
+    frame.start = start;
+    return true;
+  }
+
   #allocateSlot(length: number): number {
     if (length <= SLOT_SIZE - HEADROOM) {
       const small = this.#small.allocate(length);

@@ -86,6 +86,7 @@ export class Netns {
       this.removeAddress(device, address.ip, address.prefixLength);
     }
     this.routes.deleteWhere((route) => route.device === device.index);
+    this.igmp.deleteDevice(device);
     this.devices.splice(this.devices.indexOf(device), 1);
     this.#byIndex.delete(device.index);
   }
@@ -173,6 +174,10 @@ export class Netns {
   /** True if a device has exactly this address (inet_lookup_ifaddr_rcu). */
   hasAddress(ip: number): boolean {
     return this.#byIp.has(ip);
+  }
+
+  hasAddressOn(device: NetDevice, ip: number): boolean {
+    return this.addresses.some((each) => each.device === device && each.ip === ip);
   }
 
   /** The device with this address (ip_dev_find). */

@@ -23,6 +23,15 @@ const LINK_LOCAL_BLOCK = 0x0180c200000;
 /** 01:80:c2:00:00:00, spanning tree's, is forwarded by a bridge without. */
 const BRIDGE_GROUP_MAC = 0x0180c2000000;
 
+/** 224.0.0.106, all snoopers (RFC 4286 §4). */
+const ALL_SNOOPERS = 0xe000006a | 0;
+
+export interface BridgeOptions extends Omit<DeviceOptions, "mac"> {
+  readonly mac: number | undefined;
+  /** False: as soon as it has ports, the lowest of theirs is its own. Default: true if a MAC is given. */
+  readonly hasFixedMac?: boolean;
+}
+
 export class Bridge extends NetDevice {
   readonly fdb: Fdb = new Fdb();
   /** Newest first: the order in which a frame is flooded (br_if.c, list_add_rcu). */
@@ -31,11 +40,11 @@ export class Bridge extends NetDevice {
   readonly #byNumber: (BridgePort | undefined)[] = [undefined];
   readonly #hasFixedMac: boolean;
 
-  /** Without a MAC the bridge takes the lowest of its ports'. */
-  constructor(netns: Netns, options: Omit<DeviceOptions, "mac"> & { readonly mac: number | undefined }) {
+  constructor(netns: Netns, options: BridgeOptions) {
     super(netns, { ...options, mac: options.mac ?? 0 });
-    this.#hasFixedMac = options.mac !== undefined;
-    if (this.#hasFixedMac) this.fdb.addLocal(this.mac, SELF, 0);
+    this.#hasFixedMac = options.hasFixedMac ?? options.mac !== undefined;
+    if (options.mac !== undefined) this.fdb.addLocal(this.mac, SELF, 0);
+    if (this.isUp) netns.igmp.join(this, ALL_SNOOPERS, false);
   }
 
   /** `ip link set DEVICE master BRIDGE` (br_add_if). */
@@ -46,9 +55,28 @@ export class Bridge extends NetDevice {
     this.ports.unshift(port);
     device.port = port;
     this.fdb.addLocal(device.mac, port.number, now);
-    // br_stp_recalculate_bridge_id: the bridge is known by the lowest address of its ports.
-    if (!this.#hasFixedMac && (this.mac === 0 || device.mac < this.mac)) this.mac = device.mac;
+    this.#chooseMac();
+    port.carrierChanged(0);
     return port;
+  }
+
+  /** The bridge is known by the lowest address of its ports (br_stp_recalculate_bridge_id). */
+  #chooseMac(): void {
+    if (this.#hasFixedMac) return;
+    const macs = this.ports.map((each) => each.device.mac);
+    const mac = macs.length === 0 ? 0 : Math.min(...macs);
+    if (mac === this.mac) return;
+    this.fdb.deleteLocal(this.mac, SELF);
+    this.mac = mac;
+  }
+
+  /** It listens to those who look for multicast routers (br_dev_open, br_multicast_join_snoopers). */
+  protected override open(): void {
+    this.netns.igmp.join(this, ALL_SNOOPERS);
+  }
+
+  protected override stop(): void {
+    this.netns.igmp.leave(this, ALL_SNOOPERS);
   }
 
   /** `ip link set DEVICE nomaster` (br_del_if): what was learned on the port goes with it. */
@@ -57,9 +85,7 @@ export class Bridge extends NetDevice {
     this.ports.splice(this.ports.indexOf(port), 1);
     this.#byNumber[port.number] = undefined;
     this.fdb.deletePort(port.number);
-    if (this.#hasFixedMac) return;
-    const macs = this.ports.map((each) => each.device.mac);
-    this.mac = macs.length === 0 ? 0 : Math.min(...macs);
+    this.#chooseMac();
   }
 
   protected override unregister(): void {
@@ -82,6 +108,8 @@ export class Bridge extends NetDevice {
     const { netns } = this;
     const { view } = netns.node.frames;
     const { start } = frame;
+    // BR_STATE_DISABLED: the bridge has not noticed yet that something is plugged in, or is down itself.
+    if (!from.isForwarding(netns.node.softnet.now)) return netns.drop(frame, DropReason.BRIDGE_INGRESS_STP_STATE);
     const srcMac = ethernet.srcMac(view, start);
     if (isGroupMac(srcMac) || srcMac === 0) return netns.drop(frame, DropReason.MAC_INVALID_SOURCE);
     if (isLinkLocalMac(ethernet.dstMac(view, start))) {
@@ -123,6 +151,8 @@ export class Bridge extends NetDevice {
     const to = this.#byNumber[number];
     // should_deliver: never back to where it came from, and no port leads to the bridge itself.
     if (to === undefined || to === from) return this.netns.drop(frame, DropReason.BRIDGE_SAME_PORT);
+    if (!to.isForwarding(this.netns.node.softnet.now))
+      return this.netns.drop(frame, DropReason.BRIDGE_EGRESS_STP_STATE);
     this.netns.node.recorder.step(frame, StepKind.forward, dstMac, to.device.point);
     this.#deliver(from, to, frame);
   }
@@ -130,15 +160,21 @@ export class Bridge extends NetDevice {
   /** Linux br_flood: a copy to every port but `from`, and to the bridge's own stack if it is for everybody. */
   #flood(frame: Frame, from: BridgePort | undefined, isUnknown: boolean, isForSelf: boolean): void {
     const { frames, recorder, softnet } = this.netns.node;
-    const others = this.ports.length - (from === undefined ? 0 : 1);
-    recorder.step(frame, StepKind.flood, others, isUnknown ? 1 : 0);
+    recorder.step(frame, StepKind.flood, this.#countOthers(from), isUnknown ? 1 : 0);
     for (const port of this.ports) {
-      if (port === from) continue;
+      if (port === from || !port.isForwarding(softnet.now)) continue;
       this.#deliver(from, port, frames.clone(frame));
       softnet.spend(Cost.bridge);
     }
     if (isForSelf) this.#passUp(frame);
     else frames.free(frame);
+  }
+
+  #countOthers(from: BridgePort | undefined): number {
+    const { now } = this.netns.node.softnet;
+    let count = 0;
+    for (const port of this.ports) if (port !== from && port.isForwarding(now)) count++;
+    return count;
   }
 
   /** Linux __br_forward: what was bridged passes IPv4's hooks first, if there are any. */
@@ -173,6 +209,8 @@ export class BridgePort {
   readonly device: NetDevice;
   /** From 1, in order of joining. */
   readonly number: number;
+  /** Since when it forwards; `Infinity`: nothing is plugged in. */
+  #forwardsFrom = Number.POSITIVE_INFINITY;
 
   constructor(bridge: Bridge, device: NetDevice, number: number) {
     this.bridge = bridge;
@@ -182,5 +220,19 @@ export class BridgePort {
 
   handleFrame(frame: Frame): void {
     this.bridge.handleFrame(this, frame);
+  }
+
+  /** Linux br_port_carrier_check: something is plugged in or out, which the bridge notices `lateNs` later. */
+  carrierChanged(lateNs: number): void {
+    const { device } = this;
+    if (!device.isUp || !device.hasCarrier) this.#forwardsFrom = Number.POSITIVE_INFINITY;
+    else if (this.#forwardsFrom === Number.POSITIVE_INFINITY) {
+      this.#forwardsFrom = device.netns.node.softnet.now + lateNs;
+    }
+  }
+
+  /** BR_STATE_FORWARDING. Without spanning tree a port is so from the moment that it is noticed. */
+  isForwarding(now: number): boolean {
+    return now >= this.#forwardsFrom && this.bridge.isUp;
   }
 }

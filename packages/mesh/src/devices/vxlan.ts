@@ -14,6 +14,7 @@ import * as ipv4 from "@hopscope/codec/ipv4";
 import { Status } from "@hopscope/codec/status";
 import * as udp from "@hopscope/codec/udp";
 import { Cost } from "../costs.ts";
+import { GroCells } from "./gro-cells.ts";
 import { type DeviceOptions, NetDevice } from "../device.ts";
 import { Checksum, type Frame } from "../frame.ts";
 import { createArp } from "../host/arp-create.ts";
@@ -22,6 +23,7 @@ import { longestSegment, segmentCount } from "../host/gso.ts";
 import { isLoopbackIp, isMulticastIp } from "../host/ipv4-address.ts";
 import { tunnelPmtuReply } from "../host/tunnel-pmtu.ts";
 import type { Netns } from "../netns.ts";
+import { NeighborState } from "../tables/neighbor.ts";
 import type { PeerTable } from "../tables/peer.ts";
 import { RouteType } from "../tables/route.ts";
 import { VxlanFdb } from "../tables/vxlan-fdb.ts";
@@ -49,6 +51,7 @@ export class VxlanDevice extends NetDevice {
   readonly peers: PeerTable;
   readonly fdb: VxlanFdb;
   readonly #transport: Netns;
+  readonly #groCells: GroCells;
   /** Remote tunnel endpoint to the headers that lead there. */
   readonly #tunnels: Map<number, VxlanTunnel> = new Map();
   /** Each kernel hashes flows with a secret of its own. */
@@ -62,8 +65,19 @@ export class VxlanDevice extends NetDevice {
     this.peers = options.peers;
     this.fdb = new VxlanFdb(options.peers, options.vtep);
     this.#transport = options.transport;
+    this.#groCells = new GroCells(this);
     this.#hashSeed = netns.node.hashSeed;
     options.transport.udp.bindTunnel(options.udpPort, options.vni, this);
+  }
+
+  /**
+   * A remote endpoint's record has gone: with it goes what was learned of it here, and what the bridge has learned
+   * (libnetwork osl, DeleteNeighbor).
+   */
+  forgetPeer(mac: number): void {
+    this.fdb.delete(mac);
+    const bridgeFdb = this.port?.bridge.fdb;
+    if (bridgeFdb?.find(mac, this.netns.node.softnet.now)?.isLocal === false) bridgeFdb.delete(mac);
   }
 
   /** Linux vxlan_xmit. */
@@ -91,7 +105,7 @@ export class VxlanDevice extends NetDevice {
     }
     const targetIp = arp.targetIp(view, at);
     if (isLoopbackIp(targetIp) || isMulticastIp(targetIp)) return this.netns.drop(frame, DropReason.ARP_CONSUMED);
-    const targetMac = this.peers.macOf(targetIp, this.vtep, softnet.now);
+    const targetMac = this.peers.macOf(targetIp, this.vtep, softnet.now) ?? this.#neighborOf(targetIp);
     if (targetMac === undefined) return this.netns.drop(frame, DropReason.ARP_NO_NEIGHBOR);
     const senderMac = arp.senderMac(view, at);
     const senderIp = arp.senderIp(view, at);
@@ -108,6 +122,13 @@ export class VxlanDevice extends NetDevice {
     recorder.step(frame, StepKind.arpProxy, targetIp, targetMac);
     frames.free(frame);
     softnet.enqueue(this, reply);
+  }
+
+  /** A neighbor that somebody put there by hand, and that is sure (NUD_CONNECTED). */
+  #neighborOf(ip: number): number | undefined {
+    const entry = this.netns.arp.neighbors.find(this.index, ip);
+    const isSure = entry?.state === NeighborState.permanent || entry?.state === NeighborState.reachable;
+    return isSure ? entry.mac : undefined;
   }
 
   /** Linux vxlan_xmit_one: fifty bytes in front, then it is the node's packet. */
@@ -160,6 +181,7 @@ export class VxlanDevice extends NetDevice {
 
   protected override unregister(): void {
     this.#transport.udp.unbindTunnel(this.udpPort, this.vni);
+    this.#groCells.clear((frame) => this.netns.drop(frame, DropReason.DEV_READY));
   }
 
   #tunnelTo(remote: number): VxlanTunnel {
@@ -188,6 +210,6 @@ export class VxlanDevice extends NetDevice {
       return this.netns.drop(frame, DropReason.IP_TUNNEL_ECN);
     }
     softnet.spend(Cost.decapsulate);
-    softnet.enqueue(this, frame);
+    this.#groCells.receive(frame);
   }
 }

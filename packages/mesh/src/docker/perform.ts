@@ -72,7 +72,7 @@ export class Kernels {
         return this.#netns(request).delete();
       case "bridge-add": {
         const { device: name, mac, mtu, hasFixedMac } = request;
-        new Bridge(this.#netns(request), { name, mtu, mac: hasFixedMac ? mac : undefined, isUp: this.isSettled });
+        new Bridge(this.#netns(request), { name, mtu, mac, hasFixedMac, isUp: this.isSettled });
         return;
       }
       case "vxlan-add":
@@ -88,7 +88,7 @@ export class Kernels {
         return;
       }
       case "link-up":
-        return this.#device(request, request.device).up();
+        return this.#device(request, request.device).up(request.lateNs);
       case "link-down":
         return this.#device(request, request.device).down();
       case "link-delete":
@@ -216,7 +216,7 @@ export class Kernels {
       const netns = other?.namespaces.get(`overlay-${network}`);
       if (other === undefined || other === origin || netns === undefined) continue;
       const forget = (): void => {
-        for (const device of netns.devices) if (device instanceof Bridge) device.fdb.delete(mac);
+        for (const device of netns.devices) if (device instanceof VxlanDevice) device.forgetPeer(mac);
       };
       other.simulator.schedule(arrival(this.#vteps[index]!), { softnet: other.softnet, wake: forget }, 0);
     }

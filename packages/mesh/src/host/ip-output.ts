@@ -165,12 +165,7 @@ function piecesOf(frame: Frame, payload: number, room: number): readonly number[
   return made;
 }
 
-function visitPieces(
-  netns: Netns,
-  frame: Frame,
-  pieces: readonly number[],
-  visit: (part: Frame) => void,
-): SendError {
+function visitPieces(netns: Netns, frame: Frame, pieces: readonly number[], visit: (part: Frame) => void): SendError {
   const { frames } = netns.node;
   const { view, bytes } = frames;
   const at = frame.start + ethernet.HEADER_LENGTH;

@@ -20,6 +20,11 @@ export class Simulator {
   #holds = 0;
   readonly #queue: EventQueue<Wakeable> = new EventQueue();
 
+  /** When something is to happen next; `Infinity`: nothing is. */
+  get nextTime(): number {
+    return this.#queue.nextTime;
+  }
+
   /** Wakes `target` at `time`, or now if that is past. */
   schedule(time: number, target: Wakeable, argument: number): void {
     this.#queue.push(time < this.now ? this.now : time, target, argument);

@@ -9,6 +9,11 @@ import { Cost } from "../costs.ts";
 import type { Frame } from "../frame.ts";
 import type { NetDevice } from "../device.ts";
 
+/** A queue of its own that a device has besides the backlog (struct napi_struct). */
+export interface Napi {
+  poll(): void;
+}
+
 export class Softnet {
   /** Nanoseconds; never goes back. */
   now = 0;
@@ -22,6 +27,8 @@ export class Softnet {
   #frames: (Frame | undefined)[] = new Array<Frame | undefined>(256);
   #head = 0;
   #count = 0;
+  /** Queues to look at when the backlog is empty (softnet_data.poll_list). */
+  readonly #polls: Napi[] = [];
 
   /** Begins work that arrived at `time`: at once, or when the CPU is free. */
   enter(time: number): void {
@@ -48,19 +55,30 @@ export class Softnet {
     this.isInProcess = true;
   }
 
-  /** Linux process_backlog: receives what waits, and what that brings, in order. */
+  /** Linux napi_schedule. */
+  schedule(napi: Napi): void {
+    this.#polls.push(napi);
+  }
+
+  /** Linux net_rx_action: receives what waits, and what that brings, in order; devices' own queues after the backlog. */
   drain(): void {
-    while (this.#count > 0) {
-      const at = this.#head;
-      const device = this.#devices[at]!;
-      const frame = this.#frames[at]!;
-      this.#devices[at] = undefined;
-      this.#frames[at] = undefined;
-      this.#head = (at + 1) & (this.#devices.length - 1);
-      this.#count--;
-      this.now += Cost.backlog;
-      device.receive(frame);
+    for (;;) {
+      while (this.#count > 0) this.#receiveNext();
+      if (this.#polls.length === 0) return;
+      this.#polls.shift()!.poll();
     }
+  }
+
+  #receiveNext(): void {
+    const at = this.#head;
+    const device = this.#devices[at]!;
+    const frame = this.#frames[at]!;
+    this.#devices[at] = undefined;
+    this.#frames[at] = undefined;
+    this.#head = (at + 1) & (this.#devices.length - 1);
+    this.#count--;
+    this.now += Cost.backlog;
+    device.receive(frame);
   }
 
   #grow(): void {

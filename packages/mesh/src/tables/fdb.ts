@@ -48,6 +48,12 @@ export class Fdb {
     this.#entries.set(mac, { port, isLocal: true, isStatic: true, updatedAt: now });
   }
 
+  /** The bridge's own address is another one. */
+  deleteLocal(mac: number, port: number): void {
+    const entry = this.#entries.get(mac);
+    if (entry?.isLocal === true && entry.port === port) this.#entries.delete(mac);
+  }
+
   /** `bridge fdb add MAC dev PORT master static`: somebody who is known to be there (fdb_add_entry). */
   addStatic(mac: number, port: number, now: number): void {
     this.#entries.set(mac, { port, isLocal: false, isStatic: true, updatedAt: now });

@@ -36,6 +36,11 @@ export class VxlanFdb {
     }
   }
 
+  /** What was learned of an address is forgotten (vxlan_fdb_delete). False if there was nothing. */
+  delete(mac: number): boolean {
+    return this.#learned.delete(mac);
+  }
+
   /** Tunnel endpoint for an address, int32, or undefined: nowhere to send it (vxlan_find_mac). */
   find(mac: number, now: number): number | undefined {
     const permanent = this.#peers.vtepOf(mac, this.#ownVtep, now);

@@ -67,6 +67,11 @@ export const DropReason = {
   FRAG_TOO_FAR: 35,
   /** A rule of iptables, or connection tracking, wants it so. */
   NETFILTER_DROP: 36,
+  /** The bridge has not noticed yet that something is plugged into the port, or is down. */
+  BRIDGE_INGRESS_STP_STATE: 37,
+  BRIDGE_EGRESS_STP_STATE: 38,
+  /** An IGMP message that has told what it had to tell, or tells this host nothing. */
+  IGMP_CONSUMED: 39,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;

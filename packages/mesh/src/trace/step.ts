@@ -56,6 +56,8 @@ export const StepKind = {
   translateDst: 23,
   /** a: address, b: port or ICMP identifier. NAT has made it the source. */
   translateSrc: 24,
+  /** a: number of segments so far. Merged into the frame of its flow that came before. */
+  gro: 25,
 } as const;
 export type StepKind = (typeof StepKind)[keyof typeof StepKind];
 
@@ -110,6 +112,8 @@ export function formatStep(
       return `cuts it into ${a} segment${a === 1 ? "" : "s"} of ${b} bytes`;
     case StepKind.tunnelPmtu:
       return `tunnel answers in the destination's name: fragmentation needed, MTU ${a}`;
+    case StepKind.gro:
+      return `merged with the ${a - 1} segment${a === 2 ? "" : "s"} of its flow before it`;
     case StepKind.arpIgnore:
       return `ignored: ${formatIpv4(a)} is not an address of this host`;
     case StepKind.rule:

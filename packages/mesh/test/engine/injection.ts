@@ -37,6 +37,7 @@ const ENDS: ReadonlySet<StepKind> = new Set([
   StepKind.fragment,
   StepKind.segment,
   StepKind.tunnelPmtu,
+  StepKind.gro,
 ]);
 
 /** Keeps book of a mesh's frames: what was decided about each last, and which ended without a word. */

@@ -1,0 +1,61 @@
+/**
+ * Where a tunnel device's received frames wait to be merged (Linux net/core/gro_cells.c): what the machine's interface
+ * brings in one go is one poll here.
+ */
+import type { NetDevice } from "../device.ts";
+import type { Frame } from "../frame.ts";
+import { Gro } from "../host/gro.ts";
+import type { Simulator, Wakeable } from "../sim/simulator.ts";
+import type { Napi, Softnet } from "../sim/softnet.ts";
+
+export class GroCells implements Napi, Wakeable {
+  readonly softnet: Softnet;
+  readonly #device: NetDevice;
+  readonly #simulator: Simulator;
+  readonly #gro: Gro;
+  readonly #queue: Frame[] = [];
+
+  constructor(device: NetDevice) {
+    const { frames, recorder, simulator, softnet } = device.netns.node;
+    this.#device = device;
+    this.#simulator = simulator;
+    this.#gro = new Gro(frames, recorder);
+    this.softnet = softnet;
+  }
+
+  /** Linux gro_cells_receive. Takes the frame. */
+  receive(frame: Frame): void {
+    if (!this.#device.offloads.gro) return this.softnet.enqueue(this.#device, frame);
+    if (this.#queue.push(frame) === 1) this.softnet.schedule(this);
+  }
+
+  /** The CPU has done what came before. What has arrived meanwhile at its interfaces belongs to the same poll. */
+  poll(): void {
+    if (this.#simulator.nextTime > this.softnet.now) return this.#deliver();
+    this.#simulator.hold();
+    this.#simulator.schedule(this.softnet.now, this, 0);
+  }
+
+  wake(): void {
+    this.#simulator.release();
+    this.#deliver();
+  }
+
+  /** The device is gone, and what waits for it. */
+  clear(reason: (frame: Frame) => void): void {
+    for (const frame of this.#queue.splice(0)) reason(frame);
+  }
+
+  /** Linux gro_cell_poll. */
+  #deliver(): void {
+    const queue = this.#queue;
+    const device = this.#device;
+    if (queue.length === 1) {
+      const frame = queue.pop()!;
+      return device.receive(frame);
+    }
+    for (const frame of queue) this.#gro.receive(frame);
+    queue.length = 0;
+    this.#gro.flush((frame) => device.receive(frame));
+  }
+}
