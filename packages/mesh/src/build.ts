@@ -16,7 +16,7 @@ import { Node } from "./node.ts";
 import { Chance } from "./sim/chance.ts";
 import { Pace } from "./sim/pace.ts";
 import { Random } from "./sim/random.ts";
-import type { Environment } from "./program/program.ts";
+import { type Environment, UsageError } from "./program/program.ts";
 import { spawn } from "./program/shell.ts";
 import { imageOf } from "./scenario/images.ts";
 import type { ClusterHost, ClusterNode, Scenario, Underlay } from "./scenario/scenario.ts";
@@ -65,8 +65,17 @@ export function deploy(scenario: Scenario): Mesh {
   mesh.docker = docker;
   docker.deploy(stack);
   mesh.plan = planOf(docker.swarm, underlay);
-  for (const { name, programs } of hosts) for (const argv of programs) spawn(argv, mesh.machines.get(name)!);
+  for (const { name, programs } of hosts) for (const { argv } of programs) startProgram(argv, mesh.machines.get(name)!);
   return mesh;
+}
+
+/** A command that is no program runs all the same, and does nothing; `checkSteps` has told. */
+function startProgram(argv: readonly string[], environment: Environment): void {
+  try {
+    spawn(argv, environment);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+  }
 }
 
 /** A machine with its interface, not plugged in yet. */
@@ -80,7 +89,7 @@ function addMachine(
   netns.addAddress(new Loopback(netns, { name: "lo", mtu: LOOPBACK_MTU, mac: 0 }), LOOPBACK_IP, 8);
   const eth0 = new Nic(netns, { name: "eth0", mtu: underlay.mtu, mac }, link.latencyNs);
   netns.addAddress(eth0, ip, underlay.subnet.prefixLength);
-  mesh.machines.set(name, { netns, hostname: name, files: new Map(files), mesh });
+  mesh.machines.set(name, { netns, hostname: name, files: new Map(files), mesh, userland: "debian" });
 }
 
 function resolvConf(servers: readonly number[]): string {

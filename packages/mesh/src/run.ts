@@ -3,10 +3,10 @@
  * printed. The setup's steps come before the recording.
  */
 import { build, deploy, type Mesh } from "./build.ts";
-import { UsageError } from "./program/program.ts";
+import { UsageError, type Userland } from "./program/program.ts";
 import { programOf } from "./program/shell.ts";
 import { Runner, type StepResult } from "./runner.ts";
-import type { Diagnostic, Scenario, Step } from "./scenario/scenario.ts";
+import type { Diagnostic, Position, Scenario } from "./scenario/scenario.ts";
 import type { SwarmPlan } from "./swarm/plan.ts";
 
 export type { StepResult } from "./runner.ts";
@@ -44,18 +44,22 @@ export function run(scenario: Scenario, options: RunOptions = {}): RunResult {
 }
 
 /** Commands that no program understands, told with the position of the step before anything runs. */
-export function checkSteps(scenario: Scenario): Diagnostic[] {
+export function checkSteps({ run, cluster }: Scenario): Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
-  const check = (step: Step, path: string): void => {
-    if (!("argv" in step)) return;
+  const check = (argv: readonly string[], userland: Userland, position: Position, path: string): void => {
     try {
-      programOf(step.argv);
+      programOf(argv, userland);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      diagnostics.push({ position: step.position, path, message: error.message });
+      diagnostics.push({ position, path, message: error.message });
     }
   };
-  for (const [index, step] of scenario.run.setup.entries()) check(step, `run.setup[${index}]`);
-  for (const [index, step] of scenario.run.steps.entries()) check(step, `run.steps[${index}]`);
+  for (const [index, host] of cluster.hosts.entries())
+    for (const [number, { argv, position }] of host.programs.entries())
+      check(argv, "debian", position, `cluster.hosts[${index}].programs[${number}]`);
+  for (const part of ["setup", "steps"] as const)
+    for (const [index, step] of run[part].entries())
+      if ("argv" in step)
+        check(step.argv, step.kind === "exec" ? "busybox" : "debian", step.position, `run.${part}[${index}]`);
   return diagnostics;
 }

@@ -138,7 +138,7 @@ export class Runner implements Wakeable {
 
   /** Runs a program to its end at one moment. It may only look. */
   #inspect(argv: readonly string[], netns: Netns, { output }: Running): number {
-    const environment = this.#inside(netns, netns.name);
+    const environment = this.#inside(netns, netns.node.name);
     const print = (line: string): void => {
       output.push(line);
     };
@@ -148,7 +148,7 @@ export class Runner implements Wakeable {
       };
       const process = undefined as unknown as Process;
       const context: ProgramContext = { environment, process, print, stdin: "", spawn: spawnNothing };
-      const { done, value } = programOf(argv).main(argv, context).next();
+      const { done, value } = programOf(argv, environment.userland).main(argv, context).next();
       if (done === true) return value;
       print(`${argv[0]} takes time, so it cannot be used with inspect`);
       return USAGE_STATUS;
@@ -182,28 +182,38 @@ export class Runner implements Wakeable {
   }
 
   #environmentOf(step: CommandStep): Environment {
+    const mesh = this.#mesh;
     switch (step.kind) {
       case "exec": {
-        const found = this.#mesh.docker?.find(step.container);
-        if (found !== undefined) return found;
-        const netns = this.#mesh.tasks.get(step.container);
-        if (netns === undefined) throw new UsageError(`Error: No such container: ${step.container}`);
-        return this.#inside(netns, step.container);
+        const found = mesh.docker === undefined ? this.#ofPlan(step.container) : mesh.docker.find(step.container);
+        if (found === undefined) throw new UsageError(`Error: No such container: ${step.container}`);
+        return found;
       }
       case "on":
-        return this.#mesh.machines.get(step.machine) ?? this.#inside(this.#netnsOf(step.machine, "host"), step.machine);
+        return mesh.machines.get(step.machine) ?? this.#inside(this.#netnsOf(step.machine, "host"), step.machine);
       case "netns":
         return this.#inside(this.#netnsOf(step.node, step.namespace), step.node);
     }
   }
 
+  /** A task of a mesh without Docker. */
+  #ofPlan(task: string): Environment | undefined {
+    const netns = this.#mesh.tasks.get(task);
+    return netns && { netns, hostname: task, files: new Map(), mesh: this.#mesh };
+  }
+
   #netnsOf(machine: string, namespace: string): Netns {
+    // A container in the machine's own namespace, or a task by its whole name.
+    const named = this.#mesh.docker?.find(namespace)?.netns;
+    if (named?.node.name === machine) return named;
     const netns = this.#mesh.nodes.get(machine)?.namespaces.get(namespace);
     if (netns === undefined) throw new UsageError(`there is no namespace ${namespace} on ${machine}`);
     return netns;
   }
 
-  #inside(netns: Netns, hostname: string): Environment {
-    return { netns, hostname, files: new Map(), mesh: this.#mesh };
+  /** The machine's own programs and files, in another namespace (nsenter --net). */
+  #inside(netns: Netns, machine: string): Environment {
+    const own = this.#mesh.machines.get(machine);
+    return { netns, hostname: machine, files: own?.files ?? new Map(), mesh: this.#mesh, userland: "debian" };
   }
 }

@@ -198,7 +198,10 @@ function completeHost(
   report: Report,
 ): readonly ClusterHost[] {
   const address = addresses.get(file.name);
-  const programs = (file.programs ?? []).map((line, index) => readCommand(line, place.at("programs", index), report));
+  const programs = (file.programs ?? []).map((line, index) => {
+    const at = place.at("programs", index);
+    return { argv: readCommand(line, at, report), position: at.position() };
+  });
   if (address === undefined) return [];
   return [{ name: file.name, ...address, link: linkOf(file.link, link), programs, files: filesOf(file.files) }];
 }

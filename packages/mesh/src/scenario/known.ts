@@ -30,7 +30,9 @@ export class Known {
     const name = optionOf(argv, "--name");
     if ((first === "run" || first === "create") && name !== undefined) tasks.add(name);
     if (first === "container" && (second === "run" || second === "create") && name !== undefined) tasks.add(name);
+    if (first === "network" && second === "create") tasks.addNetwork(argv.at(-1)!);
     if (first !== "service") return;
+    if (second === "create" && name !== undefined) tasks.addService(name);
     const replicas = optionOf(argv, "--replicas");
     if (second === "create" && name !== undefined) {
       if (optionOf(argv, "--mode") === "global") for (const node of this.machines.nodes) tasks.add(`${name}.${node}`);

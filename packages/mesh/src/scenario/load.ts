@@ -6,13 +6,14 @@ import { allocateNetworks, type AllocatedNetwork } from "../swarm/networks.ts";
 import { allocateAddresses, loadBalancerName } from "../swarm/ipam.ts";
 import { type PlacedTask, placeTasks } from "../swarm/placement.ts";
 import type { Problem } from "../swarm/problem.ts";
-import { check, openMap, type Schema } from "./check.ts";
+import { check, isMap, openMap, type Schema } from "./check.ts";
 import { readPins } from "./arbitrary-pins.ts";
 import { NO_CLUSTER, readCluster, type ClusterReading } from "./cluster.ts";
 import { type ComposeReading, readCompose } from "./compose.ts";
 import { describe, Place, Report, sortDiagnostics } from "./diagnostic.ts";
-import { type Environment, interpolate } from "./interpolate.ts";
+import { adopt, FileParts } from "./file-part.ts";
 import { imageOf, readImages } from "./images.ts";
+import { type Environment, interpolate } from "./interpolate.ts";
 import { Known } from "./known.ts";
 import { AddressPins, readPlacement } from "./pins.ts";
 import { YamlSource } from "./position.ts";
@@ -55,24 +56,6 @@ export function loadScenario(text: string, options: LoadOptions): LoadResult {
   return { ok: false, diagnostics: sortDiagnostics(report.errors), warnings, sources };
 }
 
-/** `examples/a/scenario.yml` and `../stack.yml` are `examples/stack.yml`. */
-export function resolvePath(file: string, path: string): string {
-  if (/^(?:[/\\]|[A-Za-z]:)/.test(path)) return path;
-  const parts = file.split(/[/\\]/).slice(0, -1);
-  for (const part of path.split("/")) {
-    if (part === "." || part === "") continue;
-    const last = parts.at(-1);
-    if (part === ".." && last !== undefined && last !== ".." && last !== "") parts.pop();
-    else parts.push(part);
-  }
-  return parts.join("/");
-}
-
-function adopt(source: YamlSource, report: Report): void {
-  report.errors.push(...source.errors);
-  report.warnings.push(...source.warnings);
-}
-
 function readScenario(
   source: YamlSource,
   options: LoadOptions,
@@ -87,9 +70,12 @@ function readScenario(
 
   const title = given("name", titleSchema) ?? baseName(options.file);
   const stackName = given("stack", stackNameSchema);
+  const parts = new FileParts(options.file, options.readFile, sources, report);
+  const clusterPart = keys["cluster"] === undefined ? undefined : parts.open(keys["cluster"], root.at("cluster"));
   const cluster: ClusterReading =
-    keys["cluster"] === undefined ? NO_CLUSTER : readCluster(keys["cluster"], root.at("cluster"), report);
-  const compose = openCompose(keys["compose"], root.at("compose"), stackName, options, sources, report);
+    clusterPart === undefined ? NO_CLUSTER : readCluster(clusterPart.value, clusterPart.place, report);
+  const environment = options.environment ?? {};
+  const compose = openCompose(keys["compose"], root.at("compose"), stackName, environment, parts, report);
   const placement = readPlacement(keys["placement"], root.at("placement"), cluster.names, report);
 
   const problems: Problem[] = [];
@@ -120,7 +106,8 @@ function readScenario(
   }
   for (const problem of problems) reportProblem(problem, compose, pins, root, report);
 
-  const images = readImages(keys["images"], root.at("images"), report);
+  const imagePart = parts.open(keys["images"], root.at("images"));
+  const images = imagePart === undefined ? new Map() : readImages(imagePart.value, imagePart.place, report);
   const choices = readPins(keys["pins"], root.at("pins"), known.tasks, cluster.names, report);
   if (compose !== undefined) tellUnknownImages(compose, images, report);
   if (compose === undefined || cluster.cluster === undefined) return undefined;
@@ -170,32 +157,17 @@ function openCompose(
   value: unknown,
   place: Place,
   stackName: string | undefined,
-  options: LoadOptions,
-  sources: Map<string, string>,
+  environment: Environment,
+  parts: FileParts,
   report: Report,
 ): ComposeReading | undefined {
-  const environment = options.environment ?? {};
   if (value === undefined) return undefined;
-  if (typeof value !== "string") {
-    if (typeof value === "object" && value !== null && !Array.isArray(value))
-      return readCompose(interpolate(value, place, environment, report), place, stackName, report);
-    report.error(place, `expected a path to a stack file, or the stack itself, found ${describe(value)}`);
-    return undefined;
-  }
-  const file = resolvePath(options.file, value);
-  let text: string;
-  try {
-    text = options.readFile(file);
-  } catch (error) {
-    report.error(place, `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
-    return undefined;
-  }
-  sources.set(file, text);
-  const source = new YamlSource(file, text);
-  adopt(source, report);
-  if (!source.readable) return undefined;
-  const root = new Place(source);
-  return readCompose(interpolate(source.value, root, environment, report), root, stackName, report);
+  const part = parts.open(value, place);
+  if (part === undefined) return undefined;
+  if (typeof value === "string" || isMap(value))
+    return readCompose(interpolate(part.value, part.place, environment, report), part.place, stackName, report);
+  report.error(place, `expected a path to a stack file, or the stack itself, found ${describe(value)}`);
+  return undefined;
 }
 
 /** Namespaces are told apart by their names, and Docker lets a network and a service have such names. */

@@ -37,6 +37,9 @@ interface SwarmParts {
   readonly nodes: ReadonlySet<string>;
 }
 
+/** The bridge by which containers of overlays get out. */
+const GATEWAY_NETWORK = "docker_gwbridge";
+
 export class AddressPins {
   /** Owner to network (of `lb-NET`: to node) to address. */
   readonly pins: Map<string, Map<string, number>> = new Map();
@@ -66,7 +69,11 @@ export class AddressPins {
       const network = owner.startsWith("lb-") ? owner.slice("lb-".length) : undefined;
       const service = swarm.services.find((one) => one.name === owner.split(".", 1)[0]);
       if (service !== undefined) this.#ofService(owner, addresses, service, swarm.networks, swarm.names, at);
-      else if (network !== undefined && swarm.networks.some((one) => one.name === network))
+      else if (swarm.names.isMade(owner)) this.#ofMade(owner, addresses, swarm.networks, at);
+      else if (
+        network !== undefined &&
+        (swarm.networks.some((one) => one.name === network) || swarm.names.isMadeNetwork(network))
+      )
         this.#ofLoadBalancer(owner, addresses, swarm.nodes, at);
       else this.#unknownOwner(owner, swarm.services, swarm.networks, swarm.names, at);
     }
@@ -103,7 +110,8 @@ export class AddressPins {
     const joined = networks.filter((network) => service.networks.includes(network.name));
     for (const [key, ip] of addresses) {
       if (key !== undefined) {
-        if (joined.some((network) => network.name === key)) this.#pin(owner, key, ip, at.at(key));
+        if (key === GATEWAY_NETWORK) this.#pin(owner, key, ip, at.at(key));
+        else if (joined.some((network) => network.name === key)) this.#pin(owner, key, ip, at.at(key));
         else
           this.#report.error(
             at.at(key),
@@ -120,6 +128,24 @@ export class AddressPins {
           `${formatIpv4(ip)} is in no subnet of the networks of ${service.name}${listSome("networks it joins", service.networks)}`,
         );
       else this.#pin(owner, network.name, ip, at);
+    }
+  }
+
+  /** Of what a command makes, whose networks are its own business. */
+  #ofMade(
+    owner: string,
+    addresses: ReadonlyMap<string | undefined, number>,
+    networks: readonly AllocatedNetwork[],
+    at: Place,
+  ): void {
+    for (const [key, ip] of addresses) {
+      const network = key ?? networks.find(({ subnet }) => contains(subnet, ip))?.name;
+      if (network === undefined)
+        this.#report.error(
+          at,
+          `${formatIpv4(ip)} is in no subnet of the stack's networks; say which one: {NETWORK: ADDRESS}`,
+        );
+      else this.#pin(owner, network, ip, key === undefined ? at : at.at(key));
     }
   }
 

@@ -1,6 +1,7 @@
 /** The reference page of the scenario language, made from the schemas. */
 import type { Entries, Schema } from "./check.ts";
 import { type Treatment, treatmentOf } from "./compose-key.ts";
+import { commandReference } from "./command-reference.ts";
 import { composeEntries } from "./compose-schema.ts";
 import { scenarioEntries } from "./schema.ts";
 import { shapeOf } from "./shape.ts";
@@ -47,23 +48,13 @@ export function scenarioReference(): string {
     "",
     ...table(own),
     "",
-    "## Commands",
-    "",
-    "Each step is a command line. Words are split and quoted as in a shell (`'…'`, `\"…\"`, `\\`); there is no shell, so no",
-    "pipes, redirections or variables. A step begins when the one before has ended.",
-    "",
-    "| Command | What happens |",
-    "| --- | --- |",
-    "| `exec TASK COMMAND …` | The command runs in the task, as with `docker exec`; `docker exec -it TASK …` may be written, too. |",
-    "| `sleep DURATION` | Time passes: `500ms`, `6.5s`; a plain number is seconds, as for sleep(1). |",
-    "",
-    "A task of a replicated service is `SERVICE.1`, `SERVICE.2` and so on, one of a global service `SERVICE.NODE`.",
+    ...commandReference(),
     "",
     "## Units",
     "",
     "Durations are a number and `ns`, `us`, `ms`, `s`, `m` or `h`, several add up (`1m30s`). Sizes are a plain number of",
     "bytes, or a number and `B`, `kB`, `MB`, `GB`, `KiB`, `MiB` or `GiB`. What is finer than a nanosecond or a byte is a",
-    "mistake.",
+    "mistake. Rates are a number and `bit`, `kbit`, `Mbit` or `Gbit`, shares a number and `%`.",
     "",
     "## The stack file",
     "",

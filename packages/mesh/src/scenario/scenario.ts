@@ -100,10 +100,15 @@ export interface ClusterHost {
   readonly ip: number;
   readonly mac: number;
   readonly link: LinkProperties;
-  /** Command lines of what runs on it from the start. */
-  readonly programs: readonly (readonly string[])[];
+  /** What runs on it from the start. */
+  readonly programs: readonly HostProgram[];
   /** Path to content. */
   readonly files: ReadonlyMap<string, string>;
+}
+
+export interface HostProgram {
+  readonly argv: readonly string[];
+  readonly position: Position;
 }
 
 /**

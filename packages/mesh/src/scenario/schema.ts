@@ -188,14 +188,17 @@ export const stackName: Schema<string> = name;
 
 export const scenarioEntries: Entries = {
   name: optional(title, "A title for people.", { default: "the file's name" }),
-  cluster: required(map(clusterEntries), "The machines."),
+  cluster: required(
+    either(isText, text("a path", "path"), map(clusterEntries, "a path to a file, or the machines themselves")),
+    "The machines, or the path of a file with these keys.",
+  ),
   compose: required(
     either(isText, text("a path", "path"), map(composeEntries, "a path to a stack file, or the stack itself")),
     "The stack: a file that `docker stack deploy` would take, by its path from this file, or the same inline.",
   ),
   images: optional(
-    record(map(imageEntries), "IMAGE"),
-    "What the containers of an image run and serve. Built in: nginx, httpd, traefik/whoami, busybox, alpine, postgres and others.",
+    either(isText, text("a path", "path"), record(map(imageEntries), "IMAGE")),
+    "What the containers of an image run and serve, or the path of a file that says so. Built in: nginx, httpd, traefik/whoami, busybox, alpine, postgres and others.",
     { default: "built-in ones" },
   ),
   stack: optional(

@@ -13,6 +13,8 @@ export class TaskNames {
   readonly #pending = new Set<string>();
   /** What the run's commands make. */
   readonly #made = new Set<string>();
+  readonly #madeServices = new Set<string>();
+  readonly #madeNetworks = new Set<string>();
 
   constructor(services: Iterable<string>, tasks: readonly PlacedTask[] | undefined) {
     this.#services = new Set(services);
@@ -25,9 +27,21 @@ export class TaskNames {
     this.#made.add(name);
   }
 
-  /** It is there because a command made it. */
+  addService(name: string): void {
+    this.#madeServices.add(name);
+  }
+
+  addNetwork(name: string): void {
+    this.#madeNetworks.add(name);
+  }
+
+  /** It is a task, container or service that a command made. */
   isMade(name: string): boolean {
-    return this.#made.has(name);
+    return this.#made.has(name) || this.#madeServices.has(name);
+  }
+
+  isMadeNetwork(name: string): boolean {
+    return this.#madeNetworks.has(name);
   }
 
   isPending(name: string): boolean {

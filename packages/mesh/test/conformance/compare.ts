@@ -1,18 +1,12 @@
 /**
  * Compares a simulated trace with a recording of a real swarm, capture point by capture point. Each frame becomes a
- * line without what no simulation can foresee (times, identifications, ephemeral ports, random MAC addresses, sequence
- * numbers); the two sequences of each point are aligned by their longest common subsequence.
+ * line (frame-line.ts); the two sequences of each point are aligned by their longest common subsequence.
  */
-import { dissect, LayerKind, Layers } from "@hopscope/codec";
-import { formatIpv4, formatMac, isGroupMac } from "@hopscope/codec/address";
-import * as arp from "@hopscope/codec/arp";
-import * as ethernet from "@hopscope/codec/ethernet";
-import * as icmp from "@hopscope/codec/icmp";
-import * as ipv4 from "@hopscope/codec/ipv4";
-import * as tcp from "@hopscope/codec/tcp";
-import * as udp from "@hopscope/codec/udp";
-import * as vxlan from "@hopscope/codec/vxlan";
 import { openCapture } from "@hopscope/tracer/reader";
+import { ipv4AddressesIn, lineOf } from "./frame-line.ts";
+
+/** `NODE/host/vethXXXXXXX` to `NAMESPACE/DEVICE`: what a node's veth is connected to, which a capture does not say. */
+export type VethPeers = Readonly<Record<string, string>>;
 
 export interface PointComparison {
   readonly point: string;
@@ -32,9 +26,13 @@ export interface Comparison {
   readonly f1: number;
 }
 
-export async function compare(realFile: string, simulated: string | Uint8Array): Promise<Comparison> {
-  const real = await readPoints(realFile);
-  const other = await readPoints(simulated);
+export async function compare(
+  realFile: string,
+  simulated: string | Uint8Array,
+  peers: VethPeers = {},
+): Promise<Comparison> {
+  const real = await readPoints(realFile, peers);
+  const other = await readPoints(simulated, peers);
   const points = [...new Set([...real.keys(), ...other.keys()])]
     .toSorted()
     .map((point) => align(point, real.get(point) ?? [], other.get(point) ?? []));
@@ -49,7 +47,7 @@ export async function compare(realFile: string, simulated: string | Uint8Array):
 }
 
 /** Point name to its frames in the order of their times. */
-async function readPoints(file: string | Uint8Array): Promise<Map<string, string[]>> {
+async function readPoints(file: string | Uint8Array, peers: VethPeers): Promise<Map<string, string[]>> {
   interface Seen {
     readonly point: string;
     readonly time: bigint;
@@ -58,8 +56,12 @@ async function readPoints(file: string | Uint8Array): Promise<Map<string, string
   }
   const seen: Seen[] = [];
   for await (const packet of await openCapture(file)) {
+    const { name = "", description = "" } = packet.interface;
+    const point = pointName(name, description, peers);
+    // Nothing says what it was connected to.
+    if (NAMELESS.test(point)) continue;
     seen.push({
-      point: pointName(packet.interface.name ?? ""),
+      point,
       time: BigInt(packet.seconds) * 1_000_000_000n + BigInt(packet.nanoseconds),
       direction: packet.direction ?? "?",
       bytes: packet.data.slice(),
@@ -75,79 +77,20 @@ async function readPoints(file: string | Uint8Array): Promise<Map<string, string
   return points;
 }
 
-/** `node.ctr-task.eth0` and `node/task/eth0` are the same point. */
-function pointName(name: string): string {
+/** A node's end of a container's veth pair. Its name is chance. */
+const NAMELESS = /\/host\/veth[0-9a-f]{7}$/;
+
+/**
+ * `node.ctr-task.eth0` and `node/task/eth0` are the same point; a node's veth is named after its other end, which a
+ * trace says in the interface's description: `peer NAMESPACE/DEVICE`.
+ */
+function pointName(name: string, description: string, peers: VethPeers): string {
   const parts = name.includes("/") ? name.split("/") : name.split(".");
   const namespace = parts.slice(1, -1).join(".").replace(/^ctr-/, "");
-  return `${parts[0]}/${namespace}/${parts.at(-1)}`;
-}
-
-/** Addresses whose endpoint MAC, 02:42 and the address, is not random. */
-function ipv4AddressesIn(frames: readonly Uint8Array[]): Set<number> {
-  const found = new Set<number>();
-  const layers = new Layers();
-  for (const bytes of frames) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    dissect(view, 0, bytes.length, 1, layers);
-    for (let index = 0; index < layers.count; index++) {
-      const at = layers.start(index);
-      if (layers.kind(index) === LayerKind.ipv4) found.add(ipv4.srcIp(view, at)).add(ipv4.dstIp(view, at));
-      if (layers.kind(index) === LayerKind.arp) found.add(arp.senderIp(view, at)).add(arp.targetIp(view, at));
-    }
-  }
-  return found;
-}
-
-function lineOf(bytes: Uint8Array, addresses: ReadonlySet<number>): string {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const layers = new Layers();
-  dissect(view, 0, bytes.length, 1, layers);
-  const random = new Map<number, string>();
-  const mac = (address: number): string => {
-    const isNode = Math.floor(address / 0x1000000) === 0x525400;
-    const isEndpoint = Math.floor(address / 0x100000000) === 0x0242 && addresses.has(address | 0);
-    if (address === 0 || isGroupMac(address) || isNode || isEndpoint) return formatMac(address);
-    if (!random.has(address)) random.set(address, `random ${random.size + 1}`);
-    return random.get(address)!;
-  };
-  const parts: string[] = [];
-  for (let index = 0; index < layers.count; index++) {
-    parts.push(partOf(view, layers.kind(index), layers.start(index), layers.end(index), mac));
-  }
-  return `${parts.join(" | ")} | payload ${layers.payloadEnd - layers.payloadStart}`;
-}
-
-/** A layer without what differs from run to run. */
-function partOf(view: DataView, kind: LayerKind, at: number, end: number, mac: (address: number) => string): string {
-  switch (kind) {
-    case LayerKind.ethernet:
-      return `${mac(ethernet.srcMac(view, at))} > ${mac(ethernet.dstMac(view, at))} ${ethernet.etherType(view, at).toString(16)}`;
-    case LayerKind.arp: {
-      const sender = `${formatIpv4(arp.senderIp(view, at))} ${mac(arp.senderMac(view, at))}`;
-      const target = `${formatIpv4(arp.targetIp(view, at))} ${mac(arp.targetMac(view, at))}`;
-      return `ARP ${arp.operation(view, at)} ${sender} to ${target}`;
-    }
-    case LayerKind.ipv4: {
-      const flags = ipv4.flagsAndFragmentOffset(view, at).toString(16);
-      const addresses = `${formatIpv4(ipv4.srcIp(view, at))} > ${formatIpv4(ipv4.dstIp(view, at))}`;
-      return `IPv4 ${addresses} ttl ${ipv4.ttl(view, at)} tos ${ipv4.tos(view, at)} flags ${flags} length ${ipv4.totalLength(view, at)} protocol ${ipv4.protocol(view, at)}`;
-    }
-    case LayerKind.icmp:
-      return `ICMP ${icmp.type(view, at)}/${icmp.code(view, at)} ${icmp.isError(view, at) ? `mtu ${icmp.nextHopMtu(view, at)}` : `sequence ${icmp.sequence(view, at)}`}`;
-    case LayerKind.udp:
-      return `UDP ${portOf(udp.srcPort(view, at))} > ${portOf(udp.dstPort(view, at))} length ${udp.length(view, at)}`;
-    case LayerKind.tcp:
-      return `TCP ${portOf(tcp.srcPort(view, at))} > ${portOf(tcp.dstPort(view, at))} flags ${tcp.flags(view, at).toString(16)} options ${tcp.payloadStart(view, at) - at}`;
-    case LayerKind.vxlan:
-      return `VXLAN ${vxlan.flags(view, at)} vni ${vxlan.vni(view, at)}`;
-    default:
-      return `layer ${kind} ${end - at}`;
-  }
-}
-
-/** Ports of the ephemeral range are chance. */
-function portOf(port: number): string {
-  return port >= 32_768 && port !== 65_535 ? "ephemeral" : String(port);
+  const point = `${parts[0]}/${namespace}/${parts.at(-1)}`;
+  if (namespace !== "host") return point;
+  const peer = peers[point] ?? /^peer (.+)$/.exec(description)?.[1];
+  return peer === undefined ? point : `${parts[0]}/host/veth of ${peer}`;
 }
 
 function align(point: string, real: readonly string[], simulated: readonly string[]): PointComparison {

@@ -1,9 +1,10 @@
 /** What a good scenario becomes. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { formatIpv4, formatMac } from "@hopscope/codec/address";
 import { describe, expect, test } from "vitest";
 import { formatDiagnostics } from "../../src/scenario/diagnostic.ts";
-import { loadScenario, resolvePath } from "../../src/scenario/load.ts";
+import { resolvePath } from "../../src/scenario/file-part.ts";
+import { loadScenario } from "../../src/scenario/load.ts";
 import type { Scenario } from "../../src/scenario/scenario.ts";
 import { loadGood, SMALL, warnings } from "./loading.ts";
 
@@ -167,17 +168,16 @@ describe("the repository's own", () => {
     expect(scenario.run.steps).toHaveLength(2);
   });
 
-  test.each([
-    ["s01-ping-overlay-cross", 9],
-    ["s02-ping-overlay-same-node", 5],
-  ])("%s", (name, steps) => {
-    const scenario = loadFile(`fixtures/conformance/${name}.yml`);
-    expect(scenario.warnings).toEqual([]);
-    expect(scenario.run.steps).toHaveLength(steps);
-    expect(scenario.cluster.nodes.map((node) => formatMac(node.mac))).toEqual([
-      "52:54:00:77:00:0b",
-      "52:54:00:77:00:0c",
-      "52:54:00:77:00:0d",
-    ]);
+  test.each(["", "docker-28/"])("the conformance scenarios in conformance/%s, without a warning", (folder) => {
+    const path = `fixtures/conformance/${folder}`;
+    const files = readdirSync(new URL(path, ROOT)).filter((file) => file.endsWith(".yml"));
+    expect(files.length).toBeGreaterThan(10);
+    for (const file of files) {
+      const { warnings: told, cluster, run } = loadFile(path + file);
+      expect([file, told]).toEqual([file, []]);
+      expect(run.steps.length).toBeGreaterThan(0);
+      expect(cluster.nodes.map(({ docker }) => docker)).toEqual(Array(3).fill(folder === "" ? "20.10" : "28"));
+      expect(cluster.hosts.map(({ name }) => name)).toEqual(["ext"]);
+    }
   });
 });

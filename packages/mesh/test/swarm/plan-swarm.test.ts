@@ -9,7 +9,7 @@ import type { DevicePlan, NamespacePlan, NodePlan, SwarmPlan } from "../../src/s
 import { planSwarm } from "../../src/swarm/plan-swarm.ts";
 
 function scenario(text: string): Scenario {
-  const result = loadScenario(text, { file: "s.yml", readFile: () => "" });
+  const result = loadScenario(text, { file: "s.yml", readFile: read });
   if (!result.ok) throw new Error(result.diagnostics.map((found) => found.message).join("\n"));
   return result.scenario;
 }

@@ -1,0 +1,97 @@
+/** What the reference page says of the commands of a run. Their grammar is in steps.ts, replay-line.ts and fault-line.ts. */
+
+type Row = readonly [command: string, meaning: string];
+
+const COMMANDS: readonly Row[] = [
+  [
+    "exec TASK COMMAND …",
+    "The command runs in the task or container, as with `docker exec`; `docker exec -it TASK …` may be written, too. `-d` leaves it in the background.",
+  ],
+  [
+    "on MACHINE COMMAND …",
+    "A shell on a node, or on a machine beside the swarm: `on ext curl -s http://192.168.77.12:8080/`.",
+  ],
+  [
+    "docker …",
+    "Docker's client on the first manager; `on NODE docker …` on another node. Later commands may name what it makes.",
+  ],
+  [
+    "netns NODE NAMESPACE COMMAND …",
+    "The node's own programs in a namespace of it (`nsenter --net`): `overlay-NET`, `lb-NET`, `ingress_sbox`, `host`, a task or container.",
+  ],
+  [
+    "inspect NODE/NAMESPACE COMMAND …",
+    "Prints what the command prints, but takes no time and changes nothing: `inspect manager/overlay-front bridge fdb`. Without a namespace it is the node's own.",
+  ],
+  ["sleep DURATION", "Time passes: `500ms`, `6.5s`; a plain number is seconds, as for sleep(1)."],
+  ["wait", "Until everything in the background has ended."],
+  [
+    "replay FILE at NODE/NAMESPACE/DEVICE …",
+    "Feeds the frames of a pcap or pcapng file in at a device, in their order and with their distances. See below.",
+  ],
+  ["fault …", "Something goes wrong on purpose, from now on. See below."],
+];
+
+const REPLAY: readonly Row[] = [
+  ["as out", "As if the namespace had sent the frames by that device. The default."],
+  ["as in", "As if they had arrived on it."],
+  ["from INTERFACE", "Only the frames of that interface of a pcapng file."],
+  ["only in", "Only frames that the file says arrived; `only out`: that were sent."],
+  ["speed 2", "Twice as fast; `speed 0.5`: half."],
+  ["at-once", "All at the same time."],
+];
+
+const FAULTS: readonly Row[] = [
+  [
+    "fault link MACHINE …",
+    "The cable between the machine and the switch, both directions: `latency 5ms`, `rate 10Mbit`, `loss 10%`, `duplicate 1%`, `reorder 5%`, `mtu 1400` (longer packets vanish, and nobody is told), `down`, `up`; several in one line. What is not named stays.",
+  ],
+  ["fault node NODE lost", "The node is gone: nothing on it runs. `back`: it runs again, as it was."],
+  [
+    "fault block MACHINE FILTER",
+    "A firewall before the machine's `eth0` drops what fits: `udp dst port 4789`, `in tcp src host 10.0.0.3 and dst port 80-90`, `dst net 10.0.0.0/8`, `esp`.",
+  ],
+  [
+    "fault fdb NODE/NAMESPACE MAC gone",
+    "The forwarding entries of the address vanish there, permanent ones too. `at VTEP`: the vxlan device believes that it is behind that tunnel endpoint.",
+  ],
+  [
+    "fault neighbor NODE/NAMESPACE IP gone",
+    "The neighbor entries of the address vanish there. `at MAC`: the namespace believes that it is there.",
+  ],
+  [
+    "fault checksum MACHINE inner",
+    "The network card writes wrong TCP and UDP checksums into tunneled packets; `outer`: into the tunnel's own UDP header.",
+  ],
+  [
+    "fault clear [MACHINE]",
+    "Links are as the scenario says, blocks and wrong checksums end: everywhere or on that machine.",
+  ],
+];
+
+export function commandReference(): readonly string[] {
+  return [
+    "## Commands",
+    "",
+    "Each step is a command line. Words are split and quoted as in a shell (`'…'`, `\"…\"`, `\\`); there is no shell, so no",
+    "pipes, redirections or variables. A step begins when the one before has ended, unless that one has `&` at its end. A",
+    "step that has not ended after an hour is stopped.",
+    "",
+    ...table("Command", "What happens", COMMANDS),
+    "",
+    "A task of a replicated service is `SERVICE.1`, `SERVICE.2` and so on, one of a global service `SERVICE.NODE`.",
+    "",
+    "### Replay",
+    "",
+    ...table("Behind the file", "Meaning", REPLAY),
+    "",
+    "### Faults",
+    "",
+    ...table("Command", "What happens", FAULTS),
+  ];
+}
+
+function table(first: string, second: string, rows: readonly Row[]): readonly string[] {
+  const lines = rows.map(([command, meaning]) => `| \`${command}\` | ${meaning} |`);
+  return [`| ${first} | ${second} |`, "| --- | --- |", ...lines];
+}
