@@ -23,7 +23,7 @@ interface Peer {
 }
 
 export class IcmpRateLimit {
-  #credit = MESSAGES_BURST;
+  #credit = 0;
   #creditAt = Number.NEGATIVE_INFINITY;
   readonly #peers: Map<number, Peer> = new Map();
 

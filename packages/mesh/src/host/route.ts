@@ -95,6 +95,8 @@ export class Routing {
    * binds it to one (SO_BINDTODEVICE, a group's interface), which counts for more than routes.
    */
   lookup(dstIp: number, srcIp: number = 0, device?: NetDevice): Dst | undefined {
+    // To nowhere: to oneself.
+    if (dstIp === 0) return srcIp === 0 ? this.lookup(LOOPBACK, LOOPBACK) : this.lookup(srcIp, srcIp);
     const asked = device === undefined ? 0 : device.index;
     const key = hash(dstIp, srcIp, asked);
     const first = this.#first(key);
@@ -187,8 +189,6 @@ export class Routing {
     if (bound === undefined && srcIp !== 0 && (isGroup || isToAll)) bound = netns.deviceWith(srcIp);
     let source = srcIp;
     if (source === 0 && device !== undefined && isGroup) source = netns.sourceFor(device, 0);
-    // To nowhere: to oneself.
-    if (dstIp === 0) return this.#make(netns.loopback, srcIp === 0 ? LOOPBACK : srcIp, srcIp, undefined);
     const route = netns.routes.find(dstIp, bound?.index ?? 0);
     if (route === undefined) {
       // "Apparently, routing tables are wrong. Assume, that the destination is on link."
@@ -196,7 +196,7 @@ export class Routing {
       return this.#make(bound, dstIp, source === 0 ? netns.sourceFor(bound, 0) : source, undefined);
     }
     if (route.type === RouteType.local) {
-      if (source === 0) source = dstIp;
+      if (source === 0) source = route.source === 0 ? dstIp : route.source;
       return this.#make(netns.loopback, dstIp, source, route);
     }
     if (route.type >= RouteType.unreachable) return undefined;
