@@ -114,7 +114,7 @@ describe("addresses", () => {
     ["another node's load balancer", "10.0.9.8", "node2/lb-net/eth0 out ICMP reply 10.0.9.8 > 10.0.9.3"],
     ["the own one", "10.0.9.3", "node1/svc.1/lo out ICMP reply 10.0.9.3 > 10.0.9.3"],
     ["localhost", "127.0.0.1", "node1/svc.1/lo out ICMP reply 127.0.0.1 > 127.0.0.1"],
-    ["localhost's neighbor", "127.9.9.9", "node1/svc.1/lo out ICMP reply 127.9.9.9 > 127.9.9.9"],
+    ["localhost's neighbor", "127.9.9.9", "node1/svc.1/lo out ICMP reply 127.9.9.9 > 127.0.0.1"],
   ])("%s answers", (_, address, reply) => {
     const result = go(`ping -c 1 ${address}`);
     expect(result.steps[0]).toMatchObject({ status: 0 });

@@ -1,5 +1,6 @@
 /** Which way packets go, and when that is asked anew: Linux net/ipv4/route.c, fib_frontend.c. */
 import { describe, expect, test } from "vitest";
+import { Veth } from "../../src/devices/veth.ts";
 import { DstInput } from "../../src/host/route.ts";
 import type { Netns } from "../../src/netns.ts";
 import { RouteType } from "../../src/tables/route.ts";
@@ -227,12 +228,7 @@ describe("interface numbers", () => {
     const third = lab.veth(hostNetns, "docker0");
     expect([hostNetns.loopback, first, second, third, c.loopback].map(({ index }) => index)).toEqual([1, 2, 3, 4, 1]);
     const inside = lab.netns("d");
-    const born = new (second.constructor as typeof import("../../src/devices/veth.ts").Veth)(inside, {
-      name: "eth0",
-      mtu: 1500,
-      mac: 9,
-      madeIn: inside,
-    });
+    const born = new Veth(inside, { name: "eth0", mtu: 1500, mac: 9, madeIn: inside });
     expect(born.index).toBe(2);
     first.delete();
     expect(lab.veth(hostNetns, "eth1").index).toBe(5);
