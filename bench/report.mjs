@@ -50,8 +50,34 @@ function markdown({ head, rows }) {
   return [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 
+/** A row for each case that libraries of other languages share, a column for each of them. */
+function otherLanguages({ results, nodes }) {
+  const cases = results.filter(({ others }) => others !== undefined);
+  const names = [...new Set(cases.flatMap(({ others }) => others.map(({ name }) => name)))];
+  const cell = (peer) => {
+    if (peer === undefined) return "";
+    const ns = peer.bestNs.toFixed(peer.bestNs < 1000 ? 1 : 0);
+    if (peer.ratio === undefined) return ns;
+    return `${ns} (${peer.ratio.toFixed(peer.ratio < 100 ? 1 : 0)} x)`;
+  };
+  return {
+    head: ["ns (x C)", "C by hand", `hopscope, ${nodes.at(-1)}`, ...names],
+    rows: cases.map(({ title, native, peers, others }) => [
+      title,
+      cell(native),
+      cell(peers.at(-1)),
+      ...names.map((name) => cell(others.find((other) => other.name === name))),
+    ]),
+  };
+}
+
+function hasOthers({ results }) {
+  return results.some(({ others }) => others !== undefined);
+}
+
 export function consoleTable(report) {
   const parts = [aligned(columns(report))];
+  if (hasOthers(report)) parts.push(aligned(otherLanguages(report)));
   for (const table of report.tables) parts.push(`${table.title}\n${aligned(tableColumns(table))}`);
   return parts.join("\n\n");
 }
@@ -71,6 +97,16 @@ export function page(report) {
         peer.ratioRange.map((ratio) => text(ratio, 2)).join(" – "),
       ]),
     ]);
+  const absent = report.missing.length === 0 ? "" : ` Not on this machine: ${report.missing.join(", ")}.`;
+  const others = !hasOthers(report)
+    ? ""
+    : `## Against libraries of other languages
+
+In the same rounds, right after the cases they share; Python in the first round only.${absent}
+
+${markdown(otherLanguages(report))}
+
+`;
   const rangeHead = ["case", "C", ...report.nodes.flatMap((node) => [node, "x C, rounds"])];
   return `<!-- Written by bench/run.mjs. Do not edit. -->
 # Measured speed
@@ -90,7 +126,7 @@ Captures: \`mix\` has inner frames of 64, 576 and 1400 bytes (7:4:1) with ICMP, 
 first 1,024 frames again and again. Reading is from the page cache, writing to memory (tmpfs where there is one). "SIMD": frames in the
 memory of \`createSimdChecksum\`. A fraction of a byte a packet is what opening a file costs, spread over its packets.
 
-## Against npm's packages
+${others}## Against npm's packages
 
 Measured by npm's \`benchmark\` in batches of 4,096 packets, each row in its own process.
 

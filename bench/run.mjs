@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CASES, TABLES } from "./cases.mjs";
 import { ensureData } from "./data.mjs";
+import { findPeers } from "./peers/native.mjs";
 import { consoleTable, page } from "./report.mjs";
 
 /** The newest Node when this was measured last; npm's package `node` provides it. */
@@ -38,6 +39,9 @@ const dataDirectory = ensureData(cache, isShort ? 100_000 : 1_000_000);
 const outputDirectory = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const native = compile();
 const nodes = findNodes();
+// Other languages' libraries take their time: not in the short form.
+const { peers, missing } = isShort ? { peers: [], missing: [] } : findPeers(cache);
+for (const name of missing) console.log(`${name} is not there: left out`);
 const cases = CASES.filter((each) => (only === undefined ? each.short || !isShort : only.test(each.name)));
 const started = Date.now();
 
@@ -47,6 +51,9 @@ for (let round = 1; round <= rounds; round++) {
     progress(`round ${round} of ${rounds}: ${each.name}`);
     const times = { native: native === undefined ? undefined : runNative(each.native) };
     for (const [label, path] of nodes) times[label] = runNode(path, each, "time");
+    for (const { name, command, once } of peersOf(each)) {
+      if (once !== true || round === 1) times[name] = runPeer(command, each.native);
+    }
     checkSame(each.name, times);
     samples.get(each.name).push(times);
   }
@@ -70,6 +77,7 @@ const report = {
   rounds,
   frames: isShort ? 100_000 : 1_000_000,
   results,
+  missing,
   tables,
 };
 console.log(consoleTable(report));
@@ -126,6 +134,15 @@ function runNative(name) {
   return output(native.binary, [name, dataDirectory, outputDirectory]);
 }
 
+/** Those who do the same work. A case beside another one, such as plain code beside SIMD, has them only once. */
+function peersOf({ name, native: work }) {
+  return name === work ? peers.filter((peer) => peer.cases.includes(name)) : [];
+}
+
+function runPeer([program, ...args], name) {
+  return output(program, [...args, name, dataDirectory, outputDirectory]);
+}
+
 function runNode(path, { file, name }, mode) {
   // For counting bytes: a young generation that nothing is collected from.
   const flags = mode === "memory" ? ["--expose-gc", "--min-semi-space-size=256", "--max-semi-space-size=256"] : [];
@@ -164,7 +181,16 @@ function summary(each, roundsOfCase) {
     bestNs: round2(Math.min(...roundsOfCase.map((round) => round[peer].best))),
   });
   const bytes = roundsOfCase[0][nodes[0][0]].averageLength;
-  const peers = nodes.map(([label, path], index) => {
+  const others = peersOf(each).map((peer) => {
+    const measured = roundsOfCase.filter((round) => round[peer.name] !== undefined);
+    const ratios = native === undefined ? [] : measured.map((round) => round[peer.name].best / round.native.best);
+    return {
+      name: peer.name,
+      bestNs: round2(Math.min(...measured.map((round) => round[peer.name].best))),
+      ratio: ratios.length === 0 ? undefined : round2(median(ratios)),
+    };
+  });
+  const ours = nodes.map(([label, path], index) => {
     const { medianNs, bestNs } = times(label);
     // One Node is enough in the short form: the newest, last one.
     const isMeasured = !isShort || index === nodes.length - 1;
@@ -186,7 +212,8 @@ function summary(each, roundsOfCase) {
     target,
     bytes: round2(bytes),
     native: native === undefined ? undefined : times("native"),
-    peers,
+    peers: ours,
+    others: others.length === 0 ? undefined : others,
   };
 }
 
