@@ -2,6 +2,7 @@
  * Files of a place as a program reads them: those that Docker or a scenario put there, and what the kernel shows under
  * /proc.
  */
+import { formatConntrack } from "../netfilter/conntrack-format.ts";
 import type { Environment } from "../program/program.ts";
 import { readSysctl, sysctlOfPath } from "./sysctls.ts";
 
@@ -11,6 +12,11 @@ export function fileText(environment: Environment, path: string): string | undef
   if (path.startsWith("/proc/sys/")) {
     const value = readSysctl(netns, sysctlOfPath(path));
     return value === undefined ? undefined : `${value}\n`;
+  }
+  if (path === "/proc/net/nf_conntrack") {
+    const { now } = netns.node.softnet;
+    const entries = netns.netfilter?.conntrack.list(now) ?? [];
+    return entries.map((entry) => `${formatConntrack(entry, now)}\n`).join("");
   }
   const text = environment.files.get(path);
   if (text !== undefined) return text;

@@ -36,8 +36,27 @@ const BUILT_IN: Readonly<Record<TableName, readonly (readonly [string, Hook])[]>
   ],
 };
 
-/** What iptables refuses to do with chains, in its words behind `iptables: `. */
-export class ChainError extends Error {}
+/** What iptables refuses to do with chains, in its words, and its exit status. */
+export class ChainError extends Error {
+  readonly status: number;
+
+  constructor(message: string, status: number = 1) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const NO_CHAIN = "iptables: No chain/target/match by that name.";
+const BUSY = 4;
+const HINT = "Try `iptables -h' or 'iptables --help' for more information.";
+
+/** Where targets of NAT make sense; in chains of one's own, where they are jumped to from. */
+const NAT_HOOKS: Readonly<Record<string, readonly Hook[]>> = {
+  dnat: [Hook.prerouting, Hook.output],
+  redirect: [Hook.prerouting, Hook.output],
+  snat: [Hook.input, Hook.postrouting],
+  masquerade: [Hook.postrouting],
+};
 
 /**
  * Which policies are counted. 1.8.9: those that `-P` has set. 1.8.13: also those of chains that have had a rule. Seen in
@@ -105,9 +124,9 @@ export class Iptables {
     return this.#release === "1.8.9" ? chain.isPolicySet : chain.isUsed;
   }
 
-  /** All chains of a table as iptables lists them: built-in ones, then the others by name. */
+  /** All chains of a table as iptables lists them: built-in ones, also of a table not in use, then the others by name. */
   chains(table: TableName): readonly Chain[] {
-    const all = [...this.#table(table).chains.values()];
+    const all = [...(this.#tables.get(table)?.chains ?? builtInChains(table)).values()];
     const others = all.filter((chain) => chain.hook === undefined);
     return [...all.filter((chain) => chain.hook !== undefined), ...others.sort((a, b) => (a.name < b.name ? -1 : 1))];
   }
@@ -115,7 +134,7 @@ export class Iptables {
   /** `-N`. */
   newChain(table: TableName, name: string): void {
     const { chains } = this.#table(table);
-    if (chains.has(name)) throw new ChainError("Chain already exists.");
+    if (chains.has(name)) throw new ChainError("iptables: Chain already exists.");
     chains.set(name, new Chain(name, undefined));
     this.#changed();
   }
@@ -124,11 +143,9 @@ export class Iptables {
   deleteChain(table: TableName, name: string): void {
     const chain = this.#find(table, name);
     const { chains } = this.#table(table);
-    if (chain.hook !== undefined || chain.rules.length > 0) throw new ChainError("Directory not empty.");
-    for (const other of chains.values()) {
-      if (other.rules.some(({ rule: { target } }) => "chain" in target && target.chain === name)) {
-        throw new ChainError("Too many links.");
-      }
+    const isNamed = [...chains.values()].some(({ rules }) => rules.some(({ rule }) => targetChain(rule) === name));
+    if (chain.hook !== undefined || chain.rules.length > 0 || isNamed) {
+      throw new ChainError(`${this.#nft}  CHAIN_DEL failed (Device or resource busy): chain ${name}`, BUSY);
     }
     chains.delete(name);
     this.#changed();
@@ -142,7 +159,7 @@ export class Iptables {
   /** `-I`: at position `at`, from 1. */
   insert(table: TableName, chain: string, rule: Rule, at: number = 1): void {
     if (at < 1 || at > this.#find(table, chain).rules.length + 1) {
-      throw new ChainError("Index of insertion too big.");
+      throw new ChainError("iptables: Index of insertion too big.");
     }
     this.#add(table, chain, rule, at - 1);
   }
@@ -152,10 +169,18 @@ export class Iptables {
     const { rules } = this.#find(table, chain);
     const index = typeof rule === "number" ? rule - 1 : indexOf(rules, rule);
     if (typeof rule === "number" && (index < 0 || index >= rules.length)) {
-      throw new ChainError("Index of deletion too big.");
+      throw new ChainError(NO_CHAIN);
     }
-    if (index < 0) throw new ChainError("Bad rule (does a matching rule exist in that chain?).");
+    if (index < 0) throw new ChainError("iptables: Bad rule (does a matching rule exist in that chain?).");
     rules.splice(index, 1);
+    this.#changed();
+  }
+
+  /** `-R`: another rule at position `at`, from 1. */
+  replace(table: TableName, chain: string, at: number, rule: Rule): void {
+    const found = this.#find(table, chain);
+    if (at < 1 || at > found.rules.length) throw new ChainError("iptables: Index of replacement too big.");
+    found.rules[at - 1] = this.#make(table, found, rule);
     this.#changed();
   }
 
@@ -166,6 +191,7 @@ export class Iptables {
 
   /** `-F`: all rules of a chain, or of the table. */
   flush(table: TableName, chain?: string): void {
+    if (chain === undefined && !this.has(table)) return;
     const chains = chain === undefined ? this.#table(table).chains.values() : [this.#find(table, chain)];
     for (const { rules } of chains) rules.length = 0;
     this.#changed();
@@ -173,6 +199,7 @@ export class Iptables {
 
   /** `-Z`: counters of a chain, or of the table. */
   zero(table: TableName, chain?: string): void {
+    if (chain === undefined && !this.has(table)) return;
     for (const each of chain === undefined ? this.#table(table).chains.values() : [this.#find(table, chain)]) {
       each.packets = 0;
       each.bytes = 0;
@@ -186,7 +213,7 @@ export class Iptables {
   /** `-P`. */
   setPolicy(table: TableName, chain: string, policy: Policy): void {
     const found = this.#find(table, chain);
-    if (found.hook === undefined) throw new ChainError("Bad built-in chain name.");
+    if (found.hook === undefined) throw new ChainError("iptables: Bad built-in chain name.");
     found.policy = policy;
     found.isPolicySet = true;
     found.isUsed = true;
@@ -216,22 +243,32 @@ export class Iptables {
 
   #add(table: TableName, name: string, rule: Rule, index: number): void {
     const chain = this.#find(table, name);
-    const { target } = rule;
-    if ("chain" in target && this.#table(table).chains.get(target.chain)?.hook !== undefined) {
-      throw new ChainError("Operation not supported.");
-    }
-    if ("chain" in target && !this.#table(table).chains.has(target.chain)) {
-      throw new ChainError(`Couldn't load target \`${target.chain}':No such file or directory`);
-    }
-    const to = "chain" in target ? this.#table(table).chains.get(target.chain) : undefined;
-    chain.rules.splice(index, 0, new ChainRule(rule, chain, to));
+    chain.rules.splice(index, 0, this.#make(table, chain, rule));
     chain.isUsed = true;
     this.#changed();
   }
 
+  #make(table: TableName, chain: Chain, rule: Rule): ChainRule {
+    const named = targetChain(rule);
+    const to = named === undefined ? undefined : this.#table(table).chains.get(named);
+    if (named !== undefined && to === undefined) {
+      throw new ChainError(`${this.#nft} Chain '${named}' does not exist\n${HINT}`, 2);
+    }
+    const why =
+      to?.hook === undefined ? (fits(table, chain, rule) ? "" : "Invalid argument") : "Operation not supported";
+    if (why !== "")
+      throw new ChainError(`${this.#nft}  RULE_APPEND failed (${why}): rule in chain ${chain.name}`, BUSY);
+    return new ChainRule(rule, chain, to);
+  }
+
+  /** How the command calls itself when nftables says no. */
+  get #nft(): string {
+    return `iptables v${this.#release} (nf_tables):`;
+  }
+
   #find(table: TableName, name: string): Chain {
     const chain = this.#table(table).chains.get(name);
-    if (chain === undefined) throw new ChainError("No chain/target/match by that name.");
+    if (chain === undefined) throw new ChainError(NO_CHAIN);
     return chain;
   }
 
@@ -239,10 +276,36 @@ export class Iptables {
   #table(name: TableName): Table {
     let table = this.#tables.get(name);
     if (table === undefined) {
-      table = { name, chains: new Map(BUILT_IN[name].map(([chain, hook]) => [chain, new Chain(chain, hook)])) };
+      table = { name, chains: builtInChains(name) };
       this.#tables.set(name, table);
     }
     return table;
+  }
+}
+
+function builtInChains(table: TableName): Map<string, Chain> {
+  return new Map(BUILT_IN[table].map(([name, hook]) => [name, new Chain(name, hook)]));
+}
+
+/** The chain that a rule jumps to. */
+export function targetChain({ target }: Rule): string | undefined {
+  return "chain" in target ? target.chain : undefined;
+}
+
+/** Whether the kernel takes the rule's target in that chain (checkentry of the xt_* modules). */
+function fits(table: TableName, { hook }: Chain, { match, target }: Rule): boolean {
+  switch (target.kind) {
+    case "dnat":
+    case "redirect":
+    case "snat":
+    case "masquerade":
+      return table === "nat" && (hook === undefined || NAT_HOOKS[target.kind]!.includes(hook));
+    case "reject":
+      return table === "filter" && (target.with !== "tcp-reset" || match.protocol === "tcp");
+    case "notrack":
+      return table === "raw";
+    default:
+      return true;
   }
 }
 

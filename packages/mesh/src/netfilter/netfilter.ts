@@ -39,6 +39,12 @@ const ASKS_CONNTRACK: readonly (keyof Match)[] = [
   "notState",
 ];
 
+/** The hooks of a namespace, which come into being with the first that is wanted. */
+export function netfilterOf(netns: Netns): Netfilter {
+  netns.netfilter ??= new Netfilter(netns);
+  return netns.netfilter;
+}
+
 interface Registered {
   readonly priority: number;
   readonly entry: HookEntry;

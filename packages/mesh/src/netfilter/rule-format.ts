@@ -38,27 +38,34 @@ export function formatRule(rule: Rule): string {
   if (match.outDevice !== undefined) words.push(...device("-o", match.outDevice));
   if (match.protocol !== undefined) words.push("-p", match.protocol);
   if (match.notProtocol !== undefined) words.push("!", "-p", match.notProtocol);
-  const printed = new Set<string>();
-  for (const field of Object.keys(match) as (keyof Match)[]) {
-    const extension = EXTENSIONS.find(([, ...fields]) => fields.includes(field));
-    if (extension === undefined || printed.has(extension[0])) continue;
-    printed.add(extension[0]);
-    words.push("-m", extension[0] === "ports" ? (match.protocol ?? "tcp") : extension[0]);
-    for (const own of extension.slice(1) as (keyof Match)[]) words.push(...option(match, own));
+  for (const [extension, fields] of fieldsByExtension(match)) {
+    words.push("-m", extension === "ports" ? (match.protocol ?? "tcp") : extension);
+    for (const field of fields) words.push(...option(match, field));
   }
   words.push(...target(rule.target));
   return words.join(" ");
 }
 
+/** The extensions of a match in its own order, each with the fields that it has, in the order in which it prints them. */
+export function* fieldsByExtension(match: Match): Generator<readonly [extension: string, fields: (keyof Match)[]]> {
+  const done = new Set<string>();
+  for (const field of Object.keys(match) as (keyof Match)[]) {
+    const found = EXTENSIONS.find(([, ...fields]) => fields.includes(field));
+    if (found === undefined || done.has(found[0])) continue;
+    const [extension, ...fields] = found;
+    done.add(extension);
+    yield [extension, fields.filter((own) => match[own] !== undefined)];
+  }
+}
+
 function option(match: Match, field: keyof Match): readonly string[] {
-  if (match[field] === undefined) return [];
   switch (field) {
     case "srcPort":
       return port("--sport", match.srcPort!);
     case "dstPort":
       return port("--dport", match.dstPort!);
     case "tcpFlags":
-      return not(match.tcpFlags!, "--tcp-flags", flags(match.tcpFlags!.mask), flags(match.tcpFlags!.set));
+      return not(match.tcpFlags!, "--tcp-flags", formatFlags(match.tcpFlags!.mask), formatFlags(match.tcpFlags!.set));
     case "icmpType": {
       const { type, code } = match.icmpType!;
       return not(match.icmpType!, "--icmp-type", code === undefined ? `${type}` : `${type}/${code}`);
@@ -70,9 +77,9 @@ function option(match: Match, field: keyof Match): readonly string[] {
     case "anyPorts":
       return ports("--ports", match.anyPorts!);
     case "ctState":
-      return ["--ctstate", states(match.ctState!)];
+      return ["--ctstate", formatStates(match.ctState!)];
     case "notCtState":
-      return ["!", "--ctstate", states(match.notCtState!)];
+      return ["!", "--ctstate", formatStates(match.notCtState!)];
     case "ctOrigSrc":
       return conntrackAddress("--ctorigsrc", match.ctOrigSrc!);
     case "ctOrigDst":
@@ -84,15 +91,15 @@ function option(match: Match, field: keyof Match): readonly string[] {
     case "ctDir":
       return ["--ctdir", match.ctDir!];
     case "state":
-      return ["--state", states(match.state!)];
+      return ["--state", formatStates(match.state!)];
     case "notState":
-      return ["!", "--state", states(match.notState!)];
+      return ["!", "--state", formatStates(match.notState!)];
     case "srcType":
       return not(match.srcType!, "--src-type", match.srcType!.type);
     case "dstType":
       return not(match.dstType!, "--dst-type", match.dstType!.type);
     case "mark":
-      return not(match.mark!, "--mark", markAndMask(match.mark!.value, match.mark!.mask));
+      return not(match.mark!, "--mark", formatMark(match.mark!.value, match.mark!.mask));
     case "srcRange":
       return not(match.srcRange!, "--src-range", addresses(match.srcRange!.first, match.srcRange!.last));
     case "dstRange":
@@ -190,16 +197,19 @@ function natRange(range: NatRange): string {
   return range.port === undefined ? text : `${text}:${portRange(range, "-")}`;
 }
 
-function states(list: readonly CtState[]): string {
+/** `RELATED,ESTABLISHED` */
+export function formatStates(list: readonly CtState[]): string {
   return STATES.filter((state) => list.includes(state)).join(",");
 }
 
-function flags(bits: number): string {
+/** `FIN,SYN`, or `NONE`. */
+export function formatFlags(bits: number): string {
   const names = TCP_FLAGS.filter((_, bit) => (bits & (1 << bit)) !== 0);
   return names.length === 0 ? "NONE" : names.join(",");
 }
 
-function markAndMask(value: number, mask: number = ALL_BITS): string {
+/** `0x1/0xff`; no mask if all bits count. */
+export function formatMark(value: number, mask: number = ALL_BITS): string {
   return mask >>> 0 === ALL_BITS ? hexadecimal(value) : `${hexadecimal(value)}/${hexadecimal(mask)}`;
 }
 

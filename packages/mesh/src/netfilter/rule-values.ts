@@ -17,6 +17,12 @@ const SERVICES: ReadonlyMap<string, number> = new Map([
   ["https", 443],
 ]);
 
+/** The name of a port in /etc/services, if it is one of those. */
+export function serviceOf(port: number): string | undefined {
+  for (const [name, number] of SERVICES) if (number === port) return name;
+  return undefined;
+}
+
 /** `10.0.0.0/24`, `10.0.0.0/255.255.255.0`, `10.0.0.1`. */
 export function parseCidr(text: string): CidrMatch {
   const [address = "", suffix] = text.split("/");

@@ -1,9 +1,11 @@
 /** Which program a command starts, by its first word; and starting it. */
 import { BRIDGE } from "./bridge.ts";
 import { CAT } from "./cat.ts";
+import { CONNTRACK } from "./conntrack.ts";
 import { HOSTNAME } from "./hostname.ts";
 import { ARP, IFCONFIG, ROUTE } from "./ifconfig.ts";
 import { IP } from "./ip.ts";
+import { IPTABLES, IPTABLES_SAVE } from "./iptables.ts";
 import { BUSYBOX_PING, IPUTILS_PING } from "./ping.ts";
 import { Process } from "./process.ts";
 import { type Environment, type Program, type ProgramContext, UsageError, type Userland } from "./program.ts";
@@ -20,6 +22,9 @@ const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["cat", CAT],
   ["hostname", HOSTNAME],
   ["sysctl", SYSCTL],
+  ["iptables", IPTABLES],
+  ["iptables-save", IPTABLES_SAVE],
+  ["conntrack", CONNTRACK],
 ]);
 
 /** What is something else on a Debian machine than in a busybox container. */
