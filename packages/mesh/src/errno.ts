@@ -2,6 +2,7 @@
 
 export const Errno = {
   none: 0,
+  EPERM: 1,
   EINTR: 4,
   EBADF: 9,
   EAGAIN: 11,
@@ -11,9 +12,10 @@ export const Errno = {
   ENODEV: 19,
   EINVAL: 22,
   EPIPE: 32,
+  ENONET: 64,
+  EPROTO: 71,
   EDESTADDRREQ: 89,
   EMSGSIZE: 90,
-  EPROTO: 71,
   ENOPROTOOPT: 92,
   EOPNOTSUPP: 95,
   EADDRINUSE: 98,
@@ -36,6 +38,7 @@ export type ErrnoName = keyof typeof Errno;
 
 const TEXTS: Readonly<Record<Errno, string>> = {
   [Errno.none]: "Success",
+  [Errno.EPERM]: "Operation not permitted",
   [Errno.EINTR]: "Interrupted system call",
   [Errno.EBADF]: "Bad file descriptor",
   [Errno.EAGAIN]: "Resource temporarily unavailable",
@@ -45,6 +48,7 @@ const TEXTS: Readonly<Record<Errno, string>> = {
   [Errno.ENODEV]: "No such device",
   [Errno.EINVAL]: "Invalid argument",
   [Errno.EPIPE]: "Broken pipe",
+  [Errno.ENONET]: "Machine is not on the network",
   [Errno.EDESTADDRREQ]: "Destination address required",
   [Errno.EMSGSIZE]: "Message too long",
   [Errno.EPROTO]: "Protocol error",

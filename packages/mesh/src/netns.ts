@@ -12,6 +12,7 @@ import { Arp } from "./host/arp.ts";
 import { Icmp } from "./host/icmp.ts";
 import { Igmp } from "./host/igmp.ts";
 import { Ipv4 } from "./host/ipv4.ts";
+import { Tcp } from "./host/tcp.ts";
 import { Udp } from "./host/udp.ts";
 import type { Netfilter } from "./netfilter/netfilter.ts";
 import type { Node } from "./node.ts";
@@ -38,6 +39,7 @@ export class Netns {
   readonly icmp: Icmp;
   readonly igmp: Igmp;
   readonly udp: Udp;
+  readonly tcp: Tcp;
   /** What is registered at IPv4's hooks; undefined: nothing. */
   netfilter: Netfilter | undefined = undefined;
   /** net.ipv4.ip_forward. */
@@ -59,6 +61,7 @@ export class Netns {
     this.icmp = new Icmp(this);
     this.igmp = new Igmp(this);
     this.udp = new Udp(this);
+    this.tcp = new Tcp(this);
     node.namespaces.set(name, this);
   }
 

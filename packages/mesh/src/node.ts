@@ -2,7 +2,7 @@
 import type { FramePool } from "./frame.ts";
 import { IpIdentification } from "./host/ip-identification.ts";
 import type { Netns } from "./netns.ts";
-import type { Random } from "./sim/random.ts";
+import { Random } from "./sim/random.ts";
 import type { Simulator } from "./sim/simulator.ts";
 import { Softnet } from "./sim/softnet.ts";
 import type { Recorder } from "./trace/recorder.ts";
@@ -16,6 +16,8 @@ export class Node {
   readonly random: Random;
   /** This kernel's secret for hashing flows into VXLAN source ports. */
   readonly hashSeed: number;
+  /** What its sockets draw by chance: ports, sequence numbers. */
+  readonly socketRandom: Random;
   readonly identification: IpIdentification;
   readonly softnet: Softnet;
   readonly namespaces: Map<string, Netns> = new Map();
@@ -36,6 +38,7 @@ export class Node {
     this.random = random;
     this.softnet = softnet;
     this.hashSeed = random.int32();
+    this.socketRandom = new Random(this.hashSeed, "sockets");
     this.identification = new IpIdentification(random);
   }
 

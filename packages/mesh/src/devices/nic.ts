@@ -53,6 +53,8 @@ export class Nic extends NetDevice implements Wakeable {
     const { frames, simulator, softnet } = this.netns.node;
     frames.scrub(frame);
     frame.innerOffset = 0;
+    // Both ends in one kernel: the cable is a veth pair.
+    if (this.#latencyNs === 0 && peer.softnet === softnet) return softnet.enqueue(peer, frame);
     simulator.hold();
     simulator.schedule(softnet.now + this.#latencyNs, peer, frame.id);
   }

@@ -157,6 +157,12 @@ export class Arp implements Wakeable {
     this.#arm(entry, wasDueAt);
   }
 
+  /** Linux neigh_confirm: an upper layer knows that the neighbor is there. */
+  confirm(device: NetDevice, ip: number): void {
+    const entry = this.neighbors.find(device.index, ip);
+    if (entry !== undefined) this.neighbors.confirm(entry, this.softnet.now);
+  }
+
   /** `ip neigh del`: what waits for the neighbor fails. */
   delete(entry: Neighbor): void {
     this.#fail(entry);

@@ -107,6 +107,9 @@ export class Icmp {
       case IpProtocol.udp:
         netns.udp.error(ipAt, type, code, info);
         break;
+      case IpProtocol.tcp:
+        netns.tcp.error(ipAt, type, code, info);
+        break;
     }
   }
 

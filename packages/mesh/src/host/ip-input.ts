@@ -89,7 +89,9 @@ function deliver(netns: Netns, device: NetDevice, received: Frame): void {
     case IpProtocol.icmp:
       return netns.icmp.receive(frame, at);
     case IpProtocol.udp:
-      return netns.udp.receive(frame, at);
+      return netns.udp.receive(frame, at, device);
+    case IpProtocol.tcp:
+      return netns.tcp.receive(frame, at, device);
     case IpProtocol.igmp:
       return netns.igmp.receive(device, frame, at);
     default:

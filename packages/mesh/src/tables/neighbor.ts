@@ -3,7 +3,7 @@
  * parameters, net/ipv4/arp.c arp_tbl). Pure state: every function takes the time and says what is to be done; sending
  * probes and setting timers is host/arp.ts.
  *
- * Not modelled: garbage collection and its thresholds, proxy entries, APP_PROBES, confirmation by upper layers.
+ * Not modelled: garbage collection and its thresholds, proxy entries, APP_PROBES.
  */
 import type { Random } from "../sim/random.ts";
 
@@ -171,6 +171,11 @@ export class NeighborTable {
     if (mac !== entry.mac && !override) return false;
     const isOldHearsay = mac === entry.mac && state === NeighborState.stale;
     return this.#change(entry, mac, isOldHearsay ? entry.state : state, now);
+  }
+
+  /** Somebody knows by other means that the neighbor is there (neigh_confirm): it need not be asked. */
+  confirm(entry: Neighbor, now: number): void {
+    entry.confirmedAt = now;
   }
 
   /** What an administrator says counts (neigh_update with NEIGH_UPDATE_F_ADMIN). True if what waits can be sent. */

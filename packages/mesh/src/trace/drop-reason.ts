@@ -72,6 +72,31 @@ export const DropReason = {
   BRIDGE_EGRESS_STP_STATE: 38,
   /** An IGMP message that has told what it had to tell, or tells this host nothing. */
   IGMP_CONSUMED: 39,
+  /** The socket's receive buffer is full. */
+  SOCKET_RCVBUFF: 40,
+  TCP_CSUM: 41,
+  /** A segment that no state of the connection takes, such as one without ACK. */
+  TCP_FLAGS: 42,
+  /** All of it had been received before. */
+  TCP_OLD_DATA: 43,
+  /** Behind the window that was offered. */
+  TCP_OVERWINDOW: 44,
+  /** Its timestamp is older than the last one's (RFC 7323 §5). */
+  TCP_RFC7323_PAWS: 45,
+  /** Outside of the window. */
+  TCP_INVALID_SEQUENCE: 46,
+  TCP_INVALID_SYN: 47,
+  /** It acknowledges what was acknowledged long ago, or what was never sent. */
+  TCP_TOO_OLD_ACK: 48,
+  TCP_ACK_UNSENT_DATA: 49,
+  /** The connection is closed, or what it is closing with does not want this. */
+  TCP_CLOSE: 50,
+  TCP_RESET: 51,
+  TCP_ABORT_ON_DATA: 52,
+  /** It has said what it had to say: an acknowledgment, or data that now lies in the socket. */
+  TCP_CONSUMED: 53,
+  /** More connections wait to be accepted than the program asked for. */
+  TCP_LISTEN_OVERFLOW: 54,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;

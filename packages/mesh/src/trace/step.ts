@@ -58,6 +58,10 @@ export const StepKind = {
   translateSrc: 24,
   /** a: number of segments so far. Merged into the frame of its flow that came before. */
   gro: 25,
+  /** a: port. Delivered to a socket. */
+  deliverUdp: 26,
+  /** a: port, b: `TcpState` of the socket before. */
+  deliverTcp: 27,
 } as const;
 export type StepKind = (typeof StepKind)[keyof typeof StepKind];
 
@@ -114,6 +118,10 @@ export function formatStep(
       return `tunnel answers in the destination's name: fragmentation needed, MTU ${a}`;
     case StepKind.gro:
       return `merged with the ${a - 1} segment${a === 2 ? "" : "s"} of its flow before it`;
+    case StepKind.deliverUdp:
+      return `delivered to the UDP socket of port ${a}`;
+    case StepKind.deliverTcp:
+      return `delivered to the TCP socket of port ${a}, ${tcpStateName(b)}`;
     case StepKind.arpIgnore:
       return `ignored: ${formatIpv4(a)} is not an address of this host`;
     case StepKind.rule:
@@ -123,6 +131,26 @@ export function formatStep(
     case StepKind.translateSrc:
       return `source translated to ${formatIpv4(a)}:${b}`;
   }
+}
+
+/** As netstat prints them (include/net/tcp_states.h); 0: a connection that is being accepted. */
+const TCP_STATES: readonly string[] = [
+  "NEW",
+  "ESTABLISHED",
+  "SYN_SENT",
+  "SYN_RECV",
+  "FIN_WAIT1",
+  "FIN_WAIT2",
+  "TIME_WAIT",
+  "CLOSE",
+  "CLOSE_WAIT",
+  "LAST_ACK",
+  "LISTEN",
+  "CLOSING",
+];
+
+function tcpStateName(state: number): string {
+  return TCP_STATES[state] ?? String(state);
 }
 
 function icmpTypeText(type: number, code: number): string {

@@ -32,6 +32,8 @@ const ENDS: ReadonlySet<StepKind> = new Set([
   StepKind.arpIgnore,
   StepKind.neighborUpdate,
   StepKind.deliverIcmp,
+  StepKind.deliverUdp,
+  StepKind.deliverTcp,
   StepKind.fragmentWaits,
   StepKind.reassemble,
   StepKind.fragment,

@@ -1,0 +1,334 @@
+/**
+ * A namespace's TCP (Linux net/ipv4/tcp_ipv4.c: tcp_v4_rcv, tcp_v4_connect, tcp_v4_err; inet_hashtables.c): finds the
+ * socket of a segment, gives ports, and answers for those that nobody has.
+ */
+import { pseudoHeader4, sum } from "@hopscope/codec/checksum";
+import { IpProtocol } from "@hopscope/codec/code-points";
+import { IcmpType, UnreachableCode } from "@hopscope/codec/icmp";
+import * as ipv4 from "@hopscope/codec/ipv4";
+import { Status } from "@hopscope/codec/status";
+import * as tcp from "@hopscope/codec/tcp";
+import type { NetDevice } from "../device.ts";
+import { Errno } from "../errno.ts";
+import { Checksum, type Frame } from "../frame.ts";
+import type { Netns } from "../netns.ts";
+import { RouteType } from "../tables/route.ts";
+import { DropReason } from "../trace/drop-reason.ts";
+import { StepKind } from "../trace/step.ts";
+import { icmpErrno, isFragmentationNeeded } from "./icmp-errno.ts";
+import { LOCAL_PORTS, localPort } from "./local-port.ts";
+import { TcpState } from "./socket.ts";
+import { connectionHash, type TcpEntry } from "./tcp-entry.ts";
+import { TcpListener } from "./tcp-listener.ts";
+import { syncMss } from "./tcp-mss.ts";
+import { connect } from "./tcp-output.ts";
+import { sendReplyAck, sendReset } from "./tcp-reply.ts";
+import { TcpRequest } from "./tcp-request.ts";
+import { simpleRetransmit } from "./tcp-retransmit.ts";
+import { TcpSegment } from "./tcp-segment.ts";
+import { between } from "./tcp-sequence.ts";
+import { TcpSocket } from "./tcp-socket.ts";
+import { type TcpSysctl, tcpSysctl } from "./tcp-sysctl.ts";
+import { TcpTimewait } from "./tcp-timewait.ts";
+
+const { TcpFlag } = tcp;
+const NONE: readonly TcpListener[] = [];
+
+export interface TcpConnectOptions {
+  /** bind(2) before: 0 is what the route says. */
+  readonly localIp?: number;
+  /** Default: one that the kernel chooses. */
+  readonly localPort?: number;
+  /** SO_BINDTODEVICE. */
+  readonly device?: NetDevice;
+  readonly tos?: number;
+}
+
+export class Tcp {
+  readonly netns: Netns;
+  readonly sysctl: TcpSysctl = { ...tcpSysctl };
+  readonly #listeners: Map<number, TcpListener[]> = new Map();
+  /** Connections by their hash; the rest hang on behind. */
+  readonly #entries: Map<number, TcpEntry> = new Map();
+  /** How often a local port is used by a connection. */
+  readonly #ports: Map<number, number> = new Map();
+  /** Steps that the choice of ports for a destination has moved on (table_perturb). */
+  readonly #perturbation: Map<number, number> = new Map();
+  readonly #portSecret: number;
+  readonly #segment: TcpSegment = new TcpSegment();
+
+  constructor(netns: Netns) {
+    this.netns = netns;
+    this.#portSecret = netns.node.socketRandom.int32();
+  }
+
+  /** All connections, and what is left of them, as `ss -t -a` lists them. */
+  get entries(): readonly TcpEntry[] {
+    const all: TcpEntry[] = [];
+    for (const first of this.#entries.values()) {
+      for (let entry: TcpEntry | undefined = first; entry !== undefined; entry = entry.chain) all.push(entry);
+    }
+    return all;
+  }
+
+  get listeners(): readonly TcpListener[] {
+    return [...this.#listeners.values()].flat();
+  }
+
+  /** socket(2), bind(2) and listen(2). `ip` 0: all of the host's addresses. */
+  listen(ip: number, port: number, backlog: number = 128, device?: NetDevice): TcpListener | Errno {
+    if (ip !== 0 && !this.netns.isLocal(ip)) return Errno.EADDRNOTAVAIL;
+    const chosen = port === 0 ? this.#freePort() : port;
+    const others = this.#listeners.get(chosen) ?? [];
+    const isTaken = others.some(
+      (other) =>
+        (other.localIp === 0 || ip === 0 || other.localIp === ip) &&
+        (other.device === undefined || device === undefined || other.device === device),
+    );
+    if (isTaken || chosen === 0) return Errno.EADDRINUSE;
+    const listener = new TcpListener(this, ip, chosen, backlog, device);
+    others.push(listener);
+    this.#listeners.set(chosen, others);
+    return listener;
+  }
+
+  unlisten(listener: TcpListener): void {
+    const left = (this.#listeners.get(listener.localPort) ?? []).filter((other) => other !== listener);
+    if (left.length > 0) this.#listeners.set(listener.localPort, left);
+    else this.#listeners.delete(listener.localPort);
+  }
+
+  /** Linux tcp_v4_connect. What cannot be is a socket that is closed, with its error. */
+  connect(ip: number, port: number, options: TcpConnectOptions = {}): TcpSocket {
+    const { netns } = this;
+    const { localIp = 0, localPort: boundPort = 0, device } = options;
+    const sk = new TcpSocket(this, netns);
+    sk.remoteIp = ip === 0 ? LOOPBACK : ip;
+    sk.remotePort = port;
+    sk.tos = options.tos ?? 0;
+    sk.boundDevice = device;
+    sk.rcvbuf = this.sysctl.rmemDefault;
+    sk.error = this.#route(sk, localIp);
+    if (sk.error !== Errno.none) return sk;
+    sk.localPort = boundPort === 0 ? this.#chooseLocalPort(sk) : boundPort;
+    if (sk.localPort === 0 || this.#find(sk.remoteIp, port, sk.localIp, sk.localPort) !== undefined) {
+      sk.error = Errno.EADDRNOTAVAIL;
+      return sk;
+    }
+    const random = netns.node.socketRandom;
+    sk.state = TcpState.synSent;
+    sk.tsOffset = random.int32();
+    sk.identification = random.int32() & 0xffff;
+    this.#hash(sk);
+    sk.startConnecting(() => connect(sk, random.int32()));
+    return sk;
+  }
+
+  #route(sk: TcpSocket, localIp: number): Errno {
+    const { netns } = this;
+    if (localIp !== 0 && !netns.isLocal(localIp)) return Errno.EADDRNOTAVAIL;
+    const dst = netns.ipv4.lookup(sk.remoteIp, localIp, sk.boundDevice);
+    if (dst === undefined || dst.type === RouteType.broadcast || dst.type === RouteType.multicast) {
+      return Errno.ENETUNREACH;
+    }
+    sk.dst = dst;
+    sk.localIp = dst.source;
+    return Errno.none;
+  }
+
+  /** Linux __inet_hash_connect: even ports, on from where this destination's last one was. */
+  #chooseLocalPort(sk: TcpSocket): number {
+    const { remoteIp, remotePort, localIp } = sk;
+    const key = connectionHash(remoteIp, remotePort, localIp, this.#portSecret & 0xffff);
+    const perturbation = this.#perturbation.get(key) ?? this.netns.node.socketRandom.below(LOCAL_PORTS);
+    const start = perturbation & ~1;
+    for (let tried = 0; tried < LOCAL_PORTS / 2; tried++) {
+      const port = localPort(start, 2, tried);
+      if (this.#listeners.has(port) || this.#find(remoteIp, remotePort, localIp, port) !== undefined) continue;
+      const step = Math.max(tried * 2, this.netns.node.socketRandom.below(8) * 2) + 2;
+      this.#perturbation.set(key, (perturbation + step) % LOCAL_PORTS);
+      return port;
+    }
+    return 0;
+  }
+
+  /** Linux inet_csk_find_open_port: odd ports are for those who bind. */
+  #freePort(): number {
+    const start = this.netns.node.socketRandom.below(LOCAL_PORTS) | 1;
+    for (let tried = 0; tried < LOCAL_PORTS / 2; tried++) {
+      const port = localPort(start, 2, tried);
+      if (!this.#listeners.has(port) && !this.#ports.has(port)) return port;
+    }
+    return 0;
+  }
+
+  /** Linux tcp_v4_rcv: takes the frame, which came in by `device`. */
+  receive(frame: Frame, ipAt: number, device: NetDevice): void {
+    const { netns } = this;
+    const { view } = netns.node.frames;
+    const at = ipv4.payloadStart(view, ipAt);
+    const end = ipv4.payloadEnd(view, ipAt, frame.end);
+    // What is for everybody or a group is not TCP's.
+    if (frame.dst !== undefined && frame.dst.type !== RouteType.local) return netns.drop(frame, DropReason.NO_SOCKET);
+    if (tcp.check(view, at, end) !== Status.ok) return netns.drop(frame, DropReason.PKT_TOO_SMALL);
+    const srcIp = ipv4.srcIp(view, ipAt);
+    const dstIp = ipv4.dstIp(view, ipAt);
+    if (frame.csum !== Checksum.partial && !isChecksumRight(view, at, end, srcIp, dstIp)) {
+      return netns.drop(frame, DropReason.TCP_CSUM);
+    }
+    const port = tcp.dstPort(view, at);
+    const entry = this.#find(srcIp, tcp.srcPort(view, at), dstIp, port);
+    if (entry instanceof TcpSocket || entry instanceof TcpTimewait || entry instanceof TcpRequest) {
+      return entry.receive(frame);
+    }
+    const listener = this.#listenerFor(dstIp, port, device);
+    if (listener !== undefined) return this.#listenerReceives(listener, frame, ipAt);
+    sendReset(netns, frame);
+    netns.drop(frame, DropReason.NO_SOCKET);
+  }
+
+  /** Linux inet_lookup_listener: one that names the address before one that does not. */
+  #listenerFor(ip: number, port: number, device: NetDevice): TcpListener | undefined {
+    let found: TcpListener | undefined;
+    for (const listener of this.#listeners.get(port) ?? NONE) {
+      if (listener.device !== undefined && listener.device !== device) continue;
+      if (listener.localIp === ip) return listener;
+      if (listener.localIp === 0) found ??= listener;
+    }
+    return found;
+  }
+
+  /** Linux tcp_rcv_state_process in LISTEN, and tcp_conn_request. */
+  #listenerReceives(listener: TcpListener, frame: Frame, ipAt: number): void {
+    const { netns } = this;
+    const { view } = netns.node.frames;
+    const segment = this.#segment;
+    segment.read(view, ipAt, frame.end, frame.gsoSize);
+    const { flags } = segment;
+    if ((flags & TcpFlag.ack) !== 0) {
+      sendReset(netns, frame);
+      return netns.drop(frame, DropReason.TCP_FLAGS);
+    }
+    if ((flags & TcpFlag.rst) !== 0) return netns.drop(frame, DropReason.TCP_RESET);
+    if ((flags & TcpFlag.syn) === 0 || (flags & TcpFlag.fin) !== 0) return netns.drop(frame, DropReason.TCP_FLAGS);
+    if (listener.isFull || listener.isBusy) return netns.drop(frame, DropReason.TCP_LISTEN_OVERFLOW);
+    const dst = netns.ipv4.lookup(ipv4.srcIp(view, ipAt), ipv4.dstIp(view, ipAt), listener.device);
+    if (dst === undefined) return netns.drop(frame, DropReason.IP_OUTNOROUTES);
+    const request = new TcpRequest(this, listener, segment, frame, dst);
+    listener.requested();
+    this.#hash(request);
+    netns.node.recorder.step(frame, StepKind.deliverTcp, listener.localPort, TcpState.listen);
+    netns.node.frames.free(frame);
+    request.start();
+  }
+
+  /** A SYN that makes a new connection where one has just been (TCP_TW_SYN). */
+  listenAgain(old: TcpTimewait, frame: Frame): void {
+    const { netns } = this;
+    const listener = this.#listenerFor(old.localIp, old.localPort, netns.loopback);
+    this.unhash(old);
+    if (listener !== undefined) {
+      return this.#listenerReceives(listener, frame, frame.start + ETHERNET);
+    }
+    sendReset(netns, frame);
+    netns.drop(frame, DropReason.NO_SOCKET);
+  }
+
+  sendReset(about: Frame): void {
+    sendReset(this.netns, about);
+  }
+
+  sendAck(about: Frame, seq: number, ack: number, window: number, tsEcho: number | undefined, tsOffset: number): void {
+    sendReplyAck(this.netns, about, seq, ack, window, tsEcho, tsOffset);
+  }
+
+  /** Linux tcp_v4_err: an ICMP error quotes a segment of this host's, whose IPv4 header is at `ipAt`. */
+  error(ipAt: number, type: number, code: number, info: number): void {
+    const { view } = this.netns.node.frames;
+    const at = ipv4.payloadStart(view, ipAt);
+    const entry = this.#find(
+      ipv4.dstIp(view, ipAt),
+      tcp.dstPort(view, at),
+      ipv4.srcIp(view, ipAt),
+      tcp.srcPort(view, at),
+    );
+    if (!(entry instanceof TcpSocket)) return;
+    const seq = tcp.sequenceInt32(view, at);
+    if (!between(seq, entry.sndUna, entry.sndNxt) || type === IcmpType.redirect) return;
+    if (isFragmentationNeeded(type, code)) return this.#mtuReduced(entry, info);
+    const errno = icmpErrno(type, code);
+    if (errno === Errno.none) return;
+    const isTemporary = code === UnreachableCode.net || code === UnreachableCode.host;
+    if (entry.state === TcpState.synSent || entry.state === TcpState.synRecv) {
+      if (entry.isOwned) entry.softError = errno;
+      else entry.fail(errno);
+    } else if (isTemporary || entry.softError === Errno.none) entry.softError = errno;
+  }
+
+  /** Linux tcp_v4_mtu_reduced. */
+  #mtuReduced(sk: TcpSocket, mtu: number): void {
+    const { ipv4: ip } = this.netns;
+    ip.updatePmtu(sk.remoteIp, mtu);
+    const dst = ip.lookup(sk.remoteIp, sk.localIp, sk.boundDevice);
+    if (dst === undefined) return;
+    sk.dst = dst;
+    const believed = ip.mtuOf(dst, sk.softnet.now);
+    if (mtu < believed) sk.softError = Errno.EMSGSIZE;
+    if (sk.pmtuCookie <= believed) return;
+    syncMss(sk, believed);
+    simpleRetransmit(sk);
+  }
+
+  /** True while segments find this entry. */
+  isHashed(entry: TcpEntry): boolean {
+    return this.#find(entry.remoteIp, entry.remotePort, entry.localIp, entry.localPort) === entry;
+  }
+
+  /** `to` takes the place of `from`, which has the same four numbers. */
+  replace(from: TcpEntry, to: TcpEntry): void {
+    this.unhash(from);
+    this.#hash(to);
+  }
+
+  unhash(entry: TcpEntry): void {
+    const key = connectionHash(entry.remoteIp, entry.remotePort, entry.localIp, entry.localPort);
+    let previous: TcpEntry | undefined;
+    for (let each = this.#entries.get(key); each !== undefined; previous = each, each = each.chain) {
+      if (each !== entry) continue;
+      if (previous !== undefined) previous.chain = each.chain;
+      else if (each.chain === undefined) this.#entries.delete(key);
+      else this.#entries.set(key, each.chain);
+      each.chain = undefined;
+      this.#usePort(entry.localPort, -1);
+      return;
+    }
+  }
+
+  #hash(entry: TcpEntry): void {
+    const key = connectionHash(entry.remoteIp, entry.remotePort, entry.localIp, entry.localPort);
+    entry.chain = this.#entries.get(key);
+    this.#entries.set(key, entry);
+    this.#usePort(entry.localPort, 1);
+  }
+
+  #usePort(port: number, change: number): void {
+    const count = (this.#ports.get(port) ?? 0) + change;
+    if (count > 0) this.#ports.set(port, count);
+    else this.#ports.delete(port);
+  }
+
+  #find(remoteIp: number, remotePort: number, localIp: number, localPortNumber: number): TcpEntry | undefined {
+    const key = connectionHash(remoteIp, remotePort, localIp, localPortNumber);
+    let entry = this.#entries.get(key);
+    while (entry !== undefined && !entry.matches(remoteIp, remotePort, localIp, localPortNumber)) entry = entry.chain;
+    return entry;
+  }
+}
+
+const ETHERNET = 14;
+/** 127.0.0.1 */
+const LOOPBACK = 0x7f000001;
+
+function isChecksumRight(view: DataView, at: number, end: number, srcIp: number, dstIp: number): boolean {
+  return sum(view, at, end, pseudoHeader4(srcIp, dstIp, IpProtocol.tcp, end - at)) === 0xffff;
+}
