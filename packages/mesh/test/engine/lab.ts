@@ -86,8 +86,14 @@ export class Lab {
     this.simulator.run();
   }
 
-  /** A program's echo request, in process context. */
-  ping(netns: Netns, dstIp: string, dataLength: number = 56, options: Partial<EchoRequest> = {}): SendError {
+  /** A program's echo request; `isTakenUp`: in process context, so that it has arrived before the program goes on. */
+  ping(
+    netns: Netns,
+    dstIp: string,
+    dataLength: number = 56,
+    options: Partial<EchoRequest> = {},
+    isTakenUp: boolean = true,
+  ): SendError {
     const { softnet } = this.node;
     const request: EchoRequest = {
       dstIp: ip(dstIp),
@@ -101,7 +107,7 @@ export class Lab {
       },
       ...options,
     };
-    softnet.isInProcess = true;
+    softnet.isInProcess = isTakenUp;
     const error = netns.icmp.sendEcho(request, 1);
     softnet.isInProcess = false;
     return error;
