@@ -13,7 +13,7 @@ import type { NetDevice } from "./device.ts";
 import { FramePool } from "./frame.ts";
 import { Netns } from "./netns.ts";
 import { Node } from "./node.ts";
-import { Chance } from "./sim/chance.ts";
+import { Chance, type ChancePins } from "./sim/chance.ts";
 import { Pace } from "./sim/pace.ts";
 import { Random } from "./sim/random.ts";
 import { type Environment, UsageError } from "./program/program.ts";
@@ -53,7 +53,7 @@ const SWITCH = "switch";
 export function deploy(scenario: Scenario): Mesh {
   const { cluster, run, stack } = scenario;
   const { nodes, hosts, underlay } = cluster;
-  const mesh = bareMesh(run.seed);
+  const mesh = bareMesh(run.seed, { addressOrders: scenario.pins.dns });
   for (const node of nodes) addMachine(mesh, node, underlay, new Map([["/etc/resolv.conf", resolvConf(cluster.dns)]]));
   for (const host of hosts) addMachine(mesh, host, underlay, host.files);
   buildSwitch(mesh.addNode(SWITCH), [...nodes, ...hosts], underlay, mesh.nodes);
@@ -109,7 +109,7 @@ interface BareMesh extends Mesh {
   addNode(name: string): Node;
 }
 
-function bareMesh(seed: number): BareMesh {
+function bareMesh(seed: number, pins: ChancePins = {}): BareMesh {
   const simulator = new Simulator();
   const frames = new FramePool();
   const recorder = new Recorder(frames);
@@ -120,7 +120,7 @@ function bareMesh(seed: number): BareMesh {
     frames,
     recorder,
     pace: new Pace(),
-    chance: new Chance(seed),
+    chance: new Chance(seed, pins),
     nodes,
     tasks: new Map(),
     machines: new Map(),

@@ -7,6 +7,7 @@
 import { Checksum, type Frame } from "./frame.ts";
 import { checksumHelp } from "./host/checksum-help.ts";
 import { segment } from "./host/gso.ts";
+import type { PacketSocket } from "./host/packet-socket.ts";
 import type { Netns } from "./netns.ts";
 import type { BridgePort } from "./devices/bridge.ts";
 import { DropReason } from "./trace/drop-reason.ts";
@@ -74,6 +75,8 @@ export abstract class NetDevice {
   };
   /** Virtual devices do everything: it costs nothing to leave a frame as it is. */
   readonly offloads: Offloads = { tx: true, tso: true, gso: true, gro: true };
+  /** Programs that look at what arrives here (the ptype list of a device). */
+  readonly packetSockets: PacketSocket[] = [];
   /** Set while the device is a port of a bridge: received frames go there (Linux rx_handler). */
   port: BridgePort | undefined = undefined;
 
@@ -135,6 +138,7 @@ export abstract class NetDevice {
     statistics.rxPackets++;
     statistics.rxBytes += frame.end - frame.start;
     node.recorder.hop(this.point, Direction.in, frame, node.softnet.now);
+    if (this.packetSockets.length > 0) for (const socket of this.packetSockets) socket.enqueue(frame);
     if (this.port === undefined) this.netns.receive(this, frame);
     else this.port.handleFrame(frame);
   }

@@ -18,6 +18,7 @@ import { deployStack } from "../swarm/stack.ts";
 import { Swarm, type SwarmOptions } from "../swarm/swarm.ts";
 import { type ContainerNames, namesOf } from "./container-names.ts";
 import { Kernels } from "./perform.ts";
+import { Resolvers } from "./resolvers.ts";
 
 /** The first deployment is over then, whatever may still be going wrong in it. */
 const DEPLOYMENT_LIMIT = 60_000_000_000;
@@ -35,6 +36,7 @@ export class Docker implements Host {
   readonly swarm: Swarm;
   readonly kernels: Kernels;
   readonly #mesh: Mesh;
+  readonly #resolvers: Resolvers;
   readonly #imageOf: (image: string) => Image | undefined;
   /** By identifier. */
   readonly #housed = new Map<string, Housed>();
@@ -51,6 +53,7 @@ export class Docker implements Host {
     this.#mesh = mesh;
     this.#imageOf = imageOf;
     this.swarm = new Swarm(options, this);
+    this.#resolvers = new Resolvers(mesh, this.swarm, () => this.now);
     const { nodes, gossip } = this.swarm;
     this.kernels = new Kernels(
       mesh.nodes,
@@ -121,8 +124,9 @@ export class Docker implements Host {
         this.#housed.get(request.id)?.environment.files.set(request.path, request.text);
         return;
       case "resolver-start":
+        return this.#resolvers.start(request);
       case "resolver-stop":
-        return;
+        return this.#resolvers.stop(request);
       case "process-start":
         return this.#startProxy(request);
       case "process-kill": {

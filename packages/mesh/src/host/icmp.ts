@@ -19,6 +19,7 @@ import { StepKind } from "../trace/step.ts";
 import { IcmpRateLimit } from "./icmp-rate-limit.ts";
 import { icmpSend } from "./icmp-send.ts";
 import { PmtuDiscovery, SendError } from "./ipv4.ts";
+import type { RawIcmpSocket } from "./raw-icmp-socket.ts";
 
 /** Bytes behind the quoted header that say whose packet it was. */
 const QUOTED_PAYLOAD = 8;
@@ -37,6 +38,8 @@ export class Icmp {
   readonly #netns: Netns;
   readonly #limit: IcmpRateLimit = new IcmpRateLimit();
   readonly #listeners: Map<number, IcmpListener> = new Map();
+  /** Programs that look at all ICMP for this host. */
+  readonly rawSockets: RawIcmpSocket[] = [];
 
   constructor(netns: Netns) {
     this.#netns = netns;
@@ -57,6 +60,7 @@ export class Icmp {
     const { view } = frames;
     const at = ipv4.payloadStart(view, ipAt);
     const end = ipv4.payloadEnd(view, ipAt, frames.end(frame));
+    for (const socket of this.rawSockets) socket.enqueue(ipAt, end);
     if (sum(view, at, end) !== 0xffff) return netns.drop(frame, DropReason.ICMP_CSUM);
     if (icmp.check(view, at, end) !== Status.ok) return netns.drop(frame, DropReason.PKT_TOO_SMALL);
     // icmp_echo_ignore_broadcasts; other questions to everybody are not modelled, and nothing else may be sent to them.

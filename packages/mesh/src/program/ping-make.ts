@@ -18,12 +18,15 @@ export interface PingReply {
   readonly ttl: number;
   /** Undefined if the data has no room for the time it was sent. */
   readonly roundTripNs: number | undefined;
+  /** The request had been answered before. */
+  readonly isDuplicate: boolean;
 }
 
 /** What a ping knows when it ends; times in nanoseconds. */
 export interface PingSummary {
   readonly transmitted: number;
   readonly received: number;
+  readonly duplicates: number;
   readonly errors: number;
   /** From the first request to the last. */
   readonly sendingNs: number;
@@ -37,6 +40,15 @@ export interface PingSummary {
   };
 }
 
+/** Whom a ping asks, and from where. */
+export interface PingTarget {
+  readonly dstIp: number;
+  /** The address it sends from. */
+  readonly srcIp: number;
+  /** The interface that was asked for. */
+  readonly device: string | undefined;
+}
+
 export interface PingMake {
   /** Letters of its options: without and with a value. */
   readonly switches: string;
@@ -46,16 +58,27 @@ export interface PingMake {
   readonly stampLength: number;
   /** Writes the data of a request that is sent at `now`. */
   fill(view: DataView, at: number, end: number, now: number): void;
-  greeting(options: PingOptions): string;
-  reply(reply: PingReply): string;
+  greeting(options: PingOptions, target: PingTarget): string;
+  /** `from`: the address, or name and address. */
+  reply(reply: PingReply, from: string): string;
   /** An ICMP error about request `sequence`; undefined if this ping says nothing. */
-  error(view: DataView, icmpAt: number, srcIp: number, sequence: number): string | undefined;
+  error(problem: PingProblem, from: string): string | undefined;
   statistics(summary: PingSummary): string[];
+}
+
+/** An ICMP error about a request. */
+export interface PingProblem {
+  readonly srcIp: number;
+  readonly sequence: number;
+  readonly type: number;
+  readonly code: number;
+  /** The next hop's MTU, or the pointer. */
+  readonly info: number;
 }
 
 export const BUSYBOX: PingMake = {
   switches: "qn4",
-  options: "csitwW",
+  options: "csitwWI",
   firstSequence: 0,
   stampLength: 4,
 
@@ -65,22 +88,24 @@ export const BUSYBOX: PingMake = {
     if (end - at >= BUSYBOX.stampLength) view.setUint32(at, Math.floor(now / 1000), true);
   },
 
-  greeting({ dstIp, dataLength }) {
-    return `PING ${formatIpv4(dstIp)} (${formatIpv4(dstIp)}): ${dataLength} data bytes`;
+  greeting({ host, dataLength, source }, { dstIp, srcIp, device }) {
+    const from = source === undefined || device !== undefined ? "" : ` from ${formatIpv4(srcIp)}`;
+    return `PING ${host} (${formatIpv4(dstIp)})${from}: ${dataLength} data bytes`;
   },
 
-  reply({ srcIp, length, sequence, ttl, roundTripNs }) {
+  reply({ length, sequence, ttl, roundTripNs, isDuplicate }, from) {
     const time = roundTripNs === undefined ? "" : ` time=${milliseconds(roundTripNs)} ms`;
-    return `${length} bytes from ${formatIpv4(srcIp)}: seq=${sequence} ttl=${ttl}${time}`;
+    return `${length} bytes from ${from}: seq=${sequence} ttl=${ttl}${time}${isDuplicate ? " (DUP!)" : ""}`;
   },
 
   error() {
     return undefined;
   },
 
-  statistics({ transmitted, received, times: { count, min, max, sum } }) {
+  statistics({ transmitted, received, duplicates, times: { count, min, max, sum } }) {
     const loss = Math.floor(((transmitted - received) * 100) / transmitted);
-    const lines = [`${transmitted} packets transmitted, ${received} packets received, ${loss}% packet loss`];
+    const twice = duplicates > 0 ? `${duplicates} duplicates, ` : "";
+    const lines = [`${transmitted} packets transmitted, ${received} packets received, ${twice}${loss}% packet loss`];
     if (count > 0) lines.push(`round-trip min/avg/max = ${[min, sum / count, max].map(milliseconds).join("/")} ms`);
     return lines;
   },
@@ -88,7 +113,7 @@ export const BUSYBOX: PingMake = {
 
 export const IPUTILS: PingMake = {
   switches: "qn4b",
-  options: "csitwWQM",
+  options: "csitwWQMI",
   firstSequence: 1,
   stampLength: 16,
 
@@ -102,25 +127,28 @@ export const IPUTILS: PingMake = {
     view.setUint32(at + 12, 0);
   },
 
-  greeting({ dstIp, dataLength }) {
-    return `PING ${formatIpv4(dstIp)} (${formatIpv4(dstIp)}) ${dataLength}(${dataLength + 28}) bytes of data.`;
+  greeting({ host, dataLength, source }, { dstIp, srcIp, device }) {
+    const from = source === undefined ? "" : `from ${formatIpv4(srcIp)} ${device ?? ""}: `;
+    return `PING ${host} (${formatIpv4(dstIp)}) ${from}${dataLength}(${dataLength + 28}) bytes of data.`;
   },
 
-  reply({ srcIp, length, sequence, ttl, roundTripNs }) {
+  reply({ length, sequence, ttl, roundTripNs, isDuplicate }, from) {
     const time = roundTripNs === undefined ? "" : ` time=${threeDigits(roundTripNs)} ms`;
-    return `${length} bytes from ${formatIpv4(srcIp)}: icmp_seq=${sequence} ttl=${ttl}${time}`;
+    return `${length} bytes from ${from}: icmp_seq=${sequence} ttl=${ttl}${time}${isDuplicate ? " (DUP!)" : ""}`;
   },
 
-  error(view, icmpAt, srcIp, sequence) {
-    return `From ${formatIpv4(srcIp)} icmp_seq=${sequence} ${errorText(view, icmpAt)}`;
+  error(problem, from) {
+    return `From ${from} icmp_seq=${problem.sequence} ${errorText(problem)}`;
   },
 
-  statistics({ transmitted, received, errors, sendingNs, times: { count, min, max, sum, sumOfSquares } }) {
+  statistics({ transmitted, received, duplicates, errors, sendingNs, times }) {
+    const { count, min, max, sum, sumOfSquares } = times;
     const loss = Number((((transmitted - received) * 100) / transmitted).toPrecision(6));
+    const twice = duplicates > 0 ? `, +${duplicates} duplicates` : "";
     const failed = errors > 0 ? `, +${errors} errors` : "";
     const time = Math.floor(sendingNs / MILLISECOND);
     const lines = [
-      `${transmitted} packets transmitted, ${received} received${failed}, ${loss}% packet loss, time ${time}ms`,
+      `${transmitted} packets transmitted, ${received} received${twice}${failed}, ${loss}% packet loss, time ${time}ms`,
     ];
     if (count > 0) {
       const average = sum / count;
@@ -140,21 +168,37 @@ function threeDigits(ns: number): string {
   return ms.toFixed(ms >= 100 ? 0 : ms >= 10 ? 1 : ms >= 1 ? 2 : 3);
 }
 
-const UNREACHABLE: readonly string[] = [
+/** By code (iputils ping.c, pr_icmph). */
+const UNREACHABLE: readonly (string | undefined)[] = [
   "Destination Net Unreachable",
   "Destination Host Unreachable",
   "Destination Protocol Unreachable",
   "Destination Port Unreachable",
+  undefined,
+  "Source Route Failed",
+  "Destination Net Unknown",
+  "Destination Host Unknown",
+  "Source Host Isolated",
+  "Destination Net Prohibited",
+  "Destination Host Prohibited",
+  "Destination Net Unreachable for Type of Service",
+  "Destination Host Unreachable for Type of Service",
+  "Packet filtered",
+  "Precedence Violation",
+  "Precedence Cutoff",
 ];
 
-/** iputils' pr_icmph, for what a host's ping can meet; the rest in this project's words. */
-function errorText(view: DataView, icmpAt: number): string {
-  const type = icmp.type(view, icmpAt);
-  const code = icmp.code(view, icmpAt);
-  if (type === icmp.IcmpType.timeExceeded && code === 0) return "Time to live exceeded";
-  if (type !== icmp.IcmpType.destinationUnreachable) return icmp.format(view, icmpAt);
-  if (code === icmp.UnreachableCode.fragmentationNeeded) {
-    return `Frag needed and DF set (mtu = ${icmp.nextHopMtu(view, icmpAt)})`;
+function errorText({ type, code, info }: PingProblem): string {
+  switch (type) {
+    case icmp.IcmpType.destinationUnreachable:
+      if (code === icmp.UnreachableCode.fragmentationNeeded) return `Frag needed and DF set (mtu = ${info})`;
+      return UNREACHABLE[code] ?? `Dest Unreachable, Bad Code: ${code}`;
+    case icmp.IcmpType.timeExceeded:
+      if (code === 0) return "Time to live exceeded";
+      return code === 1 ? "Frag reassembly time exceeded" : `Time exceeded, Bad Code: ${code}`;
+    case icmp.IcmpType.parameterProblem:
+      return `Parameter problem: pointer = ${info >>> 24}`;
+    default:
+      return `Bad ICMP type: ${type}`;
   }
-  return UNREACHABLE[code] ?? icmp.format(view, icmpAt);
 }

@@ -1,5 +1,4 @@
-/** Reads a ping's command line: one-letter options as getopt(3) takes them, together or apart, and one address. */
-import { parseIpv4 } from "@hopscope/codec/address";
+/** Reads a ping's command line: one-letter options as getopt(3) takes them, together or apart, and one host. */
 import { PmtuDiscovery } from "../host/ipv4.ts";
 import { IPUTILS, type PingMake } from "./ping-make.ts";
 import { UsageError } from "./program.ts";
@@ -9,7 +8,8 @@ const SECOND = 1_000_000_000;
 export interface PingOptions {
   /** The command's first word: error messages begin with it. */
   readonly name: string;
-  readonly dstIp: number;
+  /** As it is written: a name or an address. */
+  readonly host: string;
   /** Echo requests to send; `Infinity` until the deadline. */
   readonly count: number;
   readonly dataLength: number;
@@ -18,11 +18,17 @@ export interface PingOptions {
   readonly timeoutNs: number;
   /** How long it may take in all; `Infinity`: as long as it takes. */
   readonly deadlineNs: number;
-  readonly ttl: number;
+  /** Undefined: 64, and 1 for a group. */
+  readonly ttl: number | undefined;
   readonly tos: number;
-  readonly pmtuDiscovery: PmtuDiscovery;
+  /** Undefined: as the make has it for the destination. */
+  readonly pmtuDiscovery: PmtuDiscovery | undefined;
+  /** Interface or address to send from, as it is written. */
+  readonly source: string | undefined;
   readonly mayBroadcast: boolean;
   readonly isQuiet: boolean;
+  /** Names of addresses are not asked for. */
+  readonly isNumeric: boolean;
 }
 
 const PMTU_DISCOVERY: ReadonlyMap<string, PmtuDiscovery> = new Map(Object.entries(PmtuDiscovery));
@@ -50,29 +56,29 @@ export function readPingOptions(argv: readonly string[], make: PingMake): PingOp
   const [target, more] = targets;
   if (target === undefined) return fail("a destination address is missing");
   if (more !== undefined) fail(`one destination expected, found "${target}" and "${more}"`);
-  const dstIp = parseIpv4(target);
-  if (dstIp === undefined) {
-    return fail(`"${target}" is no IPv4 address; names need the embedded DNS, which is not modelled yet`);
+  const discovery = given.get("M");
+  const pmtuDiscovery = discovery === undefined ? undefined : PMTU_DISCOVERY.get(discovery);
+  if (discovery !== undefined && pmtuDiscovery === undefined) {
+    return fail(`-M is "${discovery}", expected do, dont or want`);
   }
-  const discovery = given.get("M") ?? "want";
-  const pmtuDiscovery = PMTU_DISCOVERY.get(discovery);
-  if (pmtuDiscovery === undefined) return fail(`-M is "${discovery}", expected do, dont or want`);
   if (!given.has("c") && !given.has("w")) {
     fail(`without -c or -w it would never end; say how many: ${name} -c 3 ${target}`);
   }
   return {
     name,
-    dstIp,
+    host: target,
     count: integer("c", Number.POSITIVE_INFINITY, 1, 1_000_000),
     dataLength: integer("s", 56, 0, 65_507),
     intervalNs: seconds("i", SECOND),
     timeoutNs: seconds("W", 10 * SECOND),
     deadlineNs: seconds("w", Number.POSITIVE_INFINITY),
-    ttl: integer("t", 64, 1, 255),
+    ttl: given.has("t") ? integer("t", 64, 1, 255) : undefined,
     tos: integer("Q", 0, 0, 255),
     pmtuDiscovery,
+    source: given.get("I"),
     mayBroadcast: given.has("b"),
     isQuiet: given.has("q"),
+    isNumeric: given.has("n"),
   };
 }
 

@@ -1,29 +1,29 @@
 /**
  * `ping`: sends an echo request a second and waits for the answers. The make decides what it looks like and how long it
- * waits (ping-make.ts).
+ * waits (ping-make.ts; busybox networking/ping.c; iputils ping.c, ping_common.c).
  *
- * Not modelled yet: names (they need the embedded DNS), flood and adaptive ping, source selection, packets above the MTU
- * that the sender would cut.
+ * Not modelled: flood and adaptive ping, patterns, record route, marks.
  */
-import { formatIpv4 } from "@hopscope/codec/address";
+import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
 import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
+import type { NetDevice } from "../device.ts";
 import type { EchoRequest, IcmpListener } from "../host/icmp.ts";
-import { type PmtuDiscovery, SendError } from "../host/ipv4.ts";
+import { isMulticastIp } from "../host/ipv4-address.ts";
+import { PmtuDiscovery, SendError } from "../host/ipv4.ts";
+import type { Dst } from "../host/route.ts";
 import type { Netns } from "../netns.ts";
-import type { Wakeable } from "../sim/simulator.ts";
-import type { Softnet } from "../sim/softnet.ts";
 import { RouteType } from "../tables/route.ts";
-import { BUSYBOX, IPUTILS, type PingMake } from "./ping-make.ts";
+import { BUSYBOX, IPUTILS, type PingMake, type PingProblem, type PingReply, type PingTarget } from "./ping-make.ts";
 import { type PingOptions, readPingOptions } from "./ping-options.ts";
-import type { Process } from "./process.ts";
 import { type Program, type ProgramContext } from "./program.ts";
+import { RESOLVE_ERRORS, resolve, resolveAddress } from "./resolve.ts";
 
-/** Nothing of the kind was sent: iputils' status for what is wrong before the first packet. */
-const FAILED_STATUS = 2;
-
-/** Wakes of a ping. */
-const Wake = { send: 0, timeout: 1, deadline: 2 } as const;
+/** Nothing of the kind was sent: what each make says then. */
+const BUSYBOX_FAILED = 1;
+const IPUTILS_FAILED = 2;
+const TTL = 64;
+const MULTICAST_TTL = 1;
 
 function program(make: PingMake): Program {
   return {
@@ -31,11 +31,12 @@ function program(make: PingMake): Program {
       readPingOptions(argv, make);
     },
     *main(argv, context) {
-      const ping = new Ping(make, argv, context);
+      const options = readPingOptions(argv, make);
+      const target = yield* findTarget(options, make, context);
+      if (typeof target === "number") return target;
+      const ping = new Ping(make, options, target, context);
       try {
-        ping.start();
-        while (ping.status === undefined) yield* context.process.poll();
-        return ping.status;
+        return yield* ping.run();
       } finally {
         ping.stop();
       }
@@ -46,141 +47,251 @@ function program(make: PingMake): Program {
 export const BUSYBOX_PING: Program = program(BUSYBOX);
 export const IPUTILS_PING: Program = program(IPUTILS);
 
-class Ping implements Wakeable, IcmpListener, EchoRequest {
-  readonly softnet: Softnet;
+/** What a ping sends by and to. */
+interface Target extends PingTarget {
+  /** Of the socket: 0 if it is not bound. */
+  readonly boundIp: number;
+  readonly boundDevice: NetDevice | undefined;
+  readonly isBroadcast: boolean;
+}
+
+/** Name and source are looked up, and said if they are not there: the exit status. */
+function* findTarget(
+  options: PingOptions,
+  make: PingMake,
+  context: ProgramContext,
+): Generator<void, Target | number, boolean> {
+  const { netns } = context.environment;
+  const { name, host, source, mayBroadcast } = options;
+  const isIputils = make === IPUTILS;
+  const failed = (message: string): number => {
+    context.print(`${name}: ${message}`);
+    return isIputils ? IPUTILS_FAILED : BUSYBOX_FAILED;
+  };
+  const boundDevice = source === undefined ? undefined : netns.deviceNamed(source);
+  let boundIp = 0;
+  if (source !== undefined && boundDevice === undefined) {
+    const ip = parseIpv4(source);
+    if (ip === undefined) {
+      return failed(isIputils ? `SO_BINDTODEVICE ${source}: No such device` : `bad address '${source}'`);
+    }
+    if (!netns.hasAddress(ip)) return failed("bind: Cannot assign requested address");
+    boundIp = ip;
+  }
+  const found = yield* resolve(context, host);
+  if ("error" in found) {
+    return failed(isIputils ? `${host}: ${RESOLVE_ERRORS[found.error]}` : `bad address '${host}'`);
+  }
+  const dstIp = found.addresses[0]!;
+  const common = { boundIp, boundDevice, device: boundDevice?.name };
+  if (!isIputils) return { dstIp, ...common, srcIp: boundIp, isBroadcast: false };
+  // A UDP socket is connected first, which sends nothing: it tells the source and what is wrong (ping4_run).
+  const dst = netns.ipv4.lookup(dstIp, boundIp, boundDevice);
+  if (dst === undefined) return failed("connect: Network is unreachable");
+  const isBroadcast = dst.type === RouteType.broadcast;
+  if (isBroadcast) {
+    if (!mayBroadcast) {
+      return failed("Do you want to ping broadcast? Then -b. If not, check your local firewall rules");
+    }
+    context.print("WARNING: pinging broadcast address");
+  }
+  if ((isBroadcast || isMulticastIp(dstIp)) && (options.pmtuDiscovery ?? PmtuDiscovery.do) !== PmtuDiscovery.do) {
+    return failed("broadcast ping does not fragment");
+  }
+  return { dstIp: dstIp === 0 ? dst.source : dstIp, ...common, srcIp: dst.source, isBroadcast };
+}
+
+/** What has come in and has not been looked at. */
+type Arrival = { readonly reply: PingReply } | { readonly problem: PingProblem };
+
+class Ping implements IcmpListener, EchoRequest {
   readonly dstIp: number;
   readonly dataLength: number;
   readonly ttl: number;
   readonly tos: number;
   readonly pmtuDiscovery: PmtuDiscovery;
-  identifier = 0;
-  /** Exit status, undefined while it runs. */
-  status: number | undefined = undefined;
+  readonly srcIp: number;
+  declare readonly device?: NetDevice;
+  readonly identifier: number;
   readonly #make: PingMake;
   readonly #options: PingOptions;
+  readonly #target: Target;
   readonly #context: ProgramContext;
   readonly #netns: Netns;
-  readonly #process: Process;
-  /** Sequence number to when it was sent, of what has not been answered. */
+  /** Sequence number to when it was sent. */
   readonly #sentAt: Map<number, number> = new Map();
+  readonly #answered: Set<number> = new Set();
+  #arrivals: Arrival[] = [];
   #startedAt = 0;
   #lastSentAt = 0;
   #transmitted = 0;
   #received = 0;
+  #duplicates = 0;
   #errors = 0;
   /** Of the round trips, nanoseconds. */
   readonly #times = { count: 0, min: Number.POSITIVE_INFINITY, max: 0, sum: 0, sumOfSquares: 0 };
+  /** Whom the last answer came from, and what is printed for it: iputils remembers one. */
+  #lastFrom: { readonly ip: number; readonly text: string } | undefined = undefined;
 
-  constructor(make: PingMake, argv: readonly string[], context: ProgramContext) {
+  constructor(make: PingMake, options: PingOptions, target: Target, context: ProgramContext) {
     this.#make = make;
-    this.#options = readPingOptions(argv, make);
+    this.#options = options;
+    this.#target = target;
     this.#context = context;
-    this.#process = context.process;
-    const { netns } = context.environment;
-    this.#netns = netns;
-    this.softnet = netns.node.softnet;
-    this.dstIp = this.#options.dstIp;
-    this.dataLength = this.#options.dataLength;
-    this.ttl = this.#options.ttl;
-    this.tos = this.#options.tos;
-    this.pmtuDiscovery = this.#options.pmtuDiscovery;
+    this.#netns = context.environment.netns;
+    this.identifier = context.process.pid;
+    const { dstIp, boundIp, boundDevice, isBroadcast } = target;
+    const isGroup = isMulticastIp(dstIp);
+    this.dstIp = dstIp;
+    this.srcIp = boundIp;
+    if (boundDevice !== undefined) this.device = boundDevice;
+    this.dataLength = options.dataLength;
+    this.tos = options.tos;
+    this.ttl = options.ttl ?? (isGroup ? MULTICAST_TTL : TTL);
+    // iputils has no fragments made of what is for many.
+    const usual = make === IPUTILS && (isGroup || isBroadcast) ? PmtuDiscovery.do : PmtuDiscovery.want;
+    this.pmtuDiscovery = options.pmtuDiscovery ?? usual;
   }
 
-  start(): void {
-    const netns = this.#netns;
-    const { name, mayBroadcast, deadlineNs } = this.#options;
-    if (this.#make === IPUTILS) {
-      // It connects its socket first.
-      const dst = netns.ipv4.lookup(this.dstIp);
-      if (dst === undefined) return this.#refuse(`${name}: connect: Network is unreachable`);
-      if (dst.type === RouteType.broadcast) {
-        const question = "Do you want to ping broadcast? Then -b. If not, check your local firewall rules";
-        if (!mayBroadcast) return this.#refuse(`${name}: ${question}`);
-        this.#context.print("WARNING: pinging broadcast address");
+  *run(): Generator<void, number, boolean> {
+    const { process, print } = this.#context;
+    const { count, intervalNs, deadlineNs } = this.#options;
+    const { softnet } = process;
+    this.#netns.icmp.listen(this.identifier, this);
+    print(this.#make.greeting(this.#options, this.#target));
+    this.#startedAt = softnet.now;
+    const deadline = this.#startedAt + deadlineNs;
+    const isIputils = this.#make === IPUTILS;
+    const hasDeadline = deadlineNs !== Number.POSITIVE_INFINITY;
+    let sendAt = this.#startedAt;
+    let endAt = deadline;
+    for (;;) {
+      if (sendAt <= softnet.now) {
+        const error = this.#send();
+        if (error !== SendError.none && this.#failed(error)) return BUSYBOX_FAILED;
+        // Behind the last one iputils goes on until the deadline, if there is one.
+        const isLast = this.#transmitted >= count && !(isIputils && hasDeadline);
+        sendAt = isLast ? Number.POSITIVE_INFINITY : this.#lastSentAt + intervalNs;
+        if (isLast) endAt = Math.min(endAt, this.#lastSentAt + this.#lastWait());
+        // recvmsg(2) of a socket that has nothing to say ends after an interval.
+        if (isLast && isIputils && error !== SendError.none) endAt = Math.min(endAt, this.#lastSentAt + intervalNs);
       }
+      yield* process.poll(Math.min(sendAt, endAt));
+      for (let arrival = this.#arrivals.shift(); arrival !== undefined; arrival = this.#arrivals.shift()) {
+        yield* this.#take(arrival);
+        if (this.#hasEnough(hasDeadline)) return this.#finish();
+      }
+      if (endAt <= softnet.now) return this.#finish();
     }
-    this.identifier = this.#process.pid;
-    netns.icmp.listen(this.identifier, this);
-    this.#context.print(this.#make.greeting(this.#options));
-    this.#startedAt = this.softnet.now;
-    if (deadlineNs !== Number.POSITIVE_INFINITY) this.#wakeAt(this.#startedAt + deadlineNs, Wake.deadline);
-    this.#send();
   }
 
-  wake(argument: number): void {
-    if (this.status !== undefined) return;
-    if (argument === Wake.send) this.#send();
-    else this.#finish();
+  /** Its socket is closed. */
+  stop(): void {
+    this.#netns.icmp.unlisten(this.identifier);
   }
 
   fill(view: DataView, at: number, end: number): void {
-    this.#make.fill(view, at, end, this.softnet.now);
+    this.#make.fill(view, at, end, this.#context.process.softnet.now);
   }
 
   echoReply(ipAt: number, icmpAt: number, end: number): void {
     const { view } = this.#netns.node.frames;
     const sequence = icmp.sequence(view, icmpAt);
     const sentAt = this.#sentAt.get(sequence);
-    if (sentAt === undefined || this.status !== undefined) return;
-    this.#sentAt.delete(sequence);
-    this.#received++;
+    if (sentAt === undefined) return;
+    const isDuplicate = this.#answered.has(sequence);
+    this.#answered.add(sequence);
     const length = end - icmpAt;
     const hasStamp = length >= icmp.HEADER_LENGTH + this.#make.stampLength;
-    const roundTripNs = hasStamp ? this.softnet.now - sentAt : undefined;
-    if (roundTripNs !== undefined) this.#count(roundTripNs);
-    if (!this.#options.isQuiet) {
-      const reply = { srcIp: ipv4.srcIp(view, ipAt), length, sequence, ttl: ipv4.ttl(view, ipAt), roundTripNs };
-      this.#context.print(this.#make.reply(reply));
-    }
-    if (this.#received >= this.#options.count) this.#finish();
+    const roundTripNs = hasStamp ? this.#netns.node.softnet.now - sentAt : undefined;
+    const srcIp = ipv4.srcIp(view, ipAt);
+    this.#arrived({ reply: { srcIp, length, sequence, ttl: ipv4.ttl(view, ipAt), roundTripNs, isDuplicate } });
   }
 
   error(ipAt: number, icmpAt: number, sequence: number): void {
-    if (this.status !== undefined) return;
     const { view } = this.#netns.node.frames;
-    const text = this.#make.error(view, icmpAt, ipv4.srcIp(view, ipAt), sequence);
-    if (text === undefined) return;
-    this.#errors++;
-    this.#sentAt.delete(sequence);
-    this.#context.print(text);
-    if (this.#received + this.#errors >= this.#options.count) this.#finish();
+    const type = icmp.type(view, icmpAt);
+    const code = icmp.code(view, icmpAt);
+    const isMtu = type === icmp.IcmpType.destinationUnreachable && code === icmp.UnreachableCode.fragmentationNeeded;
+    const info = isMtu ? icmp.nextHopMtu(view, icmpAt) : view.getUint32(icmpAt + 4);
+    this.#arrived({ problem: { srcIp: ipv4.srcIp(view, ipAt), sequence, type, code, info } });
   }
 
-  #send(): void {
-    const { count, intervalNs, deadlineNs, timeoutNs } = this.#options;
+  #arrived(arrival: Arrival): void {
+    this.#arrivals.push(arrival);
+    this.#context.process.wakeUp();
+  }
+
+  *#take(arrival: Arrival): Generator<void, void, boolean> {
+    const { print } = this.#context;
+    if ("problem" in arrival) {
+      const { problem } = arrival;
+      // busybox does not hear of it: its raw socket looks at the identifier, which an error has not.
+      if (this.#make === BUSYBOX) return;
+      this.#errors++;
+      if (this.#options.isQuiet) return;
+      const text = this.#make.error(problem, yield* this.#nameOf(problem.srcIp));
+      if (text !== undefined) print(text);
+      return;
+    }
+    const { reply } = arrival;
+    if (reply.isDuplicate) this.#duplicates++;
+    else this.#received++;
+    if (reply.roundTripNs !== undefined) this.#count(reply.roundTripNs);
+    if (!this.#options.isQuiet) print(this.#make.reply(reply, yield* this.#nameOf(reply.srcIp)));
+  }
+
+  /** What is printed for an address: iputils asks for its name if it was given a name (pr_addr). */
+  *#nameOf(ip: number): Generator<void, string, boolean> {
+    const text = formatIpv4(ip);
+    const { host, isNumeric } = this.#options;
+    if (this.#make === BUSYBOX || isNumeric || parseIpv4(host) !== undefined) return text;
+    if (this.#lastFrom?.ip !== ip) {
+      const name = yield* resolveAddress(this.#context, ip);
+      this.#lastFrom = { ip, text: name === undefined ? text : `${name} (${text})` };
+    }
+    return this.#lastFrom.text;
+  }
+
+  #hasEnough(hasDeadline: boolean): boolean {
+    const { count } = this.#options;
+    if (this.#make === BUSYBOX) return this.#received >= count;
+    return this.#received + this.#errors >= count || (hasDeadline && this.#errors > 0);
+  }
+
+  /** How long the last request is waited for (iputils ping_common.c, __schedule_exit). */
+  #lastWait(): number {
+    const { timeoutNs, intervalNs } = this.#options;
+    if (this.#make === BUSYBOX || this.#received === 0) return timeoutNs;
+    return Math.max(2 * this.#times.max, intervalNs);
+  }
+
+  #send(): SendError {
     const sequence = (this.#transmitted + this.#make.firstSequence) & 0xffff;
-    const { now } = this.softnet;
+    const { now } = this.#context.process.softnet;
     this.#transmitted++;
     this.#lastSentAt = now;
     this.#sentAt.set(sequence, now);
-    const error = this.#netns.icmp.sendEcho(this, sequence);
-    if (error !== SendError.none) {
-      this.#sentAt.delete(sequence);
-      this.#errors++;
-      if (this.#failed(error)) return;
-    }
-    const isLast = this.#transmitted >= count && !(this.#make === IPUTILS && deadlineNs !== Number.POSITIVE_INFINITY);
-    if (!isLast) this.#wakeAt(now + intervalNs, Wake.send);
-    // iputils waits twice the longest round trip if there was one, at least an interval (ping_common.h, schedule_exit).
-    else if (this.#make === IPUTILS && this.#received > 0) {
-      this.#wakeAt(now + Math.max(2 * this.#times.max, intervalNs), Wake.timeout);
-    } else this.#wakeAt(now + timeoutNs, Wake.timeout);
+    this.#answered.delete(sequence);
+    return this.#netns.icmp.sendEcho(this, sequence);
   }
 
   /** Says why a packet could not be sent. True if that is the end. */
   #failed(error: SendError): boolean {
-    const netns = this.#netns;
-    const { name } = this.#options;
-    if (this.#make === IPUTILS && error === SendError.messageTooLong) {
-      this.#context.print(
-        `${name}: local error: message too long, mtu=${netns.ipv4.mtuOf(netns.ipv4.lookup(this.dstIp)!, this.softnet.now)}`,
-      );
-      return false;
+    const { print, process } = this.#context;
+    const { name, isQuiet } = this.#options;
+    if (this.#make === BUSYBOX) {
+      print(`${name}: sendto: ${ERROR_TEXTS[error]}`);
+      return true;
     }
-    this.#context.print(`${name}: ${this.#make === IPUTILS ? "sendmsg" : "sendto"}: ${ERROR_TEXTS[error]}`);
-    if (this.#make === IPUTILS) return false;
-    this.#exit(1);
-    return true;
+    this.#errors++;
+    if (isQuiet) return false;
+    if (error === SendError.messageTooLong) {
+      const dst: Dst | undefined = this.#netns.ipv4.lookup(this.dstIp, this.srcIp, this.device);
+      const mtu = dst === undefined ? 0 : this.#netns.ipv4.mtuOf(dst, process.softnet.now);
+      print(`${name}: local error: message too long, mtu=${mtu}`);
+    } else print(`${name}: sendmsg: ${ERROR_TEXTS[error]}`);
+    return false;
   }
 
   #count(roundTripNs: number): void {
@@ -192,41 +303,23 @@ class Ping implements Wakeable, IcmpListener, EchoRequest {
     times.sumOfSquares += roundTripNs * roundTripNs;
   }
 
-  #finish(): void {
-    const { count, deadlineNs } = this.#options;
-    this.#context.print("");
-    this.#context.print(`--- ${formatIpv4(this.dstIp)} ping statistics ---`);
+  #finish(): number {
+    const { print } = this.#context;
+    const { host, count, deadlineNs } = this.#options;
+    print("");
+    print(`--- ${host} ping statistics ---`);
     const lines = this.#make.statistics({
       transmitted: this.#transmitted,
       received: this.#received,
+      duplicates: this.#duplicates,
       errors: this.#errors,
       sendingNs: this.#lastSentAt - this.#startedAt,
       times: this.#times,
     });
-    for (const line of lines) this.#context.print(line);
+    for (const line of lines) print(line);
     const wasLate =
       deadlineNs !== Number.POSITIVE_INFINITY && count !== Number.POSITIVE_INFINITY && this.#received < count;
-    this.#exit(this.#received === 0 || wasLate ? 1 : 0);
-  }
-
-  #wakeAt(time: number, wake: number): void {
-    this.#netns.node.simulator.schedule(time, this, wake);
-  }
-
-  #refuse(message: string): void {
-    this.#context.print(message);
-    this.#exit(FAILED_STATUS);
-  }
-
-  #exit(status: number): void {
-    this.status = status;
-    this.#process.wakeUp();
-  }
-
-  /** Its socket is closed. */
-  stop(): void {
-    this.status ??= FAILED_STATUS;
-    this.#netns.icmp.unlisten(this.identifier);
+    return this.#received === 0 || wasLate ? 1 : 0;
   }
 }
 

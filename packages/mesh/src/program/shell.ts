@@ -1,19 +1,27 @@
 /** Which program a command starts, by its first word; and starting it. */
+import { ARPING } from "./arping.ts";
 import { BRIDGE } from "./bridge.ts";
 import { CAT } from "./cat.ts";
 import { CONNTRACK } from "./conntrack.ts";
+import { DNSD } from "./dnsd.ts";
+import { EXTSRV } from "./extsrv.ts";
 import { HOSTNAME } from "./hostname.ts";
 import { ARP, IFCONFIG, ROUTE } from "./ifconfig.ts";
 import { IP } from "./ip.ts";
 import { IPTABLES, IPTABLES_SAVE } from "./iptables.ts";
+import { NSLOOKUP } from "./nslookup.ts";
 import { BUSYBOX_PING, IPUTILS_PING } from "./ping.ts";
 import { Process } from "./process.ts";
 import { type Environment, type Program, type ProgramContext, UsageError, type Userland } from "./program.ts";
 import { SYSCTL } from "./sysctl.ts";
+import { TRACEROUTE } from "./traceroute.ts";
 
 const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["ping", BUSYBOX_PING],
   ["iping", IPUTILS_PING],
+  ["nslookup", NSLOOKUP],
+  ["traceroute", TRACEROUTE],
+  ["arping", ARPING],
   ["ip", IP],
   ["bridge", BRIDGE],
   ["ifconfig", IFCONFIG],
@@ -25,6 +33,8 @@ const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["iptables", IPTABLES],
   ["iptables-save", IPTABLES_SAVE],
   ["conntrack", CONNTRACK],
+  ["dnsd", DNSD],
+  ["extsrv", EXTSRV],
 ]);
 
 /** What is something else on a Debian machine than in a busybox container. */

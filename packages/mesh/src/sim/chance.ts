@@ -5,7 +5,7 @@
 import { Random } from "./random.ts";
 
 export interface ChancePins {
-  /** Orders in which a name's addresses (int32) are handed out, one a query; behind them chance goes on. */
+  /** Orders in which a name's addresses (int32) are handed out, one a query; the last stays. */
   readonly addressOrders?: ReadonlyMap<string, readonly (readonly number[])[]>;
 }
 
@@ -24,7 +24,8 @@ export class Chance {
   order(name: string, addresses: readonly number[]): readonly number[] {
     const used = this.#used.get(name) ?? 0;
     this.#used.set(name, used + 1);
-    const pinned = this.#pins.addressOrders?.get(name)?.[used];
+    const orders = this.#pins.addressOrders?.get(name) ?? [];
+    const pinned = orders[Math.min(used, orders.length - 1)];
     // A pin that names addresses which are not there (any more) orders the others.
     const first = (pinned ?? []).filter((address) => addresses.includes(address));
     if (first.length === addresses.length) return first;

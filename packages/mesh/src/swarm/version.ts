@@ -40,6 +40,10 @@ export interface Version {
   readonly commentsResolvConf: boolean;
   /** net.ipv6.conf.all.disable_ipv6 in its namespaces; 0 leaves ::1 on their loopback devices. */
   readonly disablesIpv6: boolean;
+  /** The embedded DNS says SERVFAIL if no server outside has answered; before, it was silent. */
+  readonly failsAloud: boolean;
+  /** The embedded DNS asks the next server outside about a "no such name" without authority. */
+  readonly doubtsNameErrors: boolean;
 }
 
 const V20_10: Version = {
@@ -60,10 +64,19 @@ const V20_10: Version = {
   returns: true,
   commentsResolvConf: false,
   disablesIpv6: true,
+  failsAloud: false,
+  doubtsNameErrors: true,
 };
 const V23: Version = { ...V20_10, name: "23.0", engine: "23.0.10", isObserved: false };
 // The test device went with the classic overlay networks.
-const V24: Version = { ...V23, name: "24.0", engine: "24.0.9", triesVxlan: false };
+const V24: Version = {
+  ...V23,
+  name: "24.0",
+  engine: "24.0.9",
+  triesVxlan: false,
+  failsAloud: true,
+  doubtsNameErrors: false,
+};
 const V25: Version = { ...V24, name: "25.0", engine: "25.0.6" };
 // resolv.conf is written by a package of its own, which comments it.
 const V26: Version = { ...V25, name: "26.1", engine: "26.1.4", commentsResolvConf: true };

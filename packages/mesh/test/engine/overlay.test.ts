@@ -209,14 +209,13 @@ describe("the end of the world", () => {
     const result = go([exec("svc.1", "frobnicate")]);
     expect(result.steps[0]).toMatchObject({
       status: 2,
-      output: [expect.stringMatching(/^frobnicate: not found; there are ping, iping, ip,/)],
+      output: [expect.stringMatching(/^frobnicate: not found; there are ping, iping, /)],
     });
   });
 
   test.each([
     ["ping 10.0.9.5", /never end/],
     ["ping -c 0 10.0.9.5", /-c is "0", expected 1/],
-    ["ping -c 1 tasks.web", /"tasks\.web" is no IPv4 address/],
     ["ping -c 1", /destination address is missing/],
     ["ping -c 1 10.0.9.4 10.0.9.5", /one destination expected/],
     ["ping -Z 1 10.0.9.5", /option -Z is not modelled/],

@@ -17,11 +17,14 @@ export function environmentOf(netns: Netns, userland: Userland, files: Record<st
   };
 }
 
-/** Everything that goes on until nothing holds the run any more happens. */
+/** The clock goes on until the command has ended. */
 export function runCommand(environment: Environment, command: string): { status: number; output: string[] } {
   const output: string[] = [];
-  const process = spawn(command.split(" "), environment, { print: (line) => output.push(line) });
-  environment.netns.node.simulator.run();
+  const { simulator } = environment.netns.node;
+  simulator.hold();
+  const options = { print: (line: string) => void output.push(line), onExit: () => simulator.release() };
+  const process = spawn(command.split(" "), environment, options);
+  simulator.run();
   if (process.status === undefined) throw new Error(`${command}: has not ended`);
   return { status: process.status, output };
 }

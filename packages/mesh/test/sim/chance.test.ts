@@ -24,17 +24,24 @@ describe("chance", () => {
     for (const count of first) expect(Math.abs(count - 1000)).toBeLessThan(100);
   });
 
-  it("follows pins, a name for itself, and goes on by itself", () => {
+  it("follows pins, a name for itself; the last one stays", () => {
     const pins = {
-      addressOrders: new Map([["rr", [[3, 1, 2], [2], [9]]]]),
+      addressOrders: new Map([
+        [
+          "rr",
+          [
+            [3, 1, 2],
+            [2, 9],
+          ],
+        ],
+      ]),
       lookupGaps: ["answered", 250_000] as const,
     };
     const chance = new Chance(1, pins);
     expect(chance.order("other", [1, 2, 3]).toSorted(ascending)).toEqual([1, 2, 3]);
     expect(chance.order("rr", [1, 2, 3])).toEqual([3, 1, 2]);
-    expect(chance.order("rr", [1, 2, 3])[0]).toBe(2);
     // 9 is gone.
-    expect(chance.order("rr", [1, 2, 3]).toSorted(ascending)).toEqual([1, 2, 3]);
+    for (let query = 0; query < 10; query++) expect(chance.order("rr", [1, 2, 3])[0]).toBe(2);
     expect(chance.order("rr", [1, 2, 3]).toSorted(ascending)).toEqual([1, 2, 3]);
   });
 });

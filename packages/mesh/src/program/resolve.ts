@@ -1,0 +1,153 @@
+/**
+ * getaddrinfo(3) and getnameinfo(3) as glibc has them, which is also in Debian's static busybox: `/etc/hosts`, then DNS,
+ * A and AAAA asked one behind the other by one socket (glibc resolv/res_send.c, send_dg; sysdeps/posix/getaddrinfo.c).
+ * Recordings s08, s09, s10 and s13 show the questions.
+ *
+ * Not modelled: IPv6 addresses, TCP for truncated answers, nsswitch.conf, the habits of musl, which asks all servers at
+ * once.
+ */
+import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
+import * as dns from "@hopscope/codec/dns";
+import { DnsClass, DnsType } from "@hopscope/codec/dns-record";
+import { Errno } from "../errno.ts";
+import { maskOf } from "../tables/route.ts";
+import type { ProgramContext } from "./program.ts";
+import { candidates, hostsAddresses, hostsName, readResolverConfig, type ResolverConfig } from "./resolver-config.ts";
+
+const DNS_PORT = 53;
+
+/** Why a name has no address (netdb.h, EAI_*). */
+export type ResolveError = "noname" | "nodata" | "again";
+
+/** gai_strerror(3) */
+export const RESOLVE_ERRORS: Readonly<Record<ResolveError, string>> = {
+  noname: "Name or service not known",
+  nodata: "No address associated with hostname",
+  again: "Temporary failure in name resolution",
+};
+
+export type ResolveResult =
+  /** int32, the best first. */
+  { readonly addresses: readonly number[] } | { readonly error: ResolveError };
+
+export interface ResolveOptions {
+  /** AF_INET: AAAA is not asked for. */
+  readonly isIpv4Only?: boolean;
+}
+
+/** getaddrinfo(3): the IPv4 addresses of a name, or of an address as it is written. */
+export function* resolve(
+  context: ProgramContext,
+  name: string,
+  { isIpv4Only = false }: ResolveOptions = {},
+): Generator<void, ResolveResult, boolean> {
+  const { files } = context.environment;
+  const literal = parseIpv4(name);
+  if (literal !== undefined) return { addresses: [literal] };
+  const known = hostsAddresses(files.get("/etc/hosts") ?? "", name);
+  if (known !== undefined) return { addresses: known };
+  const config = readResolverConfig(files.get("/etc/resolv.conf") ?? "");
+  const types = isIpv4Only ? [DnsType.a] : [DnsType.a, DnsType.aaaa];
+  let error: ResolveError = "noname";
+  for (const candidate of candidates(name, config)) {
+    const replies = yield* ask(context, config, candidate, types);
+    if (replies === undefined) error = "again";
+    else {
+      const addresses = replies.flatMap((reply) =>
+        reply.answers.flatMap((each) => (each.record === "a" ? [each.address] : [])),
+      );
+      if (addresses.length > 0) return { addresses: sorted(context, addresses) };
+      if (replies.some((reply) => reply.rcode === dns.DnsRcode.noError)) error = "nodata";
+    }
+  }
+  return { error };
+}
+
+/** getnameinfo(3): the name of an address, or undefined: it has none. */
+export function* resolveAddress(context: ProgramContext, ip: number): Generator<void, string | undefined, boolean> {
+  const { files } = context.environment;
+  const known = hostsName(files.get("/etc/hosts") ?? "", ip);
+  if (known !== undefined) return known;
+  const config = readResolverConfig(files.get("/etc/resolv.conf") ?? "");
+  const name = `${formatIpv4(ip).split(".").toReversed().join(".")}.in-addr.arpa`;
+  const [reply] = (yield* ask(context, config, name, [DnsType.ptr])) ?? [];
+  for (const record of reply?.answers ?? []) if (record.record === "ptr") return record.target;
+  return undefined;
+}
+
+/** One server after the other, all of them several times; undefined: none has answered. */
+function* ask(
+  context: ProgramContext,
+  config: ResolverConfig,
+  name: string,
+  types: readonly number[],
+): Generator<void, readonly dns.Dns[] | undefined, boolean> {
+  for (let attempt = 0; attempt < config.attempts; attempt++) {
+    for (const [index, server] of config.nameservers.entries()) {
+      // send_dg: the servers behind the first share what is twice, four times … as long.
+      const shared = index === 0 ? 1 : config.nameservers.length;
+      const timeoutNs = Math.max((config.timeoutNs * 2 ** index) / shared, 1_000_000_000);
+      const replies = yield* askServer(context, server, name, types, timeoutNs);
+      if (replies !== undefined) return replies;
+    }
+  }
+  return undefined;
+}
+
+/** What one server says to all questions; undefined: too little in time, or that it cannot. */
+function* askServer(
+  context: ProgramContext,
+  server: number,
+  name: string,
+  types: readonly number[],
+  timeoutNs: number,
+): Generator<void, readonly dns.Dns[] | undefined, boolean> {
+  const { process, environment } = context;
+  const { netns } = environment;
+  const socket = process.own(netns.udp.socket());
+  try {
+    if (socket.connect(server, DNS_PORT) !== Errno.none) return undefined;
+    const deadline = process.softnet.now + timeoutNs;
+    const questions = types.map((type) => ({ id: netns.node.random.int32() & 0xffff, type }));
+    for (const [index, { id, type }] of questions.entries()) {
+      // sendmmsg(2) takes both; what the first one wakes may come before the second.
+      if (index > 0) yield* process.think("resolve.second", 0);
+      const message = dns.encode({ id, recursionDesired: true, questions: [{ name, type, class: DnsClass.in }] });
+      if (socket.send(message) !== Errno.none) return undefined;
+    }
+    const replies = new Map<number, dns.Dns>();
+    for (;;) {
+      for (let datagram = socket.receive(); datagram !== undefined; datagram = socket.receive()) {
+        const decoded = dns.decode(datagram.bytes);
+        if (!decoded.ok || !decoded.value.response) continue;
+        const reply = decoded.value;
+        if (!questions.some(({ id }) => id === reply.id)) continue;
+        // SERVFAIL, NOTIMP, REFUSED: the next server.
+        if (reply.rcode !== dns.DnsRcode.noError && reply.rcode !== dns.DnsRcode.nameError) return undefined;
+        replies.set(reply.id, reply);
+      }
+      if (replies.size === questions.length) return questions.map(({ id }) => replies.get(id)!);
+      if (socket.takeError() !== Errno.none) return undefined;
+      if (!(yield* process.poll(deadline))) return undefined;
+    }
+  } finally {
+    process.close(socket);
+  }
+}
+
+/**
+ * The order in which a program tries them (RFC 3484 §6 as glibc has it, rfc3484_sort): what cannot be reached last; of
+ * two on this host's own network the one that shares more bits with this host's address, so of several tasks of a
+ * service a client may well prefer always the same one.
+ */
+function sorted({ environment: { netns } }: ProgramContext, addresses: readonly number[]): readonly number[] {
+  const distances = new Map<number, number>();
+  for (const address of addresses) {
+    const dst = netns.ipv4.lookup(address);
+    const own = netns.addresses.find(({ ip }) => ip === dst?.source);
+    if (dst === undefined) distances.set(address, Number.POSITIVE_INFINITY);
+    else if (own === undefined || ((own.ip ^ address) & maskOf(own.prefixLength)) !== 0) distances.set(address, 0);
+    else distances.set(address, 32 - Math.clz32(own.ip ^ address));
+  }
+  return addresses.toSorted((a, b) => distances.get(a)! - distances.get(b)!);
+}
