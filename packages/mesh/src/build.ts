@@ -5,6 +5,7 @@
 import { formatIpv4 } from "@hopscope/codec/address";
 import { Docker } from "./docker/docker.ts";
 import { Bridge } from "./devices/bridge.ts";
+import { PERFECT_LINK } from "./devices/link.ts";
 import { Loopback } from "./devices/loopback.ts";
 import { Nic } from "./devices/nic.ts";
 import { Veth } from "./devices/veth.ts";
@@ -19,7 +20,7 @@ import { Random } from "./sim/random.ts";
 import { type Environment, UsageError } from "./program/program.ts";
 import { spawn } from "./program/shell.ts";
 import { imageOf } from "./scenario/images.ts";
-import type { ClusterHost, ClusterNode, Scenario, Underlay } from "./scenario/scenario.ts";
+import type { ClusterHost, ClusterNode, LinkProperties, Scenario, Underlay } from "./scenario/scenario.ts";
 import { Simulator } from "./sim/simulator.ts";
 import { planOf } from "./swarm/plan-of.ts";
 import { swarmOptions } from "./swarm/options.ts";
@@ -87,9 +88,14 @@ function addMachine(
 ): void {
   const netns = new Netns(mesh.addNode(name), "host");
   netns.addAddress(new Loopback(netns, { name: "lo", mtu: LOOPBACK_MTU, mac: 0 }), LOOPBACK_IP, 8);
-  const eth0 = new Nic(netns, { name: "eth0", mtu: underlay.mtu, mac }, link.latencyNs);
+  const eth0 = new Nic(netns, { name: "eth0", mtu: underlay.mtu, mac }, link);
   netns.addAddress(eth0, ip, underlay.subnet.prefixLength);
   mesh.machines.set(name, { netns, hostname: name, files: new Map(files), mesh, userland: "debian" });
+}
+
+/** A cable that only delays. */
+function delay(latencyNs: number): LinkProperties {
+  return { ...PERFECT_LINK, latencyNs };
 }
 
 function resolvConf(servers: readonly number[]): string {
@@ -208,7 +214,7 @@ function makeDevice(
     case "loopback":
       return new Loopback(netns, { name: plan.name, mtu: plan.mtu, mac: 0 });
     case "nic":
-      return new Nic(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac }, swarm.switch.latencyNs);
+      return new Nic(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac }, delay(swarm.switch.latencyNs));
     case "bridge":
       return new Bridge(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac });
     case "veth": {
@@ -250,16 +256,16 @@ function connectVeths(node: Node, plan: NodePlan): void {
 /** The physical switch: a bridge on a machine of its own, with a port and a cable for each node. */
 function buildSwitch(
   node: Node,
-  plugs: readonly { readonly name: string }[],
+  plugs: readonly { readonly name: string; readonly link?: LinkProperties }[],
   { mtu, latencyNs }: { readonly mtu: number; readonly latencyNs: number },
   nodes: ReadonlyMap<string, Node>,
 ): void {
   const host = new Netns(node, "host");
   new Loopback(host, { name: "lo", mtu: 65_536, mac: 0 });
   const fabric = new Bridge(host, { name: "br0", mtu, mac: undefined });
-  for (const { name } of plugs) {
+  for (const { name, link } of plugs) {
     const options = { name: `p-${name}`, mtu, mac: node.random.mac() };
-    const end = new Nic(host, options, latencyNs);
+    const end = new Nic(host, options, link ?? delay(latencyNs));
     const nic = nicOf(nodes.get(name)!);
     nic.connect(end);
     // Gossip, see below: the switch does not forget where a node is.

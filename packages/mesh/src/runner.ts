@@ -4,6 +4,7 @@
  */
 import type { Mesh } from "./build.ts";
 import { Cost } from "./costs.ts";
+import { applyFault } from "./faults.ts";
 import type { Netns } from "./netns.ts";
 import { type Process, Signal } from "./program/process.ts";
 import { type Environment, type ProgramContext, USAGE_STATUS, UsageError } from "./program/program.ts";
@@ -112,8 +113,13 @@ export class Runner implements Wakeable {
         if (this.#background.size === 0) this.#end(running, 0, startedAt);
         else this.#wait = running;
         return;
-      case "replay":
       case "fault":
+        return this.#end(
+          running,
+          this.#attempt(running, () => applyFault(this.#mesh, step.fault)),
+          startedAt,
+        );
+      case "replay":
         running.output.push(`hopscope: ${step.kind} is not modelled yet`);
         return this.#end(running, 1, startedAt);
     }
@@ -155,6 +161,18 @@ export class Runner implements Wakeable {
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       print(error.message);
+      return USAGE_STATUS;
+    }
+  }
+
+  /** The status of what either works or cannot be done as it is written. */
+  #attempt({ output }: Running, action: () => void): number {
+    try {
+      action();
+      return 0;
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      output.push(error.message);
       return USAGE_STATUS;
     }
   }

@@ -1,28 +1,38 @@
 /**
  * A physical interface and its cable: what leaves it arrives at the other end after the link's delay, on another
  * machine. Frames keep their order. Between machines that share a CPU, as the nodes of a test lab in namespaces do, a
- * cable of no length hands over as a veth pair.
- *
- * Not modelled yet: rate, loss.
+ * cable of no length hands over as a veth pair. What else a cable does to frames is in link.ts, what a card does wrong
+ * in fault.ts.
  */
 import { type DeviceOptions, NetDevice } from "../device.ts";
 import { Checksum, type Frame } from "../frame.ts";
 import { checksumHelp } from "../host/checksum-help.ts";
 import { segment } from "../host/gso.ts";
 import type { Netns } from "../netns.ts";
+import type { LinkProperties } from "../scenario/scenario.ts";
+import { Random } from "../sim/random.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
 import { DropReason } from "../trace/drop-reason.ts";
+import type { NicFaults } from "./fault.ts";
+import { Fate, Link, PERFECT_LINK } from "./link.ts";
 
 export class Nic extends NetDevice implements Wakeable {
   readonly softnet: Softnet;
-  readonly #latencyNs: number;
+  /** The cable, in the direction that leads away from here. */
+  readonly link: Link;
+  /** Undefined as long as nothing is wrong. */
+  faults: NicFaults | undefined = undefined;
   #peer: Nic | undefined = undefined;
+  #isUnplugged = false;
 
-  constructor(netns: Netns, options: DeviceOptions, latencyNs: number) {
+  /** `cable` undefined: one that delays as a scenario's do that says nothing about them. */
+  constructor(netns: Netns, options: DeviceOptions, cable: LinkProperties = PERFECT_LINK) {
     super(netns, options);
-    this.softnet = netns.node.softnet;
-    this.#latencyNs = latencyNs;
+    const { node } = netns;
+    this.softnet = node.softnet;
+    // Cables have a generator of their own each: what one loses changes nothing elsewhere.
+    this.link = new Link(cable, new Random(node.hashSeed, `link:${options.name}`));
     // As the recordings' machines have it, so that a trace shows what is on the wire.
     Object.assign(this.offloads, { tx: false, tso: false, gso: false, gro: false });
   }
@@ -31,6 +41,30 @@ export class Nic extends NetDevice implements Wakeable {
   connect(peer: Nic): void {
     this.#peer = peer;
     peer.#peer = this;
+  }
+
+  /** The other end of the cable. */
+  get peer(): Nic | undefined {
+    return this.#peer;
+  }
+
+  /** Pulls the cable out at both ends, or puts it back in. */
+  setPlugged(isPlugged: boolean): void {
+    for (const end of [this, this.#peer]) {
+      if (end === undefined) continue;
+      end.#isUnplugged = !isPlugged;
+      end.carrierChanged(0);
+    }
+  }
+
+  override get hasCarrier(): boolean {
+    return this.#peer !== undefined && !this.#isUnplugged;
+  }
+
+  /** Without a carrier a device's queue takes nothing (Linux net/sched/sch_generic.c, noop_enqueue). */
+  override transmit(frame: Frame): void {
+    if (this.#isUnplugged) return this.netns.drop(frame, DropReason.QDISC_DROP);
+    super.transmit(frame);
   }
 
   protected startXmit(frame: Frame): void {
@@ -51,12 +85,23 @@ export class Nic extends NetDevice implements Wakeable {
 
   #send(peer: Nic, frame: Frame): void {
     const { frames, simulator, softnet } = this.netns.node;
+    if (this.faults !== undefined) {
+      if (this.faults.blocksFrame(frames, frame, "out")) return this.netns.drop(frame, DropReason.FIREWALL);
+      this.faults.spoil(frames, frame);
+    }
+    const { link } = this;
+    const fate = link.fateOf(frame.end - frame.start, softnet.now);
+    if (fate !== Fate.arrives) return this.netns.drop(frame, REASONS[fate]);
     frames.scrub(frame);
     frame.innerOffset = 0;
+    if (link.isDoubled) {
+      simulator.hold();
+      simulator.schedule(link.arrivesAt, peer, frames.clone(frame).id);
+    }
     // Both ends in one kernel: the cable is a veth pair.
-    if (this.#latencyNs === 0 && peer.softnet === softnet) return softnet.enqueue(peer, frame);
+    if (link.arrivesAt === softnet.now && peer.softnet === softnet) return softnet.enqueue(peer, frame);
     simulator.hold();
-    simulator.schedule(softnet.now + this.#latencyNs, peer, frame.id);
+    simulator.schedule(link.arrivesAt, peer, frame.id);
   }
 
   protected override unregister(): void {
@@ -66,7 +111,17 @@ export class Nic extends NetDevice implements Wakeable {
 
   /** Frame `id` has come through the cable. */
   wake(id: number): void {
-    this.netns.node.simulator.release();
-    this.receive(this.netns.node.frames.get(id));
+    const { frames, simulator } = this.netns.node;
+    simulator.release();
+    const frame = frames.get(id);
+    if (this.#isUnplugged) return this.netns.drop(frame, DropReason.LINK_LOSS);
+    if (this.faults?.blocksFrame(frames, frame, "in") === true) return this.netns.drop(frame, DropReason.FIREWALL);
+    this.receive(frame);
   }
 }
+
+const REASONS = {
+  [Fate.lost]: DropReason.LINK_LOSS,
+  [Fate.tooLong]: DropReason.PKT_TOO_BIG,
+  [Fate.queueFull]: DropReason.QDISC_DROP,
+} as const;

@@ -54,6 +54,8 @@ export class VxlanDevice extends NetDevice {
   readonly #groCells: GroCells;
   /** Remote tunnel endpoint to the headers that lead there. */
   readonly #tunnels: Map<number, VxlanTunnel> = new Map();
+  /** What is wrong on purpose about neighbors. */
+  #wrongNeighbors: Map<number, number | undefined> | undefined = undefined;
   /** Each kernel hashes flows with a secret of its own. */
   readonly #hashSeed: number;
 
@@ -78,6 +80,24 @@ export class VxlanDevice extends NetDevice {
     this.fdb.delete(mac);
     const bridgeFdb = this.port?.bridge.fdb;
     if (bridgeFdb?.find(mac, this.netns.node.softnet.now)?.isLocal === false) bridgeFdb.delete(mac);
+  }
+
+  /** MAC address of a remote endpoint: its permanent neighbor entry here. */
+  peerMac(ip: number, now: number): number | undefined {
+    if (this.#wrongNeighbors?.has(ip) === true) return this.#wrongNeighbors.get(ip);
+    return this.peers.macOf(ip, this.vtep, now);
+  }
+
+  /** From now on the endpoint is at `mac`, or unknown, whatever gossip says. */
+  mistakeNeighbor(ip: number, mac: number | undefined): void {
+    this.#wrongNeighbors ??= new Map();
+    this.#wrongNeighbors.set(ip, mac);
+  }
+
+  /** All that gossip says is believed again. */
+  correct(): void {
+    this.#wrongNeighbors = undefined;
+    this.fdb.correct();
   }
 
   /** Linux vxlan_xmit. */
@@ -105,7 +125,7 @@ export class VxlanDevice extends NetDevice {
     }
     const targetIp = arp.targetIp(view, at);
     if (isLoopbackIp(targetIp) || isMulticastIp(targetIp)) return this.netns.drop(frame, DropReason.ARP_CONSUMED);
-    const targetMac = this.peers.macOf(targetIp, this.vtep, softnet.now) ?? this.#neighborOf(targetIp);
+    const targetMac = this.peerMac(targetIp, softnet.now) ?? this.#neighborOf(targetIp);
     if (targetMac === undefined) return this.netns.drop(frame, DropReason.ARP_NO_NEIGHBOR);
     const senderMac = arp.senderMac(view, at);
     const senderIp = arp.senderIp(view, at);

@@ -38,7 +38,9 @@ export function neighborsOf(netns: Netns, now: number): NeighborJson[] {
   for (const device of netns.devices) {
     if (!(device instanceof VxlanDevice)) continue;
     // What libnetwork writes for each remote endpoint.
-    for (const { ip, mac } of device.peers.entries(device.vtep, netns.node.softnet.now)) {
+    for (const { ip } of device.peers.entries(device.vtep, netns.node.softnet.now)) {
+      const mac = device.peerMac(ip, netns.node.softnet.now);
+      if (mac === undefined) continue;
       found.push({ dst: formatIpv4(ip), dev: device.name, lladdr: formatMac(mac), state: ["PERMANENT"] });
     }
   }

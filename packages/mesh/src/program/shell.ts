@@ -5,6 +5,7 @@ import { CAT } from "./cat.ts";
 import { CONNTRACK } from "./conntrack.ts";
 import { DNSD } from "./dnsd.ts";
 import { EXTSRV } from "./extsrv.ts";
+import { ETHTOOL } from "./ethtool.ts";
 import { HOSTNAME } from "./hostname.ts";
 import { ARP, IFCONFIG, ROUTE } from "./ifconfig.ts";
 import { IP } from "./ip.ts";
@@ -28,6 +29,7 @@ const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["route", ROUTE],
   ["arp", ARP],
   ["cat", CAT],
+  ["ethtool", ETHTOOL],
   ["hostname", HOSTNAME],
   ["sysctl", SYSCTL],
   ["iptables", IPTABLES],

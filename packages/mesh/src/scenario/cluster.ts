@@ -1,10 +1,11 @@
 /** Reads `cluster`: the machines with their defaults filled in, and the network under them. */
+import { PERFECT_LINK } from "../devices/link.ts";
 import { formatCidr } from "../swarm/cidr.ts";
 import { check, openMap, type Schema } from "./check.ts";
 import type { Place, Report } from "./diagnostic.ts";
 import { DEFAULT_DOCKER, type DockerVersion, dockerVersion } from "./docker-version.ts";
 import { filesOf, readCommand } from "./images.ts";
-import { linkEntries, linkOf, PERFECT_LINK, type LinkFile } from "./link.ts";
+import { linkEntries, type LinkFile, linkOf } from "./link.ts";
 import { addressMachines, readMachines, type Given } from "./machines.ts";
 import type {
   AddressPool,

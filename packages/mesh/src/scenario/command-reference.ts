@@ -46,7 +46,10 @@ const FAULTS: readonly Row[] = [
     "fault link MACHINE …",
     "The cable between the machine and the switch, both directions: `latency 5ms`, `rate 10Mbit`, `loss 10%`, `duplicate 1%`, `reorder 5%`, `mtu 1400` (longer packets vanish, and nobody is told), `down`, `up`; several in one line. What is not named stays.",
   ],
-  ["fault node NODE lost", "The node is gone: nothing on it runs. `back`: it runs again, as it was."],
+  [
+    "fault node NODE lost",
+    "The node is gone for all others, as without its cable. `back`: it is there again. The swarm's managers do not replace its tasks yet.",
+  ],
   [
     "fault block MACHINE FILTER",
     "A firewall before the machine's `eth0` drops what fits: `udp dst port 4789`, `in tcp src host 10.0.0.3 and dst port 80-90`, `dst net 10.0.0.0/8`, `esp`.",

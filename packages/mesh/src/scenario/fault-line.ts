@@ -72,13 +72,14 @@ function readLink(line: Line): Fault | undefined {
   const { words, end, fail } = line;
   const machine = readMachine(line);
   if (machine === undefined) return undefined;
-  const change: Record<string, number | boolean> = {};
+  const change: Record<string, number> = {};
+  let up: boolean | undefined;
   const known = [...Object.keys(LINK_WORDS), "down", "up"];
   if (words.length === 1) return fail(end, `expected ${known.join(", ")}, found nothing`);
   for (let index = 1; index < words.length; index++) {
     const word = words[index]!;
     if (word.text === "down" || word.text === "up") {
-      change["up"] = word.text === "up";
+      up = word.text === "up";
       continue;
     }
     if (!Object.hasOwn(LINK_WORDS, word.text))
@@ -93,7 +94,7 @@ function readLink(line: Line): Fault | undefined {
       return fail(value?.at ?? end, `expected ${expected} after ${word.text}, found ${describe(value?.text)}`);
     change[key] = number;
   }
-  return { kind: "link", machine, change: change as LinkChange };
+  return { kind: "link", machine, change: change as LinkChange, up };
 }
 
 /** `node NODE lost`, `node NODE back` */

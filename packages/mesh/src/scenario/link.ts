@@ -3,17 +3,6 @@ import { optional, type Schema } from "./check.ts";
 import type { LinkProperties } from "./scenario.ts";
 import { duration, rate, share } from "./values.ts";
 
-/** Nanoseconds from a machine to the switch, cable and both ends' hardware. */
-export const DEFAULT_LATENCY_NS = 20_000;
-
-export const PERFECT_LINK: LinkProperties = {
-  latencyNs: DEFAULT_LATENCY_NS,
-  rate: undefined,
-  loss: 0,
-  duplicate: 0,
-  reorder: 0,
-};
-
 export interface LinkFile {
   readonly latency: number | undefined;
   readonly rate: number | undefined;

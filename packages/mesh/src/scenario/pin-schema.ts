@@ -26,7 +26,7 @@ export const pinEntries: Entries = {
   ),
   dns: optional(
     record(answers, "DOMAIN"),
-    "Orders of the addresses in the answers to a name, one list for each time it is asked for; the last stays.",
+    "Orders of the addresses in the answers to a name, one list for each time it is asked for; then by the seed.",
     { default: "shuffled by the seed" },
   ),
   interfaces: optional(

@@ -187,7 +187,7 @@ export interface Pins {
   readonly tasks: ReadonlyMap<string, readonly string[]>;
   /** Network name to identifier; a bridge network's device is called after it. */
   readonly networks: ReadonlyMap<string, string>;
-  /** Name that is asked for to the orders of the answers, one for each time; the last stays. int32 addresses. */
+  /** Name that is asked for to the orders of the answers, one for each time; then by the seed. int32 addresses. */
   readonly dns: ReadonlyMap<string, readonly (readonly number[])[]>;
   /** Task or container name to the networks of eth0, eth1 and so on. */
   readonly interfaces: ReadonlyMap<string, readonly string[]>;

@@ -62,7 +62,13 @@ export interface FaultStep {
 
 /** Something goes wrong on purpose. */
 export type Fault =
-  | { readonly kind: "link"; readonly machine: string; readonly change: LinkChange }
+  | {
+      readonly kind: "link";
+      readonly machine: string;
+      readonly change: LinkChange;
+      /** The cable is pulled out (false) or put back in; undefined: neither. */
+      readonly up: boolean | undefined;
+    }
   | { readonly kind: "node"; readonly node: string; readonly lost: boolean }
   | { readonly kind: "block"; readonly machine: string; readonly filter: PacketFilter }
   | { readonly kind: "fdb"; readonly place: NamespacePlace; readonly mac: number; readonly vtep: number | undefined }
@@ -85,7 +91,6 @@ export interface LinkChange {
   readonly reorder?: number;
   /** The cable carries no longer IP packets, and tells nobody: an MTU lowered somewhere on the way. */
   readonly mtu?: number;
-  readonly up?: boolean;
 }
 
 /** Frames of a machine's interface, by what is in the outermost IPv4 packet. What is not given is anything. */

@@ -18,19 +18,41 @@ export class VxlanFdb {
   readonly #peers: PeerTable;
   readonly #ownVtep: number;
   readonly #learned: Map<number, LearnedEntry> = new Map();
+  /** What is wrong on purpose: instead of the peer records' answer, another tunnel endpoint or none. */
+  #wrong: Map<number, number | undefined> | undefined = undefined;
 
   constructor(peers: PeerTable, ownVtep: number) {
     this.#peers = peers;
     this.#ownVtep = ownVtep;
   }
 
+  /** From now on the address is behind `vtep`, or nowhere, whatever gossip says. */
+  mistake(mac: number, vtep: number | undefined): void {
+    this.#learned.delete(mac);
+    this.#wrong ??= new Map();
+    this.#wrong.set(mac, vtep);
+  }
+
+  /** All is right again. */
+  correct(): void {
+    this.#wrong = undefined;
+  }
+
+  #permanent(mac: number, now: number): number | undefined {
+    if (this.#wrong?.has(mac) === true) return this.#wrong.get(mac);
+    return this.#peers.vtepOf(mac, this.#ownVtep, now);
+  }
+
   /** Every live entry, in the order in which they came. */
   *entries(
     now: number,
   ): IterableIterator<{ readonly mac: number; readonly vtep: number; readonly isPermanent: boolean }> {
-    for (const { mac, vtep } of this.#peers.entries(this.#ownVtep)) yield { mac, vtep, isPermanent: true };
+    for (const { mac } of this.#peers.entries(this.#ownVtep, now)) {
+      const vtep = this.#permanent(mac, now);
+      if (vtep !== undefined) yield { mac, vtep, isPermanent: true };
+    }
     for (const [mac, { vtep, updatedAt }] of this.#learned) {
-      if (now - updatedAt < AGEING_TIME && this.#peers.vtepOf(mac, this.#ownVtep) === undefined) {
+      if (now - updatedAt < AGEING_TIME && this.#permanent(mac, now) === undefined) {
         yield { mac, vtep, isPermanent: false };
       }
     }
@@ -43,7 +65,7 @@ export class VxlanFdb {
 
   /** Tunnel endpoint for an address, int32, or undefined: nowhere to send it (vxlan_find_mac). */
   find(mac: number, now: number): number | undefined {
-    const permanent = this.#peers.vtepOf(mac, this.#ownVtep, now);
+    const permanent = this.#permanent(mac, now);
     if (permanent !== undefined) return permanent;
     const entry = this.#learned.get(mac);
     return entry === undefined || now - entry.updatedAt >= AGEING_TIME ? undefined : entry.vtep;
@@ -54,7 +76,7 @@ export class VxlanFdb {
    * another tunnel endpoint: the packet is to be dropped.
    */
   snoop(mac: number, vtep: number, now: number): boolean {
-    const permanent = this.#peers.vtepOf(mac, this.#ownVtep, now);
+    const permanent = this.#permanent(mac, now);
     if (permanent !== undefined) return permanent === vtep;
     const entry = this.#learned.get(mac);
     if (entry === undefined) this.#learned.set(mac, { vtep, updatedAt: now });

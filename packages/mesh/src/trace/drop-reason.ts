@@ -97,6 +97,12 @@ export const DropReason = {
   TCP_CONSUMED: 53,
   /** More connections wait to be accepted than the program asked for. */
   TCP_LISTEN_OVERFLOW: 54,
+  /** The device's queue is full, or the device has no carrier. */
+  QDISC_DROP: 55,
+  /** Lost on the cable: by chance, or because it was pulled out. */
+  LINK_LOSS: 56,
+  /** A firewall between the network card and the cable, which the scenario has put there. */
+  FIREWALL: 57,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;

@@ -210,7 +210,7 @@ describe("devices alone", () => {
   test("without an other end they lead nowhere", () => {
     const netns = machine();
     new Veth(netns, { name: "veth0", mtu: 1500, mac: 1 });
-    new Nic(netns, { name: "eth0", mtu: 1500, mac: 2 }, 0);
+    new Nic(netns, { name: "eth0", mtu: 1500, mac: 2 });
     expect(sendTo(netns, "veth0", UNKNOWN)).toEqual(["dropped: DEV_READY"]);
     expect(sendTo(netns, "eth0", UNKNOWN)).toEqual(["dropped: DEV_READY", "dropped: DEV_READY"]);
   });

@@ -171,7 +171,7 @@ export class DockerMachine {
   }
 
   #nic(netns: Netns, address: string): Nic {
-    const nic = new Nic(netns, { name: "eth0", mtu: 1500, mac: endpointMac(ip(address)) }, 20_000);
+    const nic = new Nic(netns, { name: "eth0", mtu: 1500, mac: endpointMac(ip(address)) });
     netns.addAddress(nic, ip(address), 24);
     return nic;
   }

@@ -251,17 +251,18 @@ describe("faults", () => {
     return step?.kind === "fault" ? step.fault : undefined;
   };
   test.each<[string, unknown]>([
-    ["link worker1 loss 10%", { kind: "link", machine: "worker1", change: { loss: 0.1 } }],
+    ["link worker1 loss 10%", { kind: "link", machine: "worker1", change: { loss: 0.1 }, up: undefined }],
     [
       "link ext latency 5ms rate 10Mbit duplicate 1% reorder 0.5% mtu 1400",
       {
         kind: "link",
         machine: "ext",
         change: { latencyNs: 5e6, rate: 1e7, duplicate: 0.01, reorder: 0.005, mtu: 1400 },
+        up: undefined,
       },
     ],
-    ["link worker1 down", { kind: "link", machine: "worker1", change: { up: false } }],
-    ["link worker1 up", { kind: "link", machine: "worker1", change: { up: true } }],
+    ["link worker1 down", { kind: "link", machine: "worker1", change: {}, up: false }],
+    ["link worker1 up", { kind: "link", machine: "worker1", change: {}, up: true }],
     ["node worker1 lost", { kind: "node", node: "worker1", lost: true }],
     ["node worker1 back", { kind: "node", node: "worker1", lost: false }],
     [

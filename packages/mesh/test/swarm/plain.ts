@@ -1,5 +1,5 @@
 /** What nodes and services have when a test does not care. */
-import { PERFECT_LINK } from "../../src/scenario/link.ts";
+import { PERFECT_LINK } from "../../src/devices/link.ts";
 import type { ClusterNode, Service } from "../../src/scenario/scenario.ts";
 
 export const PLAIN_NODE: Pick<ClusterNode, "docker" | "kernel" | "link"> = {
