@@ -214,6 +214,8 @@ export class IpFragments implements Wakeable {
     if (whole === undefined) return this.#discard(queue, undefined, DropReason.NOMEM);
     frames.copyMetadata(whole, first.frame);
     whole.hop = last.hop;
+    // Fragments that wait have no way; the last one has (skb->_skb_refdst).
+    whole.dst = last.dst;
     bytes.copyWithin(whole.start, first.frame.start, first.frame.start + first.payload);
     let at = whole.start + first.payload;
     for (const { frame, offset, end, payload } of pieces) {
