@@ -12,16 +12,14 @@ import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
 import { type Container, containerExited } from "../swarm/container.ts";
 import type { Engine } from "../swarm/engine.ts";
-import { type Host, type Operation, resume, Timeline } from "../swarm/operation.ts";
+import { type Host, type Operation, Instant, resume } from "../swarm/operation.ts";
+import { DEPLOYMENT_LIMIT } from "../swarm/plan-swarm.ts";
 import type { ContainerAdd, ContainerStart, ProcessStart, Request } from "../swarm/request.ts";
 import { deployStack } from "../swarm/stack.ts";
 import { Swarm, type SwarmOptions } from "../swarm/swarm.ts";
 import { type ContainerNames, namesOf } from "./container-names.ts";
 import { Kernels } from "./perform.ts";
 import { Resolvers } from "./resolvers.ts";
-
-/** The first deployment is over then, whatever may still be going wrong in it. */
-const DEPLOYMENT_LIMIT = 60_000_000_000;
 
 /** A container that has an environment to run programs in. */
 interface Housed {
@@ -44,7 +42,7 @@ export class Docker implements Host {
   readonly #byName = new Map<string, Housed>();
   /** docker-proxy processes by node and key. */
   readonly #proxies = new Map<string, Process>();
-  #timeline: Timeline | undefined = undefined;
+  #instant: Instant | undefined = undefined;
   /** What the deployment took: the clock of the swarm is ahead of the mesh's by it. */
   #epoch = 0;
   #softnet: Softnet | undefined = undefined;
@@ -65,27 +63,27 @@ export class Docker implements Host {
 
   /** Of the swarm's clock. */
   get now(): number {
-    if (this.#timeline !== undefined) return this.#timeline.now;
+    if (this.#instant !== undefined) return this.#instant.now;
     return this.#epoch + (this.#softnet?.now ?? this.#mesh.simulator.now);
   }
 
   /** Forms the swarm and deploys a stack, as if it had been done long before the virtual clock began. */
   deploy(stack: Stack): void {
-    const timeline = new Timeline((request) => this.request(request));
-    this.#timeline = timeline;
+    const instant = new Instant((request) => this.request(request), DEPLOYMENT_LIMIT);
+    this.#instant = instant;
     const { swarm } = this;
     swarm.start();
-    timeline.run(DEPLOYMENT_LIMIT);
-    timeline.start(swarm.manager.name, deployStack(swarm, stack), 0);
-    timeline.run(timeline.now + DEPLOYMENT_LIMIT);
-    this.#epoch = timeline.now;
-    this.#timeline = undefined;
+    instant.run();
+    instant.start(swarm.manager.name, deployStack(swarm, stack), 0);
+    instant.run();
+    this.#epoch = instant.now;
+    this.#instant = undefined;
     this.kernels.isSettled = false;
-    timeline.handOver(this);
+    instant.handOver(this);
   }
 
   start(node: string, operation: Operation<unknown>, afterNs: number): void {
-    if (this.#timeline !== undefined) return this.#timeline.start(node, operation, afterNs);
+    if (this.#instant !== undefined) return this.#instant.start(node, operation, afterNs);
     const { softnet } = this.#nodeOf(node);
     const { simulator } = this.#mesh;
     const from = this.#softnet?.now ?? simulator.now;
@@ -150,7 +148,7 @@ export class Docker implements Host {
     const environment: Environment = { netns: space, hostname, files, mesh: this.#mesh };
     const housed = { node, container, environment, image, processes: new Set<Process>() };
     this.#housed.set(id, housed);
-    for (const key of [shortName, name, id, container.shortId]) this.#byName.set(key, housed);
+    for (const key of [shortName, name, id]) this.#byName.set(key, housed);
   }
 
   #deleteContainer(id: string): void {
@@ -160,7 +158,7 @@ export class Docker implements Host {
     for (const process of housed.processes) process.kill(Signal.kill);
     this.#housed.delete(id);
     const { container } = housed;
-    for (const key of [container.shortName, container.name, id, container.shortId])
+    for (const key of [container.shortName, container.name, id])
       if (this.#byName.get(key) === housed) this.#byName.delete(key);
   }
 

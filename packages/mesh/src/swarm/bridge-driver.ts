@@ -41,9 +41,9 @@ export function createBridge(engine: Engine, options: BridgeOptions): BridgeNetw
   const subnet = takeSubnet(engine, options.subnet);
   const gateway = options.gateway ?? addressAt(subnet, 1);
   if (!isHost(subnet, gateway)) throw new DockerError("failed to allocate gateway: Address not in the pool");
-  const id = complete(engine.swarm.choices.networks.get(name), hexId(engine.random(`network:${name}`)));
+  const random = engine.random(`network:${name}:${engine.made(`network ${name}`)}`);
+  const id = complete(engine.swarm.choices.networks.get(name), hexId(random));
   const device = options.device ?? `br-${id.slice(0, SHORT_ID)}`;
-  const random = engine.random(`mac:${HOST}/${name}`);
   const network = new BridgeNetwork({
     name,
     id,
@@ -106,16 +106,17 @@ export function createBridgeEndpoint(
   const { version } = engine;
   const { netns } = sandbox;
   const device = sandbox.reserveInterface(network.name);
-  const id = hexId(engine.random(`endpoint:${network.name}/${options.name}`));
-  const port = vethName(engine.random(`veth:${network.name}/${options.name}`));
-  const mac = version.endpointMac === "from-address" ? macOf(ip) : engine.mac(netns, `${network.name}/${device}`);
+  const { purpose, random } = sandbox.nextChance();
+  const port = vethName(random);
+  const portMac = random.mac();
+  const mac = version.endpointMac === "from-address" ? macOf(ip) : random.mac();
   const place = { node: engine.name, netns: HOST };
   const isInside = version.bridgeVeth === "container" && options.isGateway !== true;
   engine.ask({
     kind: "veth-add",
     ...place,
     device: port,
-    mac: engine.mac(HOST, port),
+    mac: portMac,
     mtu: network.mtu,
     peer: { netns, device, mac },
     bornInside: isInside,
@@ -124,7 +125,7 @@ export function createBridgeEndpoint(
   engine.ask({ kind: "link-up", ...place, device: port });
   engine.firewall.guard(network.device, ip, "append", engine.program(HOST));
   return {
-    id,
+    purpose,
     name: options.name,
     network,
     ip,

@@ -62,7 +62,8 @@ export interface ContainerOptions {
 export type ContainerState = "created" | "running" | "exited" | "removed";
 
 export class Container {
-  readonly id: string;
+  /** Twelve digits of its identifier. */
+  readonly shortId: string;
   readonly name: string;
   readonly shortName: string;
   readonly options: ContainerOptions;
@@ -78,19 +79,23 @@ export class Container {
   /** Told when its process has ended. */
   onExit: ((status: number) => void) | undefined = undefined;
 
-  constructor(engine: Engine, id: string, options: ContainerOptions) {
-    this.id = id;
+  constructor(engine: Engine, shortId: string, options: ContainerOptions) {
+    this.shortId = shortId;
     this.name = options.name;
     this.shortName = options.shortName;
     this.options = options;
     const plain = options.attachments[0]?.network === "host" ? "host" : options.shortName;
-    this.sandbox = new Sandbox(engine, plain, id.slice(0, SHORT_ID));
+    this.sandbox = new Sandbox(engine, plain, shortId, shortId);
     this.createdAt = engine.now;
     for (const attachment of options.attachments) this.attachments.set(attachment.network, attachment);
   }
 
-  get shortId(): string {
-    return this.id.slice(0, SHORT_ID);
+  /** 64 digits; most are drawn when somebody looks. */
+  get id(): string {
+    const { engine } = this.sandbox;
+    const given = engine.swarm.choices.containers.get(this.shortName) ?? "";
+    const rest = hexId(engine.random(`rest of ${this.shortId}`), 64 - SHORT_ID);
+    return complete(given.startsWith(this.shortId) ? given : this.shortId, this.shortId + rest);
   }
 
   get hostname(): string {
@@ -110,8 +115,8 @@ export class Container {
 /** `docker create`; throws a {@link DockerError}. */
 export function* createContainer(engine: Engine, options: ContainerOptions): Operation<Container> {
   yield DockerCost.create;
-  for (const other of engine.containers.values())
-    if (other.name === options.name) throw Refusal.nameInUse(options.name, other.id);
+  const holder = engine.names.get(options.name);
+  if (holder !== undefined) throw Refusal.nameInUse(options.name, holder.id);
   for (const { network, ip } of options.attachments) {
     const found = engine.network(network);
     if (found === undefined) throw Refusal.networkNotFound(network);
@@ -119,8 +124,12 @@ export function* createContainer(engine: Engine, options: ContainerOptions): Ope
       throw Refusal.notInSubnet();
   }
   const given = engine.swarm.choices.containers.get(options.shortName);
-  const container = new Container(engine, complete(given, hexId(engine.random(`container:${options.name}`))), options);
-  engine.containers.set(container.id, container);
+  // A task's name is its own; that of a container may have been another's.
+  const before = options.task === undefined ? engine.made(options.name) : 0;
+  const drawn = hexId(engine.random(`container:${options.name}:${before}`), SHORT_ID);
+  const container = new Container(engine, complete(given?.slice(0, SHORT_ID), drawn), options);
+  engine.containers.set(container.shortId, container);
+  engine.names.set(container.name, container);
   return container;
 }
 
@@ -150,14 +159,14 @@ export function* startContainer(engine: Engine, container: Container): Operation
     kind: "container-add",
     node: engine.name,
     netns,
-    id: container.id,
+    id: container.shortId,
     name: container.name,
     shortName: container.shortName,
     hostname: container.hostname,
     image: container.options.image,
     files: filesOf(engine, container),
   });
-  engine.ask({ kind: "container-start", node: engine.name, id: container.id, argv: container.options.argv });
+  engine.ask({ kind: "container-start", node: engine.name, id: container.shortId, argv: container.options.argv });
   container.state = "running";
   container.startedAt = engine.now;
   for (const network of networks) addName(engine, container, network);
@@ -291,7 +300,7 @@ function releaseNetwork(engine: Engine, container: Container): void {
   sandbox.release();
   for (const { protocol, hostPort } of sandbox.ports) engine.ports.delete(`${protocol}/${hostPort}`);
   sandbox.ports = [];
-  engine.ask({ kind: "container-delete", node: engine.name, id: container.id });
+  engine.ask({ kind: "container-delete", node: engine.name, id: container.shortId });
   if (!container.isInHost) engine.ask({ kind: "netns-delete", node: engine.name, netns: sandbox.netns });
   sandbox.isPopulated = false;
   if (container.options.task === undefined) for (const endpoint of endpoints) detach(engine, endpoint);
@@ -313,7 +322,7 @@ export function leaveOverlay(engine: Engine, network: OverlayNetwork): void {
 /** SIGKILL to its process. */
 export function* killContainer(engine: Engine, container: Container): Operation {
   if (container.state !== "running") throw Refusal.isNotRunning(container.id);
-  engine.ask({ kind: "container-kill", node: engine.name, id: container.id });
+  engine.ask({ kind: "container-kill", node: engine.name, id: container.shortId });
   yield* containerExited(engine, container, KILLED);
 }
 
@@ -335,7 +344,8 @@ export function* removeContainer(engine: Engine, container: Container, force: bo
   }
   yield DockerCost.remove;
   container.state = "removed";
-  engine.containers.delete(container.id);
+  engine.containers.delete(container.shortId);
+  engine.names.delete(container.name);
 }
 
 /** `docker network connect`; throws a {@link DockerError}. */
@@ -358,7 +368,7 @@ export function* connect(engine: Engine, container: Container, attachment: Attac
   engine.ask({
     kind: "file-write",
     node: engine.name,
-    id: container.id,
+    id: container.shortId,
     path: "/etc/hosts",
     text: filesOf(engine, container)["/etc/hosts"]!,
   });

@@ -1,9 +1,11 @@
 /** An endpoint: a sandbox's place in a network. */
+import { hexId } from "./identifier.ts";
+import type { Engine } from "./engine.ts";
 import type { BridgeNetwork, OverlayNetwork } from "./network.ts";
 
 export interface Endpoint {
-  /** 64 digits. */
-  readonly id: string;
+  /** What its identifier is drawn for, see {@link endpointId}. */
+  readonly purpose: string;
   /** The container's name, `gateway_ID` on docker_gwbridge, `NET-endpoint` of a load balancer. */
   readonly name: string;
   readonly network: OverlayNetwork | BridgeNetwork;
@@ -35,4 +37,9 @@ export function compareEndpoints(a: Endpoint, b: Endpoint): number {
   const rank = (endpoint: Endpoint): number => (endpoint.isGateway ? 2 : endpoint.network.isInternal ? 1 : 0);
   if (rank(a) !== rank(b)) return rank(a) - rank(b);
   return a.network.name < b.network.name ? -1 : a.network.name > b.network.name ? 1 : 0;
+}
+
+/** 64 digits; drawn when somebody looks, as few ever do. */
+export function endpointId(engine: Engine, endpoint: Endpoint): string {
+  return hexId(engine.random(`id of ${endpoint.purpose}`));
 }

@@ -30,6 +30,7 @@ export class Engine {
   readonly overlays: Map<string, LocalOverlay> = new Map();
   /** By identifier, in the order of their making. */
   readonly containers: Map<string, Container> = new Map();
+  readonly names: Map<string, Container> = new Map();
   readonly subnets: SubnetAllocator = new SubnetAllocator(LOCAL_POOLS, false);
   /** Ports of the node that lead to containers, or are held by something: `tcp/8080`. */
   readonly ports: Set<string> = new Set();
@@ -38,7 +39,6 @@ export class Engine {
   /** Whether tasks may run here, and new ones come. */
   availability: "active" | "pause" | "drain" = "active";
   hasTriedVxlan = false;
-  /** How often something was made that has the same name as what was there before. */
   readonly #made = new Map<string, number>();
 
   constructor(swarm: Swarm, node: SwarmNode) {
@@ -82,18 +82,16 @@ export class Engine {
     return (table, chain, change) => this.ask({ kind: "iptables", node: this.name, netns, table, chain, ...change });
   }
 
-  /** Chance for one purpose on this node; the same purpose draws anew each time. */
+  /** Chance for one purpose on this node. */
   random(purpose: string): Random {
-    const made = (this.#made.get(purpose) ?? 0) + 1;
-    this.#made.set(purpose, made);
-    return new Random(
-      this.swarm.seed,
-      made === 1 ? `${purpose}:${this.node.name}` : `${purpose}:${this.node.name}:${made}`,
-    );
+    return new Random(this.swarm.seed, `${purpose}:${this.node.name}`);
   }
 
-  mac(netns: string, device: string): number {
-    return this.random(`mac:${netns}/${device}`).mac();
+  /** How often something of that name was made here before. */
+  made(name: string): number {
+    const made = this.#made.get(name) ?? 0;
+    this.#made.set(name, made + 1);
+    return made;
   }
 
   /** A free port of the node, as the kernel has them for clients. */
@@ -115,11 +113,12 @@ export class Engine {
 
   /** A container by name, by scenario name (a task without its identifier), or by the start of its identifier. */
   container(name: string): Container | undefined {
-    let found: Container | undefined;
+    let found = this.names.get(name);
+    if (found !== undefined) return found;
     for (const container of this.containers.values()) {
-      if (container.name === name || container.id === name) return container;
       // Of several that had the slot the last.
-      if (container.shortName === name || (name.length >= 4 && container.id.startsWith(name))) found = container;
+      if (container.shortName === name) found = container;
+      else if (name.length >= 4 && /^[0-9a-f]+$/.test(name) && container.id.startsWith(name)) found = container;
     }
     return found;
   }

@@ -32,7 +32,8 @@ function namespaceLines({ name, devices, routes, forwarding }: NamespacePlan): r
 }
 
 function deviceLine(device: DevicePlan): string {
-  const parts: string[] = [device.name.padEnd(6)];
+  const number = device.index === undefined ? [] : [`${device.index}:`];
+  const parts: string[] = [...number, device.name.padEnd(6)];
   for (const { ip, prefixLength } of device.addresses) parts.push(formatCidr({ address: ip, prefixLength }));
   parts.push(`mtu ${device.mtu}`);
   switch (device.kind) {

@@ -48,7 +48,12 @@ export class Names {
     this.#networks.set(network, table);
     const entry: Entry = { record, sequence: this.#sequence++, since: now, until: Number.POSITIVE_INFINITY };
     this.#entries.set(record, { network, entry });
-    for (const name of namesOf(record)) append(table.byName, name, entry);
+    for (const name of namesOf(record)) {
+      const entries = table.byName.get(name);
+      if (entries === undefined) table.byName.set(name, [entry]);
+      // The same name twice, of one endpoint.
+      else if (entries.at(-1) !== entry) entries.push(entry);
+    }
     append(table.byIp, record.ip, entry);
   }
 
@@ -106,9 +111,11 @@ export class Names {
   }
 }
 
-function namesOf({ name, aliases, services }: NameRecord): ReadonlySet<string> {
-  const all = [name, ...aliases, ...services, ...services.map((service) => `tasks.${service}`)];
-  return new Set(all.map((each) => each.toLowerCase()));
+function namesOf({ name, aliases, services }: NameRecord): readonly string[] {
+  const names = [name.toLowerCase()];
+  for (const alias of aliases) names.push(alias.toLowerCase());
+  for (const service of services) names.push(service.toLowerCase(), `tasks.${service.toLowerCase()}`);
+  return names;
 }
 
 function addressFor({ ip, vip, services }: NameRecord, wanted: string): number {

@@ -45,11 +45,70 @@ export function resume(host: Host, node: string, operation: Operation<unknown>):
   else value.wait(() => host.start(node, operation, 0));
 }
 
-interface Pending {
+interface Timed {
   readonly time: number;
-  readonly sequence: number;
   readonly node: string;
   readonly operation: Operation<unknown>;
+}
+
+interface Pending extends Timed {
+  readonly sequence: number;
+}
+
+/**
+ * Drives operations one after the other, each to its end or to a gate: for a deployment of which only the outcome counts.
+ * Each has a time of its own; what goes on beyond the limit is left.
+ */
+export class Instant implements Host {
+  now = 0;
+  readonly request: (request: Request) => void;
+  readonly #limit: number;
+  #queue: Timed[] = [];
+  #successor: Host | undefined = undefined;
+
+  constructor(request: (request: Request) => void, limit: number) {
+    this.request = request;
+    this.#limit = limit;
+  }
+
+  start(node: string, operation: Operation<unknown>, afterNs: number): void {
+    if (this.#successor !== undefined) return this.#successor.start(node, operation, afterNs);
+    this.#queue.push({ time: this.now + afterNs, node, operation });
+  }
+
+  run(): void {
+    const left: Timed[] = [];
+    let end = this.now;
+    for (let at = 0; at < this.#queue.length; at++) {
+      const { time, node, operation } = this.#queue[at]!;
+      this.now = time;
+      if (!this.#drive(node, operation)) left.push({ time: this.now, node, operation });
+      end = Math.max(end, Math.min(this.now, this.#limit));
+    }
+    this.#queue = left;
+    this.now = end;
+  }
+
+  /** False if it is not done within the limit. */
+  #drive(node: string, operation: Operation<unknown>): boolean {
+    while (this.now <= this.#limit) {
+      const { done, value } = operation.next();
+      if (done === true) return true;
+      if (typeof value === "number") this.now += value;
+      else {
+        value.wait(() => this.start(node, operation, 0));
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** What is still to be done the other does. */
+  handOver(successor: Host): void {
+    this.#successor = successor;
+    for (const { node, operation, time } of this.#queue) successor.start(node, operation, Math.max(0, time - this.now));
+    this.#queue = [];
+  }
 }
 
 /** Drives operations on a clock of its own, which does not pass but jumps. */

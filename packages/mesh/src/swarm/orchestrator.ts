@@ -22,7 +22,7 @@ const FIRST_DYNAMIC_PORT = 30_000;
 export function* createService(swarm: Swarm, spec: Service): Operation<ServiceState> {
   checkService(swarm, spec);
   const service: ServiceState = {
-    id: swarmId(swarm.random(`service:${spec.name}`)),
+    id: swarmId(swarm.random(`service:${spec.name}:${swarm.made(`service ${spec.name}`)}`)),
     spec,
     ports: givePorts(swarm, spec),
     graceNs: DockerCost.grace,
@@ -105,7 +105,10 @@ export function addTasks(swarm: Swarm, service: ServiceState, names: readonly st
 export function newTask(swarm: Swarm, service: ServiceState, name: string): Task {
   const before = service.slots.get(name) ?? 0;
   service.slots.set(name, before + 1);
-  const id = complete(swarm.choices.tasks.get(name)?.[before], swarmId(swarm.random(`task:${name}`)));
+  const id = complete(
+    swarm.choices.tasks.get(name)?.[before],
+    swarmId(swarm.random(`task:${service.id}:${name}:${before}`)),
+  );
   const slot = service.spec.mode === "global" ? 0 : Number(name.slice(name.lastIndexOf(".") + 1));
   const task = new Task(id, service, name, slot, before === 0, swarm.host.now);
   swarm.tasks.add(task);
@@ -186,6 +189,7 @@ export function allocate(swarm: Swarm, service: ServiceState, tasks: readonly Ta
     const network = swarm.networks.get(name);
     if (network === undefined) continue;
     for (const task of tasks) {
+      if (task.addresses.has(name)) continue;
       const ip = task.isFirst ? swarm.addresses.take(task.name, name) : network.nextAddress();
       if (ip !== undefined) task.addresses.set(name, ip);
       else task.enter("pending", swarm.host.now, "could not find an available IP while allocating VIP");

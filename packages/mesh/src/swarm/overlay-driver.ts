@@ -10,7 +10,6 @@ import { DockerCost } from "../costs.ts";
 import { Refusal } from "./docker-error.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
-import { hexId } from "./identifier.ts";
 import { macOf } from "./bridge-driver.ts";
 import type { OverlayNetwork, OverlaySubnet } from "./network.ts";
 import { Gate, type Operation } from "./operation.ts";
@@ -35,9 +34,18 @@ export class LocalOverlay {
   #nextPort = 0;
   readonly #subnets: OverlaySubnet[] = [];
 
-  constructor(network: OverlayNetwork) {
+  readonly #generation: number;
+
+  /** `generation`: how often the node has had it before. */
+  constructor(network: OverlayNetwork, generation: number) {
     this.network = network;
+    this.#generation = generation;
     this.netns = `overlay-${network.name}`;
+  }
+
+  /** Of the bridge or a vxlan device. */
+  mac(engine: Engine, device: string): number {
+    return engine.random(`mac:${this.netns}/${device}:${this.#generation}`).mac();
   }
 
   /** `vethN`: numbers are not used again, also in releases whose containers do so. */
@@ -59,10 +67,13 @@ export class LocalOverlay {
 export function* localOverlay(engine: Engine, network: OverlayNetwork): Operation<LocalOverlay> {
   const existing = engine.overlays.get(network.name);
   if (existing !== undefined) {
-    if (!existing.ready.isOpen) yield existing.ready;
+    if (!existing.ready.isOpen) {
+      yield existing.ready;
+      yield DockerCost.stagger;
+    }
     return existing;
   }
-  const overlay = new LocalOverlay(network);
+  const overlay = new LocalOverlay(network, engine.made(network.name));
   engine.overlays.set(network.name, overlay);
   engine.ask({ kind: "netns-add", node: engine.name, netns: overlay.netns, forwarding: false });
   yield* addBalancer(engine, overlay);
@@ -79,7 +90,14 @@ function* addSubnet(engine: Engine, overlay: LocalOverlay, subnet: OverlaySubnet
   const { netns, network } = overlay;
   const place = { node: engine.name, netns };
   const { mtu } = network;
-  engine.ask({ kind: "bridge-add", ...place, device: bridge, mac: engine.mac(netns, bridge), hasFixedMac: false, mtu });
+  engine.ask({
+    kind: "bridge-add",
+    ...place,
+    device: bridge,
+    mac: overlay.mac(engine, bridge),
+    hasFixedMac: false,
+    mtu,
+  });
   engine.ask({
     kind: "address-add",
     ...place,
@@ -97,7 +115,7 @@ function* addSubnet(engine: Engine, overlay: LocalOverlay, subnet: OverlaySubnet
     kind: "vxlan-add",
     ...place,
     device: vxlan,
-    mac: engine.mac(netns, vxlan),
+    mac: overlay.mac(engine, vxlan),
     mtu,
     vni: subnet.vni,
     port: engine.swarm.dataPathPort,
@@ -111,7 +129,11 @@ function* addSubnet(engine: Engine, overlay: LocalOverlay, subnet: OverlaySubnet
 function* addBalancer(engine: Engine, overlay: LocalOverlay): Operation {
   const { network } = overlay;
   const ip = engine.swarm.balancerAddress(network, engine.node);
-  const sandbox = new Sandbox(engine, balancerName(network));
+  const sandbox = new Sandbox(
+    engine,
+    balancerName(network),
+    `${balancerName(network)}:${engine.made(`balancer ${network.name}`)}`,
+  );
   engine.balancers.set(network.name, sandbox);
   engine.ask({ kind: "netns-add", node: engine.name, netns: sandbox.netns, forwarding: false });
   sandbox.isPopulated = true;
@@ -155,11 +177,12 @@ export function* createOverlayEndpoint(
   const port = overlay.nextPort(pins?.get(options.shortName));
   const place = { node: engine.name, netns };
   const mac = macOf(ip);
+  const { purpose, random } = sandbox.nextChance();
   engine.ask({
     kind: "veth-add",
     ...place,
     device: port,
-    mac: engine.mac(netns, port),
+    mac: random.mac(),
     mtu: network.mtu,
     peer: { netns: sandbox.netns, device, mac },
     bornInside: false,
@@ -175,7 +198,7 @@ export function* createOverlayEndpoint(
       via: subnet.gateway,
     }));
   return {
-    id: hexId(engine.random(`endpoint:${network.name}/${name}`)),
+    purpose,
     name,
     network,
     ip,

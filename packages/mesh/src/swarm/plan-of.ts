@@ -1,38 +1,35 @@
 /** A swarm in the words of a plan, without the namespaces of its nodes: who is where, with which addresses. */
 import { macOf } from "./bridge-driver.ts";
-import { loadBalancerName } from "./ipam.ts";
-import type { NetworkPlan, PeerRecord, SwarmPlan, TaskPlan } from "./plan.ts";
+import type { NetworkPlan, PeerRecord, SwarmPlan, SwitchPlan, TaskPlan } from "./plan.ts";
+import { balancerName } from "./overlay-driver.ts";
 import type { Swarm } from "./swarm.ts";
 
-export function planOf(swarm: Swarm, underlay: { readonly mtu: number; readonly latencyNs: number }): SwarmPlan {
+/** Tasks that run, or are about to. */
+export function tasksOf(swarm: Swarm): TaskPlan[] {
   const tasks: TaskPlan[] = [];
-  const peers = new Map<string, PeerRecord[]>();
-  const add = (network: string, ip: number, vtep: number, endpoint: string): void => {
-    const records = peers.get(network) ?? [];
-    peers.set(network, records);
-    records.push({ ip, mac: macOf(ip), vtep, endpoint });
-  };
-  for (const task of swarm.tasks) {
-    const { node } = task;
-    if (node === undefined || !task.isLive) continue;
-    const addresses = Array.from(task.addresses, ([network, ip]) => ({ network, ip, mac: macOf(ip) }));
-    tasks.push({ name: task.name, service: task.service.spec.name, node: node.name, addresses });
-    for (const { network, ip } of addresses) add(network, ip, node.ip, task.name);
+  for (const { node, name, service, addresses, isLive } of swarm.tasks) {
+    if (node === undefined || !isLive) continue;
+    const own = Array.from(addresses, ([network, ip]) => ({ network, ip, mac: macOf(ip) }));
+    tasks.push({ name, service: service.spec.name, node: node.name, addresses: own });
   }
-  const networks: NetworkPlan[] = [];
-  for (const network of swarm.networks.values()) {
-    const balancers = swarm.addresses.networks.get(network.name)?.loadBalancers ?? new Map<string, number>();
-    for (const node of swarm.nodes) {
-      const ip = balancers.get(node.name);
-      if (ip !== undefined) add(network.name, ip, node.ip, loadBalancerName(network.name));
-    }
-    const { subnet, gateway, vni } = network.subnets[0]!;
-    networks.push({ name: network.name, vni, subnet, gateway, mtu: network.mtu, peers: peers.get(network.name) ?? [] });
-  }
-  return {
-    nodes: swarm.nodes.map(({ name, ip }) => ({ name, vtep: ip, namespaces: [] })),
-    networks,
-    tasks,
-    switch: { mtu: underlay.mtu, latencyNs: underlay.latencyNs },
-  };
+  return tasks;
+}
+
+export function planOf(swarm: Swarm, underlay: SwitchPlan): SwarmPlan {
+  const peers = new Map<string, PeerRecord[]>(Array.from(swarm.networks.keys(), (name) => [name, []]));
+  const vteps = new Map(swarm.nodes.map(({ name, ip }) => [name, ip]));
+  const tasks = tasksOf(swarm);
+  for (const { name, node, addresses } of tasks)
+    for (const { network, ip, mac } of addresses)
+      peers.get(network)?.push({ ip, mac, vtep: vteps.get(node)!, endpoint: name });
+  const networks = Array.from(swarm.networks.values(), (network): NetworkPlan => {
+    const { name, mtu, subnets } = network;
+    const records = peers.get(name)!;
+    for (const [node, ip] of swarm.addresses.networks.get(name)?.loadBalancers ?? [])
+      records.push({ ip, mac: macOf(ip), vtep: vteps.get(node)!, endpoint: balancerName(network) });
+    const { subnet, gateway, vni } = subnets[0]!;
+    return { name, vni, subnet, gateway, mtu, peers: records };
+  });
+  const nodes = swarm.nodes.map(({ name, ip }) => ({ name, vtep: ip, namespaces: [] }));
+  return { nodes, networks, tasks, switch: { mtu: underlay.mtu, latencyNs: underlay.latencyNs } };
 }

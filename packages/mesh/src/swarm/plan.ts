@@ -36,6 +36,8 @@ export interface NamespacePlan {
 
 interface DeviceBase {
   readonly name: string;
+  /** Interface number; undefined in a plan that somebody wrote, who leaves it to the kernel. */
+  readonly index?: number;
   readonly mtu: number;
   readonly addresses: readonly AddressPlan[];
 }

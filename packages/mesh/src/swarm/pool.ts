@@ -44,8 +44,8 @@ export class AddressPool {
     return addressAt(this.subnet, offset);
   }
 
-  isFree(ip: number): boolean {
-    return !this.#taken.has(offsetOf(this.subnet, ip));
+  get hasFree(): boolean {
+    return this.#taken.size < sizeOf(this.subnet) - 2;
   }
 
   release(ip: number): void {

@@ -164,7 +164,7 @@ export interface ContainerAdd {
   readonly node: string;
   /** Its own namespace, or `host`. */
   readonly netns: string;
-  /** 64 hexadecimal digits. */
+  /** Twelve hexadecimal digits. */
   readonly id: string;
   /** `NAME`, or `SERVICE.SLOT.TASK`. */
   readonly name: string;

@@ -8,6 +8,7 @@ import { formatIpv4 } from "@hopscope/codec/address";
 import { DockerCost } from "../costs.ts";
 import { createBridge, createBridgeEndpoint, deleteBridgeEndpoint } from "./bridge-driver.ts";
 import type { PortMapping } from "./bridge-rules.ts";
+import type { Random } from "../sim/random.ts";
 import { compareEndpoints, type Endpoint } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
 import { BridgeNetwork, type OverlayNetwork } from "./network.ts";
@@ -40,15 +41,25 @@ export class Sandbox {
   resolver: { readonly udpPort: number; readonly tcpPort: number } | undefined = undefined;
   /** Name on docker_gwbridge: `gateway_` and this. */
   readonly key: string;
+  /** What is drawn for it is drawn for this name. */
+  readonly #chance: string;
+  #joins = 0;
   #gateway: Endpoint | undefined = undefined;
   #external: Endpoint | undefined = undefined;
   #nextInterface = 0;
   readonly #planned = new Map<string, string>();
 
-  constructor(engine: Engine, netns: string, key: string = netns) {
+  constructor(engine: Engine, netns: string, chance: string, key: string = netns) {
     this.engine = engine;
     this.netns = netns;
+    this.#chance = chance;
     this.key = key;
+  }
+
+  /** Chance for its next endpoint. */
+  nextChance(): { readonly purpose: string; readonly random: Random } {
+    const purpose = `endpoint:${this.#chance}:${this.#joins++}`;
+    return { purpose, random: this.engine.random(purpose) };
   }
 
   /** Names the interfaces of a container that starts, by network. */
@@ -215,7 +226,7 @@ export class Sandbox {
   startResolver(): void {
     if (this.resolver !== undefined) return;
     const { engine, netns } = this;
-    const random = engine.random(`resolver:${netns}`);
+    const random = engine.random(`resolver:${this.#chance}`);
     const resolver = { udpPort: FIRST_PORT + random.below(PORTS), tcpPort: FIRST_PORT + random.below(PORTS) };
     this.resolver = resolver;
     engine.ask({ kind: "resolver-start", node: engine.name, netns, ...resolver });

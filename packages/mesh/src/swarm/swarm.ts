@@ -22,6 +22,7 @@ import { OverlayNetwork } from "./network.ts";
 import type { Host, Operation } from "./operation.ts";
 import { localOverlay } from "./overlay-driver.ts";
 import { SubnetAllocator, type SubnetPool } from "./pool.ts";
+import type { Problem } from "./problem.ts";
 import type { ServiceState, Task } from "./service.ts";
 import { ResolverRules } from "./task-rules.ts";
 import type { Version } from "./version.ts";
@@ -115,7 +116,7 @@ export class Swarm {
   /** Networks whose subnet and number are set aside already. */
   readonly #reserved = new Set<string>();
   #nextVni = FIRST_VNI;
-  readonly #drawn = new Map<string, number>();
+  readonly #made = new Map<string, number>();
 
   constructor(options: SwarmOptions, host: Host) {
     this.host = host;
@@ -138,11 +139,16 @@ export class Swarm {
     this.engines = new Map(this.nodes.map((node) => [node.name, new Engine(this, node)]));
   }
 
-  /** Chance for one purpose in the cluster; the same purpose draws anew each time. */
+  /** Chance for one purpose in the cluster. */
   random(purpose: string): Random {
-    const drawn = (this.#drawn.get(purpose) ?? 0) + 1;
-    this.#drawn.set(purpose, drawn);
-    return new Random(this.seed, drawn === 1 ? purpose : `${purpose}:${drawn}`);
+    return new Random(this.seed, purpose);
+  }
+
+  /** How often something of that name was made before. */
+  made(name: string): number {
+    const made = this.#made.get(name) ?? 0;
+    this.#made.set(name, made + 1);
+    return made;
   }
 
   firewallOf(version: Version): Firewall {
@@ -173,9 +179,12 @@ export class Swarm {
   /** The engines start and form a swarm: docker0, the ingress network, ingress_sbox on every node. */
   start(): void {
     this.createIngress();
-    // swarmkit gives a node its address in the ingress network as it joins.
-    for (const node of this.nodes) this.balancerAddress(this.networks.get(INGRESS)!, node);
-    for (const engine of this.engines.values()) this.host.start(engine.name, this.#startEngine(engine), 0);
+    const ingress = this.networks.get(INGRESS)!;
+    for (const engine of this.engines.values()) {
+      // swarmkit gives a node its address in the ingress network as it joins; in a subnet that is used up, none.
+      if (ingress.subnets.some(({ pool }) => pool.hasFree)) this.balancerAddress(ingress, engine.node);
+      this.host.start(engine.name, this.#startEngine(engine), 0);
+    }
   }
 
   *#startEngine(engine: Engine): Operation {
@@ -183,7 +192,7 @@ export class Swarm {
     engine.firewall.start(engine.program("host"));
     createBridge(engine, { name: "bridge", device: "docker0" });
     const ingress = this.networks.get(INGRESS);
-    if (ingress === undefined) return;
+    if (ingress === undefined || this.addresses.networks.get(INGRESS)?.loadBalancers.has(engine.name) !== true) return;
     yield* localOverlay(engine, ingress);
     yield* engine.balancers.get(INGRESS)!.joinGateway();
   }
@@ -211,7 +220,10 @@ export class Swarm {
     const vni = this.#takeVni(spec.vni, isReserved);
     const network = new OverlayNetwork({
       name,
-      id: complete(this.choices.networks.get(name), swarmId(this.random(`network:${name}`))),
+      id: complete(
+        this.choices.networks.get(name),
+        swarmId(this.random(`network:${name}:${this.made(`network ${name}`)}`)),
+      ),
       subnets: [{ subnet, gateway, vni }],
       mtu: spec.mtu,
       isAttachable: spec.attachable,
@@ -225,7 +237,9 @@ export class Swarm {
       next: () => network.nextAddress(),
       reserve: (ip, owner) => network.subnets[0]!.pool.reserve(ip, owner, name),
     });
-    this.addresses.reservePins([], name);
+    const problems: Problem[] = [];
+    this.addresses.reservePins(problems, name);
+    if (problems.length > 0) throw new DockerError(problems.map(({ message }) => message).join("; "));
     return network;
   }
 

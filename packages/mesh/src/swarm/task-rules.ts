@@ -14,7 +14,7 @@ const POSTROUTING: Rule = { match: { dstIp: TO_RESOLVER }, target: { kind: "jump
 
 /** The rules of the DNS server, of which there are as many as there are ports: all namespaces share them. */
 export class ResolverRules {
-  readonly #byPort = new Map<string, readonly [Rule, Rule]>();
+  readonly #byPort = { tcp: new Map<number, readonly [Rule, Rule]>(), udp: new Map<number, readonly [Rule, Rule]>() };
 
   program(udpPort: number, tcpPort: number, program: Program): void {
     program("nat", "DOCKER_OUTPUT", { change: "new-chain" });
@@ -23,13 +23,15 @@ export class ResolverRules {
     program("nat", "POSTROUTING", { change: "append", rule: POSTROUTING });
     const tcp = this.#rules("tcp", tcpPort);
     const udp = this.#rules("udp", udpPort);
-    for (const [there] of [tcp, udp]) program("nat", "DOCKER_OUTPUT", { change: "append", rule: there });
-    for (const [, back] of [tcp, udp]) program("nat", "DOCKER_POSTROUTING", { change: "append", rule: back });
+    program("nat", "DOCKER_OUTPUT", { change: "append", rule: tcp[0] });
+    program("nat", "DOCKER_OUTPUT", { change: "append", rule: udp[0] });
+    program("nat", "DOCKER_POSTROUTING", { change: "append", rule: tcp[1] });
+    program("nat", "DOCKER_POSTROUTING", { change: "append", rule: udp[1] });
   }
 
   #rules(protocol: "tcp" | "udp", port: number): readonly [Rule, Rule] {
-    const key = `${protocol} ${port}`;
-    let rules = this.#byPort.get(key);
+    const byPort = this.#byPort[protocol];
+    let rules = byPort.get(port);
     if (rules === undefined) {
       rules = [
         {
@@ -38,7 +40,7 @@ export class ResolverRules {
         },
         { match: { srcIp: TO_RESOLVER, protocol, srcPort: { port } }, target: { kind: "snat", port: DNS } },
       ];
-      this.#byPort.set(key, rules);
+      byPort.set(port, rules);
     }
     return rules;
   }
