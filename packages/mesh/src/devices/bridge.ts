@@ -166,8 +166,8 @@ export class Bridge extends NetDevice {
       this.#deliver(from, port, frames.clone(frame));
       softnet.spend(Cost.bridge);
     }
-    if (isForSelf) this.#passUp(frame);
-    else frames.free(frame);
+    if (!isForSelf) frames.free(frame);
+    else if (this.netns.netfilter?.bridge.localIn(frame) !== false) this.#passUp(frame);
   }
 
   #countOthers(from: BridgePort | undefined): number {

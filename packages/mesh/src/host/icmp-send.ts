@@ -12,6 +12,7 @@ import * as ipv4 from "@hopscope/codec/ipv4";
 import { Cost } from "../costs.ts";
 import type { Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
+import { attachConntrack } from "../netfilter/conntrack-attach.ts";
 import { RouteType } from "../tables/route.ts";
 import type { IcmpRateLimit } from "./icmp-rate-limit.ts";
 import { PmtuDiscovery, SendError } from "./ipv4.ts";
@@ -77,6 +78,8 @@ export function icmpSend(
   icmp.setRest(view, at, info);
   frames.bytes.copyWithin(at + icmp.HEADER_LENGTH, ipAt, ipAt + quote);
   icmp.fillChecksum(view, at, at + length);
+  // icmp_glue_bits
+  attachConntrack(error, about);
   softnet.spend(Cost.stack);
   const { id } = error;
   if (netns.ipv4.output(error, way) !== SendError.none) return false;

@@ -107,6 +107,14 @@ export class BrNetfilter {
     bridge.handleFrameFinish(port, frame);
   }
 
+  /**
+   * Linux br_nf_local_in: of what was for everybody or a group, copies have been forwarded, and the bridge's own is
+   * passed up. False if it is dropped, because its connection cannot be taken into the table.
+   */
+  localIn(frame: Frame): boolean {
+    return this.#netfilter.confirm(frame);
+  }
+
   /** Linux br_nf_forward_ip, br_nf_post_routing and br_nf_dev_queue_xmit: a bridged frame on its way out by a port. */
   forward(bridge: Bridge, to: BridgePort, received: Frame): void {
     const netfilter = this.#netfilter;

@@ -7,6 +7,7 @@ import { IpProtocol } from "@hopscope/codec/code-points";
 import { type Conntrack, CtDirection, CtStatus } from "../tables/conntrack.ts";
 
 const SECOND = 1_000_000_000;
+const GRE = 47;
 const SCTP = 132;
 
 /** `ipv4     2 udp      17 23 src=… mark=0 zone=0 use=2`, one of /proc/net/nf_conntrack's lines. */
@@ -24,6 +25,7 @@ function describe(entry: Conntrack, now: number): string {
   const seconds = Math.max(0, Math.floor((entry.expiresAt - now) / SECOND));
   const words = [`${nameOf(protocol).padEnd(8)} ${protocol} ${seconds}`];
   if (state !== undefined) words.push(state.stateName);
+  if (protocol === GRE) words.push("timeout=30, stream_timeout=180");
   words.push(tuple(entry, CtDirection.original));
   if ((status & CtStatus.seenReply) === 0) words.push("[UNREPLIED]");
   words.push(tuple(entry, CtDirection.reply));
@@ -39,6 +41,8 @@ function nameOf(protocol: number): string {
       return "tcp";
     case IpProtocol.udp:
       return "udp";
+    case GRE:
+      return "gre";
     case SCTP:
       return "sctp";
     default:
@@ -57,6 +61,8 @@ function tuple(entry: Conntrack, direction: CtDirection): string {
       return `${addresses} sport=${ports >>> 16} dport=${ports & 0xffff}`;
     case IpProtocol.icmp:
       return `${addresses} type=${(ports >>> 8) & 0xff} code=${ports & 0xff} id=${ports >>> 16}`;
+    case GRE:
+      return `${addresses} srckey=0x0 dstkey=0x0`;
     default:
       return addresses;
   }

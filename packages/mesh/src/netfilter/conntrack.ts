@@ -3,7 +3,7 @@
  * nf_conntrack_proto_*.c): which connection a packet belongs to, or that it is INVALID. What is INVALID has no
  * connection, and passes as it is.
  *
- * Not modelled: helpers, SCTP's and GRE's own states, zones; the clash of two first packets on two CPUs.
+ * Not modelled: helpers, SCTP's states, GRE's keys (PPTP), zones; the clash of two first packets on two CPUs.
  */
 import { pseudoHeader4, sum } from "@hopscope/codec/checksum";
 import { IpProtocol } from "@hopscope/codec/code-points";
@@ -36,6 +36,9 @@ const UDP_TIMEOUT = 30 * SECOND;
 const UDP_STREAM_TIMEOUT = 120 * SECOND;
 /** UDP that is still answered after this long is a stream. */
 const UDP_STREAM_AFTER = 2 * SECOND;
+const GRE = 47;
+const GRE_TIMEOUT = 30 * SECOND;
+const GRE_STREAM_TIMEOUT = 180 * SECOND;
 const SCTP = 132;
 /** Bytes of a transport header that a tuple needs. */
 const TUPLE_LENGTH = 8;
@@ -137,6 +140,9 @@ export class ConntrackHook {
         ct.refresh(now, ICMP_TIMEOUT);
         return TrackVerdict.accept;
       }
+      case GRE:
+        followGre(ct, now);
+        return TrackVerdict.accept;
       default:
         ct.refresh(now, GENERIC_TIMEOUT);
         return TrackVerdict.accept;
@@ -235,5 +241,12 @@ function followUdp(ct: Conntrack, now: number): void {
   if (!ct.isConfirmed) ct.streamAt = now + UDP_STREAM_AFTER;
   if ((ct.status & CtStatus.seenReply) === 0 || now <= ct.streamAt) return ct.refresh(now, UDP_TIMEOUT);
   ct.refresh(now, UDP_STREAM_TIMEOUT);
+  ct.status |= CtStatus.assured;
+}
+
+/** Linux nf_conntrack_gre_packet. */
+function followGre(ct: Conntrack, now: number): void {
+  if ((ct.status & CtStatus.seenReply) === 0) return ct.refresh(now, GRE_TIMEOUT);
+  ct.refresh(now, GRE_STREAM_TIMEOUT);
   ct.status |= CtStatus.assured;
 }

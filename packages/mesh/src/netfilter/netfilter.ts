@@ -137,6 +137,11 @@ export class Netfilter {
     this.conntrack.deleteIf(now, (entry) => entry.masqueradeDevice === device.index && entry.replyDstIp === ip);
   }
 
+  /** Takes the frame's connection into the table. False: the frame was dropped instead. */
+  confirm(frame: Frame): boolean {
+    return !this.#tracks || this.#confirm.run(Hook.input, frame) !== undefined;
+  }
+
   /** The frame ends here. Always answers undefined, for an entry to answer in turn. */
   drop(frame: Frame, reason: DropReason): undefined {
     this.netns.drop(frame, reason);

@@ -11,7 +11,7 @@ import * as tcp from "@hopscope/codec/tcp";
 import { TcpFlag } from "@hopscope/codec/tcp";
 import type { Frame } from "../frame.ts";
 import { PmtuDiscovery } from "../host/ipv4.ts";
-import { CtDirection, CtInfo, directionOf } from "../tables/conntrack.ts";
+import { attachConntrack } from "./conntrack-attach.ts";
 import type { Netfilter } from "./netfilter.ts";
 import { REJECT_CODES, type RejectWith } from "./rule.ts";
 
@@ -56,11 +56,7 @@ function reset(netfilter: Netfilter, frame: Frame): void {
   tcp.setWindow(view, answerAt, 0);
   tcp.setUrgentPointer(view, answerAt, 0);
   tcp.fillChecksum(view, answerAt, answer.end, pseudoHeader4(srcIp, dstIp, IpProtocol.tcp, tcp.HEADER_LENGTH));
-  // nf_conntrack_attach: it belongs to the connection that it ends.
-  if (frame.ct !== undefined) {
-    answer.ct = frame.ct;
-    answer.ctInfo = directionOf(frame.ctInfo) === CtDirection.original ? CtInfo.relatedReply : CtInfo.related;
-  }
+  attachConntrack(answer, frame);
   answer.reportAt = frame.hop;
   netns.ipv4.output(answer);
 }

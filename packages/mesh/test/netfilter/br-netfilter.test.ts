@@ -187,6 +187,27 @@ describe("out and back", () => {
   });
 });
 
+test("an ICMP error of this host's belongs to the connection of what it is about, though that was never let through", () => {
+  const machine = new DockerMachine();
+  const c1 = machine.container(machine.docker0, 2);
+  machine.add("filter", "OUTPUT -p icmp -m conntrack --ctstate RELATED");
+  machine.ping(c1, "203.0.113.5");
+  machine.run();
+  expect(machine.ip().at(-1)).toBe("c17-2 in 172.17.0.1 > 172.17.0.2 error 112");
+  expect(machine.counters).toContain("[1:112] -A OUTPUT -p icmp -m conntrack --ctstate RELATED");
+  expect(machine.netfilter.conntrack.size).toBe(0);
+});
+
+test("a packet to a group that nobody here has joined is remembered all the same", () => {
+  const machine = new DockerMachine();
+  const c1 = machine.container(machine.gwbridge, 3);
+  const packet = udpPacket({ from: "172.18.0.3:5", to: "224.0.0.5:6" });
+  machine.send(c1.deviceNamed("eth0")!, frameOf("172.18.0.3", 0x01005e000005, packet));
+  machine.run();
+  expect(machine.stepsAt("docker_gwbridge")).toEqual(["dropped: IP_INADDRERRORS"]);
+  expect(machine.netfilter.conntrack.size).toBe(1);
+});
+
 describe("a bridged packet whose destination a rule changes", () => {
   const TO_C3 = "PREROUTING -d 172.17.0.3/32 -j DNAT --to-destination 172.17.0.4";
 

@@ -1,6 +1,6 @@
 import { TcpFlag } from "@hopscope/codec/tcp";
 import { describe, expect, test } from "vitest";
-import { echo, Firewall, tcpPacket, udpPacket } from "./firewall.ts";
+import { echo, Firewall, otherPacket, tcpPacket, udpPacket } from "./firewall.ts";
 
 const { syn, ack, fin, rst, psh } = TcpFlag;
 
@@ -209,6 +209,25 @@ describe("UDP, ICMP and others", () => {
     expect(firewall.connections).toEqual([
       "icmp     1 30 src=172.17.0.2 dst=192.168.77.100 type=8 code=0 id=9 [UNREPLIED] src=192.168.77.100 dst=172.17.0.2 type=0 code=0 id=9",
     ]);
+  });
+
+  test("GRE and the rest: by their addresses alone", () => {
+    const firewall = tracking();
+    const { docker0, eth0 } = firewall;
+    const send = (protocol: number, isReply: boolean): void => {
+      const [from, to] = isReply ? ["192.168.77.100", "172.17.0.2"] : ["172.17.0.2", "192.168.77.100"];
+      const bytes = otherPacket(protocol, { from, to });
+      firewall.forward(bytes, isReply ? eth0 : docker0, isReply ? docker0 : eth0);
+    };
+    send(47, false);
+    send(50, false);
+    const gre = "timeout=30, stream_timeout=180 src=172.17.0.2 dst=192.168.77.100 srckey=0x0 dstkey=0x0";
+    const greReply = "src=192.168.77.100 dst=172.17.0.2 srckey=0x0 dstkey=0x0";
+    const other = "src=172.17.0.2 dst=192.168.77.100 [UNREPLIED] src=192.168.77.100 dst=172.17.0.2";
+    expect(firewall.connections).toEqual([`gre      47 30 ${gre} [UNREPLIED] ${greReply}`, `unknown  50 600 ${other}`]);
+    send(47, true);
+    send(47, false);
+    expect(firewall.connections[0]).toBe(`gre      47 180 ${gre} ${greReply} [ASSURED]`);
   });
 
   test("what was dropped on its way is not remembered", () => {

@@ -56,6 +56,11 @@ export function echo(init: PacketInit & { readonly id: number; readonly type?: 0
   return packet(1, init, icmp.encode({ kind: "echo", type, identifier: id, sequence: 1 }, payload));
 }
 
+/** Eight bytes of a protocol that nobody looks into. */
+export function otherPacket(protocol: number, init: PacketInit): Uint8Array {
+  return packet(protocol, init, new Uint8Array(8));
+}
+
 /** An ICMP error about `quoted`. */
 export function unreachable(init: PacketInit & { readonly code: number }, quoted: Uint8Array): Uint8Array {
   return packet(1, init, icmp.encode({ kind: "unreachable", code: init.code }, quoted));
