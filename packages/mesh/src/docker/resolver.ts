@@ -27,6 +27,8 @@ const TIMEOUT = 4_000_000_000;
 const MAX_SERVERS = 3;
 /** From a datagram to what dockerd does about it: recordings have 70 to 200 microseconds. */
 const REACTION = 80_000;
+/** To open a socket in the container's namespace and ask with it: recordings have 150 to 300. */
+const DIALING = 150_000;
 
 export interface ResolverOptions {
   /** The namespace that it listens in. */
@@ -96,7 +98,7 @@ export class Resolver implements Waiter {
       const queries: Datagram[] = [];
       for (let query = this.#socket.receive(); query !== undefined; query = this.#socket.receive()) queries.push(query);
       yield* process.think("dockerd.dns", REACTION);
-      for (const query of queries.toReversed()) this.#serve(query, process);
+      for (const query of queries.toReversed()) yield* this.#serve(query, process);
       this.#collect(process);
       while (!(yield* process.poll(this.#deadline()))) this.#expire(process);
     }
@@ -107,12 +109,15 @@ export class Resolver implements Waiter {
     return Math.min(...this.#forwards.map((forward) => forward.deadline));
   }
 
-  #serve(query: Datagram, process: Process): void {
+  *#serve(query: Datagram, process: Process): Generator<void, void, boolean> {
     const { environment, names } = this.#options;
     const { chance } = environment.mesh;
     const verdict = answer(query.bytes, names, "udp", (name, addresses) => chance.order(name, addresses));
     if (verdict.kind === "answer") this.#socket.sendTo(verdict.message, query.ip, query.port);
-    else if (verdict.kind === "forward") this.#forward(query, process);
+    else if (verdict.kind === "forward") {
+      yield* process.think("dockerd.dial", DIALING);
+      this.#forward(query, process);
+    }
   }
 
   #forward(query: Datagram, process: Process): void {

@@ -24,6 +24,10 @@ const COMMANDS: readonly Row[] = [
     "Prints what the command prints, but takes no time and changes nothing: `inspect manager/overlay-front bridge fdb`. Without a namespace it is the node's own.",
   ],
   ["sleep DURATION", "Time passes: `500ms`, `6.5s`; a plain number is seconds, as for sleep(1)."],
+  [
+    "pace NAME DURATION",
+    "How long programs pause from now on where chance decides in reality: `pace nslookup.second 1ms` asks for AAAA when A is answered, `0us` at once.",
+  ],
   ["wait", "Until everything in the background has ended."],
   [
     "replay FILE at NODE/NAMESPACE/DEVICE …",

@@ -28,6 +28,8 @@ export type Step =
       readonly argv: readonly string[];
     })
   | (StepBase & { readonly kind: "sleep"; readonly durationNs: number })
+  /** How long programs pause from now on where they do what the name tells (sim/pace.ts). */
+  | (StepBase & { readonly kind: "pace"; readonly name: string; readonly durationNs: number })
   /** Until everything in the background has ended. */
   | (StepBase & { readonly kind: "wait" })
   | (StepBase & ReplayStep)

@@ -8,7 +8,7 @@ import { listSome } from "./tasks.ts";
 import { parseDuration } from "./units.ts";
 import { splitWords, type Word } from "./words.ts";
 
-const VERBS = ["exec", "on", "docker", "netns", "inspect", "sleep", "wait", "replay", "fault"] as const;
+const VERBS = ["exec", "on", "docker", "netns", "inspect", "sleep", "wait", "pace", "replay", "fault"] as const;
 const ONE_OF_VERBS = `${VERBS.slice(0, -1).join(", ")} or ${VERBS.at(-1)}`;
 
 /** Flags of `docker exec` that change nothing here. */
@@ -70,6 +70,8 @@ function readBody(verb: Word, line: Line): StepBody | undefined {
         ? { kind: "wait" }
         : line.fail(more.at, `expected nothing after wait, found ${describe(more.text)}`);
     }
+    case "pace":
+      return readPace(line);
     case "replay":
       return readReplay(line);
     case "fault": {
@@ -152,6 +154,17 @@ function readSleep({ words, end, fail }: Line): StepBody | undefined {
   const durationNs = parseDuration(text);
   if (durationNs === undefined) return fail(given.at, `${expected}, found ${describe(given.text)}`);
   return { kind: "sleep", durationNs };
+}
+
+/** `pace NAME DURATION` */
+function readPace({ words, end, fail }: Line): StepBody | undefined {
+  const [name, given, more] = words;
+  const expected = "expected a pause of a program and a duration after pace such as resolve.second 300us";
+  if (name === undefined || given === undefined) return fail(end, `${expected}, found ${words.length} words`);
+  if (more !== undefined) return fail(more.at, `${expected}, found ${words.length} words`);
+  const durationNs = parseDuration(given.text);
+  if (durationNs === undefined) return fail(given.at, `${expected}, found ${describe(given.text)}`);
+  return { kind: "pace", name: name.text, durationNs };
 }
 
 function commandIn(words: readonly Word[], where: string, line: Line): readonly string[] | undefined {

@@ -126,6 +126,12 @@ describe("commands", () => {
     ]);
   });
 
+  test("pace", () => {
+    expect(read("pace resolve.second 300us")).toEqual([
+      { kind: "pace", name: "resolve.second", durationNs: 300_000, background: false },
+    ]);
+  });
+
   test("sleep", () => {
     expect(read("sleep 6.5s", "sleep 2")).toEqual([
       { kind: "sleep", durationNs: 6_500_000_000, background: false },
@@ -185,7 +191,7 @@ describe("commands", () => {
     ]);
   });
 
-  const verbs = "exec, on, docker, netns, inspect, sleep, wait, replay or fault";
+  const verbs = "exec, on, docker, netns, inspect, sleep, wait, pace, replay or fault";
   test.each([
     ["exec", "15:11 run.steps[0]: expected a task and a command after exec, found nothing"],
     ["exec web.1", "15:17 run.steps[0]: expected a command after the task web.1, found nothing"],
@@ -217,6 +223,14 @@ describe("commands", () => {
     ],
     ["inspect worker1/host", "15:27 run.steps[0]: expected a command after worker1/host, found nothing"],
     ["wait 5", '15:12 run.steps[0]: expected nothing after wait, found "5"'],
+    [
+      "pace resolve.second",
+      "15:26 run.steps[0]: expected a pause of a program and a duration after pace such as resolve.second 300us, found 1 words",
+    ],
+    [
+      "pace resolve.second soon",
+      '15:27 run.steps[0]: expected a pause of a program and a duration after pace such as resolve.second 300us, found "soon"',
+    ],
     ["sleep", "15:12 run.steps[0]: expected one duration after sleep such as 500ms or 2s, found nothing"],
     ["sleep 1s 2s", "15:16 run.steps[0]: expected one duration after sleep such as 500ms or 2s, found 2 words"],
     ["sleep soon", '15:13 run.steps[0]: expected one duration after sleep such as 500ms or 2s, found "soon"'],
