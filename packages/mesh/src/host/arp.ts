@@ -18,6 +18,7 @@ import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
 import {
   type HeardState,
+  isSettled,
   LOCKTIME,
   MAX_PENDING,
   type Neighbor,
@@ -55,16 +56,17 @@ export class Arp implements Wakeable {
   /** Linux neigh_resolve_output: the packet behind a blank Ethernet header goes to `nextHop`, now or when it is known. */
   output(device: NetDevice, nextHop: number, frame: Frame): void {
     const { recorder } = this.#netns.node;
+    const known = this.neighbors.find(device.index, nextHop);
+    if (known !== undefined && isSettled(known.state)) {
+      known.usedAt = this.softnet.now;
+      return this.#transmitTo(device, known, frame);
+    }
     const now = this.softnet.now;
-    const entry = this.neighbors.find(device.index, nextHop) ?? this.#create(device, nextHop, now);
+    const entry = known ?? this.#create(device, nextHop, now);
     const wasDueAt = entry.timerAt;
     const action = this.neighbors.use(entry, now);
     this.#arm(entry, wasDueAt);
-    if (action === NeighborAction.send) {
-      recorder.step(frame, StepKind.neighbor, nextHop, entry.mac);
-      this.#transmit(device, entry.mac, frame);
-      return;
-    }
+    if (action === NeighborAction.send) return this.#transmitTo(device, entry, frame);
     recorder.step(frame, StepKind.resolve, nextHop, 0);
     entry.pending.push(frame.id);
     // __neigh_event_send: who has waited longest makes room.
@@ -76,12 +78,14 @@ export class Arp implements Wakeable {
 
   /** A packet for a group: its lowest 23 bits are in the address (RFC 1112 §6.4; arp_mc_map). */
   multicast(device: NetDevice, group: number, frame: Frame): void {
-    this.#transmit(device, MULTICAST_MAC + (group & 0x7fffff), frame);
+    ethernet.setDstMac(this.#netns.node.frames.view, frame.start, MULTICAST_MAC + (group & 0x7fffff));
+    this.#transmitFrom(device, frame);
   }
 
   /** A packet for everybody on the link: no neighbor is asked (arp_constructor, RTN_BROADCAST). */
   broadcast(device: NetDevice, frame: Frame): void {
-    this.#transmit(device, BROADCAST_MAC, frame);
+    ethernet.setDstMac(this.#netns.node.frames.view, frame.start, BROADCAST_MAC);
+    this.#transmitFrom(device, frame);
   }
 
   /** Linux arp_rcv and arp_process: takes the frame. */
@@ -208,8 +212,7 @@ export class Arp implements Wakeable {
     for (const id of entry.pending.splice(0)) {
       const waiting = this.#netns.node.frames.get(id);
       this.softnet.spend(Cost.release);
-      this.#netns.node.recorder.step(waiting, StepKind.neighbor, entry.ip, entry.mac);
-      this.#transmit(device, entry.mac, waiting);
+      this.#transmitTo(device, entry, waiting);
     }
   }
 
@@ -230,12 +233,17 @@ export class Arp implements Wakeable {
     }
   }
 
-  #transmit(device: NetDevice, dstMac: number, frame: Frame): void {
-    const { frames } = this.#netns.node;
-    const at = frames.start(frame);
-    ethernet.setDstMac(frames.view, at, dstMac);
-    ethernet.setSrcMac(frames.view, at, device.mac);
-    ethernet.setEtherType(frames.view, at, EtherType.ipv4);
+  #transmitTo(device: NetDevice, entry: Neighbor, frame: Frame): void {
+    const { frames, recorder } = this.#netns.node;
+    recorder.step(frame, StepKind.neighbor, entry.ip, entry.mac);
+    ethernet.setDstMac(frames.view, frame.start, entry.mac);
+    this.#transmitFrom(device, frame);
+  }
+
+  #transmitFrom(device: NetDevice, frame: Frame): void {
+    const { view } = this.#netns.node.frames;
+    ethernet.setSrcMac(view, frame.start, device.mac);
+    ethernet.setEtherType(view, frame.start, EtherType.ipv4);
     device.transmit(frame);
   }
 

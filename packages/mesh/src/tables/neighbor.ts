@@ -43,6 +43,11 @@ export function isValid(state: NeighborState): boolean {
   return state !== NeighborState.none && state !== NeighborState.incomplete && state !== NeighborState.failed;
 }
 
+/** True if using the entry changes nothing but the time of its last use. */
+export function isSettled(state: NeighborState): boolean {
+  return state === NeighborState.reachable || state === NeighborState.permanent || state === NeighborState.delay;
+}
+
 /** What a caller has to do now. */
 export const NeighborAction = {
   nothing: 0,

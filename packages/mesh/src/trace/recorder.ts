@@ -99,10 +99,11 @@ export class Recorder {
 
   /** The frame passes a tap. Its bytes are copied: later hops may rewrite them. */
   hop(point: number, direction: Direction, frame: Frame, now: number): void {
-    if (!this.#isOn) {
-      frame.hop = -1;
-      return;
-    }
+    if (this.#isOn) this.#record(point, direction, frame, now);
+    else frame.hop = -1;
+  }
+
+  #record(point: number, direction: Direction, frame: Frame, now: number): void {
     const hop = this.#hopCount++;
     if (hop === this.#times.length) this.#growHops();
     this.#keepBytes(hop, this.#frames.start(frame), this.#frames.end(frame));
@@ -137,7 +138,10 @@ export class Recorder {
 
   /** Something was decided about the frame at its last hop; before its first one, it belongs to that. */
   step(frame: Frame, kind: StepKind, a: number, b: number): void {
-    if (!this.#isOn) return;
+    if (this.#isOn) this.#addStep(frame, kind, a, b);
+  }
+
+  #addStep(frame: Frame, kind: StepKind, a: number, b: number): void {
     const step = this.#newStep(kind, a, b);
     const { hop } = frame;
     if (hop >= 0) return this.#append(hop, step, step);
