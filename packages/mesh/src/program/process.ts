@@ -89,6 +89,12 @@ export class Process implements Wakeable, Waiter {
     return socket;
   }
 
+  /** Somebody else has it now: a child. */
+  disown(socket: WaitedFor): void {
+    this.#files.delete(socket);
+    socket.waiter = undefined;
+  }
+
   /** close(2) of what {@link own} took. */
   close(socket: Closable): void {
     this.#files.delete(socket);

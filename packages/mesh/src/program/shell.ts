@@ -3,11 +3,18 @@ import { ARPING } from "./arping.ts";
 import { BRIDGE } from "./bridge.ts";
 import { CAT } from "./cat.ts";
 import { CONNTRACK } from "./conntrack.ts";
+import { CURL } from "./curl.ts";
 import { DNSD } from "./dnsd.ts";
+import { DOCKER_PROXY } from "./docker-proxy.ts";
 import { EXTSRV } from "./extsrv.ts";
 import { ETHTOOL } from "./ethtool.ts";
 import { HOSTNAME } from "./hostname.ts";
 import { ARP, IFCONFIG, ROUTE } from "./ifconfig.ts";
+import { HTTPD } from "./httpd.ts";
+import { NC } from "./nc.ts";
+import { TIMEOUT } from "./timeout.ts";
+import { UDPTOOL } from "./udptool.ts";
+import { WGET } from "./wget.ts";
 import { IP } from "./ip.ts";
 import { IPTABLES, IPTABLES_SAVE } from "./iptables.ts";
 import { NSLOOKUP } from "./nslookup.ts";
@@ -37,6 +44,13 @@ const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["conntrack", CONNTRACK],
   ["dnsd", DNSD],
   ["extsrv", EXTSRV],
+  ["wget", WGET],
+  ["curl", CURL],
+  ["httpd", HTTPD],
+  ["nc", NC],
+  ["udptool", UDPTOOL],
+  ["timeout", TIMEOUT],
+  ["docker-proxy", DOCKER_PROXY],
 ]);
 
 /** What is something else on a Debian machine than in a busybox container. */

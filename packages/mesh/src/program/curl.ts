@@ -1,0 +1,284 @@
+/**
+ * `curl` 7.88: what it sends, prints, and answers as its exit status (recordings s07, s08, s13).
+ *
+ * Not modelled: https, redirections with -L, uploads other than by -d, its progress meter.
+ */
+import { Errno } from "../errno.ts";
+import { TcpState } from "../host/socket.ts";
+import type { TcpSocket } from "../host/tcp-socket.ts";
+import { durationOption, getopt } from "./getopt.ts";
+import { HttpHead, parseUrl, type Url } from "./http-message.ts";
+import { type Program, type ProgramContext, UsageError } from "./program.ts";
+import { resolve } from "./resolve.ts";
+import { readSome, writeAll } from "./stream.ts";
+import { bytesOf, Lines, textOf } from "./text.ts";
+import { joined } from "./wget.ts";
+
+const MILLISECOND = 1_000_000;
+/** Pauses, as in recordings: from the connection to the request, and from the last byte to the end. */
+const REQUEST = 80_000;
+const CLOSE = 60_000;
+const BUFFER = 102_400;
+
+/** Exit statuses. */
+const Failure = {
+  resolve: 6,
+  connect: 7,
+  partial: 18,
+  httpError: 22,
+  timeout: 28,
+  empty: 52,
+  receive: 56,
+} as const;
+
+interface Options {
+  readonly url: Url;
+  readonly isSilent: boolean;
+  readonly showsErrors: boolean;
+  readonly showsHead: boolean;
+  readonly isHead: boolean;
+  readonly failsOnError: boolean;
+  readonly output: string | undefined;
+  readonly format: string | undefined;
+  readonly method: string;
+  readonly data: string | undefined;
+  readonly headers: readonly string[];
+  readonly userAgent: string;
+  readonly maxTimeNs: number;
+  readonly connectTimeoutNs: number;
+}
+
+export const CURL: Program = {
+  check(argv) {
+    readOptions(argv);
+  },
+  *main(argv, context) {
+    return yield* new Transfer(readOptions(argv), context).run();
+  },
+};
+
+function readOptions(argv: readonly string[]): Options {
+  const { given, all, rest } = getopt(argv, {
+    switches: "sSifIk4NO",
+    values: "omwHXAd",
+    long: {
+      silent: "s",
+      "show-error": "S",
+      include: "i",
+      fail: "f",
+      head: "I",
+      insecure: "k",
+      ipv4: "4",
+      output: "o",
+      "max-time": "m",
+      "write-out": "w",
+      header: "H",
+      request: "X",
+      "user-agent": "A",
+      data: "d",
+      "no-buffer": "N",
+      "remote-name": "O",
+    },
+    longValues: ["connect-timeout"],
+  });
+  const [address, more] = rest;
+  if (address === undefined) throw new UsageError("curl: try 'curl --help' or 'curl --manual' for more information");
+  if (more !== undefined) throw new UsageError(`curl: one URL expected, found "${address}" and "${more}"`);
+  const seconds = (name: string): number => {
+    const text = given.get(name);
+    return text === undefined ? Number.POSITIVE_INFINITY : durationOption("curl", name, text);
+  };
+  const url = parseUrl("curl", address);
+  const isHead = given.has("I");
+  const data = given.get("d");
+  return {
+    url,
+    isSilent: given.has("s"),
+    showsErrors: !given.has("s") || given.has("S"),
+    showsHead: given.has("i") || isHead,
+    isHead,
+    failsOnError: given.has("f"),
+    output: given.has("O") ? url.path.slice(url.path.lastIndexOf("/") + 1) : given.get("o"),
+    format: given.get("w"),
+    method: given.get("X") ?? (isHead ? "HEAD" : data === undefined ? "GET" : "POST"),
+    data,
+    headers: all("H"),
+    userAgent: given.get("A") ?? "curl/7.88.1",
+    maxTimeNs: seconds("m"),
+    connectTimeoutNs: seconds("connect-timeout"),
+  };
+}
+
+class Transfer {
+  readonly #options: Options;
+  readonly #context: ProgramContext;
+  readonly #startedAt: number;
+  readonly #deadline: number;
+  #received = 0;
+  #status = 0;
+
+  constructor(options: Options, context: ProgramContext) {
+    this.#options = options;
+    this.#context = context;
+    this.#startedAt = context.process.softnet.now;
+    this.#deadline = this.#startedAt + options.maxTimeNs;
+  }
+
+  *run(): Generator<void, number, boolean> {
+    const status = yield* this.#transfer();
+    this.#writeOut();
+    return status;
+  }
+
+  *#transfer(): Generator<void, number, boolean> {
+    const { url } = this.#options;
+    const found = yield* resolve(this.#context, url.host);
+    if ("error" in found) return this.#fail(Failure.resolve, `Could not resolve host: ${url.host}`);
+    const socket = yield* this.#connect(found.addresses);
+    if (typeof socket === "number") return socket;
+    const { process } = this.#context;
+    yield* process.think("curl.request", REQUEST);
+    yield* writeAll(process, socket, bytesOf(this.#request()));
+    return yield* this.#receive(socket);
+  }
+
+  /** One address after the other. */
+  *#connect(addresses: readonly number[]): Generator<void, TcpSocket | number, boolean> {
+    const { process, environment } = this.#context;
+    const { url, connectTimeoutNs } = this.#options;
+    const deadline = Math.min(this.#deadline, this.#startedAt + connectTimeoutNs);
+    for (const ip of addresses) {
+      const socket = process.own(environment.netns.tcp.connect(ip, url.port));
+      socket.setNoDelay();
+      socket.setKeepAlive(60, 60, 9);
+      while (socket.state === TcpState.synSent) {
+        if (yield* process.poll(deadline)) continue;
+        process.close(socket);
+        const isMaxTime = deadline === this.#deadline;
+        const late = this.#elapsed();
+        return this.#fail(
+          Failure.timeout,
+          isMaxTime
+            ? `Connection timed out after ${late} milliseconds`
+            : `Failed to connect to ${url.host} port ${url.port} after ${late} ms: Timeout was reached`,
+        );
+      }
+      if (socket.isConnected) return socket;
+      process.close(socket);
+    }
+    const text = `Failed to connect to ${url.host} port ${url.port} after ${Math.floor(this.#elapsedNs() / MILLISECOND)} ms: Couldn't connect to server`;
+    return this.#fail(Failure.connect, text);
+  }
+
+  #request(): string {
+    const { url, method, headers, userAgent, data } = this.#options;
+    const own = new Set(headers.map((each) => each.slice(0, each.indexOf(":")).toLowerCase()));
+    const lines = [`${method} ${url.path} HTTP/1.1`];
+    const add = (name: string, value: string): void => {
+      if (!own.has(name.toLowerCase())) lines.push(`${name}: ${value}`);
+    };
+    add("Host", `${url.host}${url.hasPort && url.port !== 80 ? `:${url.port}` : ""}`);
+    add("User-Agent", userAgent);
+    add("Accept", "*/*");
+    lines.push(...headers);
+    if (data !== undefined) {
+      add("Content-Length", String(bytesOf(data).length));
+      add("Content-Type", "application/x-www-form-urlencoded");
+    }
+    return `${lines.join("\r\n")}\r\n\r\n${data ?? ""}`;
+  }
+
+  *#receive(socket: TcpSocket): Generator<void, number, boolean> {
+    const { process } = this.#context;
+    const head = new HttpHead();
+    const pieces: Uint8Array[] = [];
+    let length = Number.POSITIVE_INFINITY;
+    while (this.#received < length) {
+      const read = yield* readSome(process, socket, BUFFER, this.#deadline);
+      if (read === "deadline") return this.#timedOut(length);
+      if (read === "end") {
+        if (!head.isComplete) return this.#fail(Failure.empty, "Empty reply from server");
+        if (length === Number.POSITIVE_INFINITY) break;
+        return this.#fail(Failure.partial, `transfer closed with ${length - this.#received} bytes remaining to read`);
+      }
+      if (!(read instanceof Uint8Array)) {
+        const text = read === Errno.ECONNRESET ? "Recv failure: Connection reset by peer" : "Recv failure";
+        return this.#fail(Failure.receive, text);
+      }
+      let body = read;
+      if (!head.isComplete) {
+        const before = head.text.length;
+        if (!head.add(asciiOf(read))) continue;
+        this.#status = head.status;
+        if (this.#options.failsOnError && head.status >= 400) {
+          return this.#fail(Failure.httpError, `The requested URL returned error: ${head.status}`);
+        }
+        if (this.#options.showsHead) this.#print(`${head.lines.join("\n")}\n\n`);
+        length = this.#options.isHead ? 0 : (head.contentLength ?? Number.POSITIVE_INFINITY);
+        body = read.subarray(head.text.length - head.rest.length - before);
+      }
+      pieces.push(body);
+      this.#received += body.length;
+    }
+    const text = textOf(joined(pieces, this.#received));
+    if (this.#options.output === undefined) this.#print(text);
+    else if (this.#options.output !== "/dev/null") {
+      this.#context.environment.files.set(this.#options.output, text);
+    }
+    this.#lines.end();
+    yield* process.think("curl.close", CLOSE);
+    process.close(socket);
+    return 0;
+  }
+
+  readonly #lines: Lines = new Lines((line) => this.#context.print(line));
+
+  #print(text: string): void {
+    this.#lines.write(text);
+  }
+
+  #timedOut(length: number): number {
+    const of = length === Number.POSITIVE_INFINITY ? "" : ` out of ${length}`;
+    const text = `Operation timed out after ${this.#elapsed()} milliseconds with ${this.#received}${of} bytes received`;
+    return this.#fail(Failure.timeout, text);
+  }
+
+  #fail(status: number, message: string): number {
+    this.#lines.end();
+    if (this.#options.showsErrors) this.#context.print(`curl: (${status}) ${message}`);
+    return status;
+  }
+
+  #elapsedNs(): number {
+    return this.#context.process.softnet.now - this.#startedAt;
+  }
+
+  /** A timer of curl's is late by a millisecond. */
+  #elapsed(): number {
+    return Math.floor(this.#elapsedNs() / MILLISECOND) + 1;
+  }
+
+  /** -w */
+  #writeOut(): void {
+    const { format } = this.#options;
+    if (format === undefined) return;
+    const values: Readonly<Record<string, string>> = {
+      http_code: String(this.#status).padStart(3, "0"),
+      response_code: String(this.#status).padStart(3, "0"),
+      size_download: String(this.#received),
+      time_total: (this.#elapsedNs() / 1_000_000_000).toFixed(6),
+    };
+    const text = format
+      .replaceAll(/%\{(\w+)\}/g, (_, name: string) => values[name] ?? "")
+      .replaceAll(String.raw`\n`, "\n");
+    this.#print(text);
+    this.#lines.end();
+  }
+}
+
+/** Heads are ASCII; a byte a character, so that lengths stay those of the bytes. */
+function asciiOf(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
