@@ -154,7 +154,8 @@ function* echo({ process, environment, print }: ProgramContext, port: number, co
     return 1;
   }
   const isEndless = count === 0;
-  for (let left = count; isEndless || left > 0; left--) {
+  const limit = isEndless ? Number.POSITIVE_INFINITY : count;
+  for (let answered = 0; answered < limit; answered++) {
     const timeout = isEndless ? Number.POSITIVE_INFINITY : process.softnet.now + ECHO_TIMEOUT;
     const received = yield* receiveOne(process, socket, timeout);
     if (received === undefined) {
