@@ -1,0 +1,56 @@
+// How cost grows with a swarm: nodes with fifty tasks each on one overlay, built, and a ping between the first and the
+// last node.
+//   node scale.mjs NODES      prints milliseconds to load and build, MiB of memory, and microseconds for a ping
+import { deploy } from "../../packages/mesh/dist/build.js";
+import { run } from "../../packages/mesh/dist/run.js";
+import { loadScenario } from "../../packages/mesh/dist/scenario/load.js";
+
+const TASKS_A_NODE = 50;
+const nodes = Number(process.argv[2]);
+const text = (pings) => `
+cluster: { nodes: ${nodes} }
+compose:
+  services: { web: { image: busybox, deploy: { replicas: ${nodes * TASKS_A_NODE} }, networks: [net] } }
+  networks: { net: { ipam: { config: [{ subnet: 10.128.0.0/9 }] } } }
+addresses: { web.1: 10.128.200.1, web.2: 10.128.200.2 }
+run: { steps: [exec web.1 ping -q -i 0.01 -c ${pings} 10.128.200.2] }
+`;
+
+function load(pings) {
+  const loaded = loadScenario(text(pings), { file: "scale.yml", readFile: () => "" });
+  if (!loaded.ok) throw new Error(loaded.diagnostics.map((each) => each.message).join("\n"));
+  return loaded.scenario;
+}
+
+const began = performance.now();
+const scenario = load(1);
+const loadedAt = performance.now();
+let mesh = deploy(scenario);
+const builtAt = performance.now();
+const memory = process.memoryUsage().rss / 2 ** 20;
+const devices = [...mesh.nodes.values()].reduce(
+  (sum, node) => sum + [...node.namespaces.values()].reduce((count, netns) => count + netns.devices.length, 0),
+  0,
+);
+mesh = undefined;
+
+/** With the swarm's own cost taken out: the difference of two runs. */
+const timed = (pings) => {
+  const start = performance.now();
+  const result = run(load(pings), { record: false });
+  if (result.steps[0].status !== 0) throw new Error(result.steps[0].output.join("\n"));
+  return performance.now() - start;
+};
+const few = timed(1);
+const many = timed(2001);
+console.log(
+  JSON.stringify({
+    nodes,
+    tasks: nodes * TASKS_A_NODE,
+    devices,
+    loadMs: loadedAt - began,
+    buildMs: builtAt - loadedAt,
+    memoryMiB: memory,
+    pingUs: ((many - few) * 1000) / 2000,
+  }),
+);
