@@ -69,3 +69,17 @@ it("says of a packet what the walk behind a VLAN tag says, for damaged packets t
     { numRuns: 3000 },
   );
 });
+
+it("says the same with any one byte of the headers damaged", () => {
+  const values = [0x00, 0x01, 0x06, 0x07, 0x08, 0x0f, 0x11, 0x20, 0x40, 0x44, 0x45, 0x46, 0x50, 0x80, 0xb0, 0xff];
+  for (const packet of PACKETS) {
+    for (let at = 14; at < 100; at++) {
+      for (const value of values) {
+        const bytes = packet.slice();
+        bytes[at] = value;
+        const tagged = Uint8Array.from([...bytes.subarray(0, 12), 0x81, 0x00, 0x00, 0x07, ...bytes.subarray(12)]);
+        expect(seen(bytes, 0, 16, 4789), `byte ${at} is ${value}`).toEqual(seen(tagged, 4, 17, 4789));
+      }
+    }
+  }
+});
