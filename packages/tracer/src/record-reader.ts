@@ -61,8 +61,8 @@ export abstract class RecordReader implements AsyncIterable<Packet> {
   /** Where the current record starts in the chunk, and the next one. */
   protected recordAt = 0;
   protected position = 0;
-  /** Where what has been read ends in the chunk. */
-  protected filled: number;
+  /** Where what has been read ends in the chunk. A number from the start, so that V8 knows it as one. */
+  protected filled = 0;
   /** File offset of the chunk's first byte. */
   #base = 0;
   #ended = false;
