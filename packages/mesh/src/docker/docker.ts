@@ -3,8 +3,9 @@
  * go on when their time has come, starts and ends the processes of containers, and knows which container is where.
  */
 import type { Mesh } from "../build.ts";
+import { DockerCost } from "../costs.ts";
 import type { Node } from "../node.ts";
-import { type Process, Signal } from "../program/process.ts";
+import { type Process, Signal, type Waiter } from "../program/process.ts";
 import { type Environment, UsageError } from "../program/program.ts";
 import { spawn } from "../program/shell.ts";
 import type { Image, Stack } from "../scenario/scenario.ts";
@@ -20,6 +21,11 @@ import { Swarm, type SwarmOptions } from "../swarm/swarm.ts";
 import { type ContainerNames, namesOf } from "./container-names.ts";
 import { Kernels } from "./perform.ts";
 import { Resolvers } from "./resolvers.ts";
+
+/** An operation that somebody waits for. */
+export interface Pending<Result> {
+  outcome: { readonly result: Result } | { readonly error: unknown } | undefined;
+}
 
 /** A container that has an environment to run programs in. */
 interface Housed {
@@ -40,6 +46,8 @@ export class Docker implements Host {
   readonly #housed = new Map<string, Housed>();
   /** Names and identifiers of containers, and how scenarios call tasks. */
   readonly #byName = new Map<string, Housed>();
+  /** Containers, by identifier, to who reads their first process. */
+  readonly #attached = new Map<string, (line: string) => void>();
   /** docker-proxy processes by node and key. */
   readonly #proxies = new Map<string, Process>();
   #instant: Instant | undefined = undefined;
@@ -86,12 +94,27 @@ export class Docker implements Host {
     if (this.#instant !== undefined) return this.#instant.start(node, operation, afterNs);
     const { softnet } = this.#nodeOf(node);
     const { simulator } = this.#mesh;
-    const from = this.#softnet?.now ?? simulator.now;
+    const from = this.#softnet?.now ?? Math.max(simulator.now, softnet.now);
     simulator.schedule(
       from + afterNs,
       { softnet, wake: () => this.#resume(node, operation, softnet) } satisfies Wakeable,
       0,
     );
+  }
+
+  /** Begins an operation for somebody who waits for its end. */
+  perform<Result>(node: string, operation: Operation<Result>, waiter: Waiter): Pending<Result> {
+    const pending: Pending<Result> = { outcome: undefined };
+    function* watched(): Operation {
+      try {
+        pending.outcome = { result: yield* operation };
+      } catch (error) {
+        pending.outcome = { error };
+      }
+      waiter.wakeUp();
+    }
+    this.start(node, watched(), DockerCost.request);
+    return pending;
   }
 
   #resume(node: string, operation: Operation<unknown>, softnet: Softnet): void {
@@ -175,8 +198,20 @@ export class Docker implements Host {
       const engine = this.swarm.engine(node);
       this.start(node, containerExited(engine, housed.container, status), 0);
     };
-    const process = this.#spawn(argv, housed.environment, onExit);
+    const print = this.#attached.get(id);
+    this.#attached.delete(id);
+    const process = this.#spawn(argv, housed.environment, onExit, print);
     if (process !== undefined) housed.processes.add(process);
+  }
+
+  /** The output of the container's first process goes to somebody from the start. */
+  attach(container: Container, print: (line: string) => void): void {
+    this.#attached.set(container.shortId, print);
+  }
+
+  /** Another process in a container; throws a {@link UsageError}. */
+  exec(argv: readonly string[], environment: Environment, print: (line: string) => void): Process {
+    return spawn(argv, environment, { print });
   }
 
   #startProxy({ node, key, argv }: ProcessStart): void {
@@ -184,9 +219,14 @@ export class Docker implements Host {
     if (process !== undefined) this.#proxies.set(`${node} ${key}`, process);
   }
 
-  #spawn(argv: readonly string[], environment: Environment, onExit: (status: number) => void): Process | undefined {
+  #spawn(
+    argv: readonly string[],
+    environment: Environment,
+    onExit: (status: number) => void,
+    print: (line: string) => void = () => {},
+  ): Process | undefined {
     try {
-      return spawn(argv, environment, { onExit });
+      return spawn(argv, environment, { onExit, print });
     } catch (error) {
       if (error instanceof UsageError) return undefined;
       throw error;
@@ -196,6 +236,11 @@ export class Docker implements Host {
   /** Where programs of a container run: by its name, identifier, or a task's name (`web.1`, also `web.1.ID`). */
   find(name: string): Environment | undefined {
     return this.#byName.get(name)?.environment;
+  }
+
+  /** Where programs of a container run; undefined: it does not run. */
+  environmentOf(container: Container): Environment | undefined {
+    return this.#housed.get(container.shortId)?.environment;
   }
 
   /** The container that programs in this environment belong to. */

@@ -1,4 +1,5 @@
 /** Which program a command starts, by its first word; and starting it. */
+import { DOCKER } from "../docker/cli.ts";
 import { ARPING } from "./arping.ts";
 import { BRIDGE } from "./bridge.ts";
 import { CAT } from "./cat.ts";
@@ -25,6 +26,7 @@ import { SYSCTL } from "./sysctl.ts";
 import { TRACEROUTE } from "./traceroute.ts";
 
 const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
+  ["docker", DOCKER],
   ["ping", BUSYBOX_PING],
   ["iping", IPUTILS_PING],
   ["nslookup", NSLOOKUP],

@@ -2,12 +2,12 @@
 import type { Stack } from "../scenario/scenario.ts";
 import { createService } from "./orchestrator.ts";
 import type { Operation } from "./operation.ts";
-import type { Swarm } from "./swarm.ts";
+import { overlaySpec, type Swarm } from "./swarm.ts";
 
 /** Networks with a subnet or a number of their own first, so that none is handed out that a later one asks for. */
 export function* deployStack(swarm: Swarm, stack: Stack): Operation {
-  const asked = stack.networks.filter(({ subnet, vni }) => subnet !== undefined || vni !== undefined);
-  for (const network of asked) swarm.reserve(network);
-  for (const network of stack.networks) swarm.addNetwork(network);
+  const networks = stack.networks.map(overlaySpec);
+  for (const network of networks) if (network.subnets.length + network.vnis.length > 0) swarm.reserve(network);
+  for (const network of networks) swarm.addNetwork(network);
   for (const service of stack.services) yield* createService(swarm, service);
 }

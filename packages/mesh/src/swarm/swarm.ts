@@ -76,6 +76,25 @@ export interface SwarmOptions {
   readonly choices: Choices;
 }
 
+/** An overlay that is to be made. What it does not say is handed out. */
+export interface OverlaySpec {
+  readonly name: string;
+  /** Each with a bridge and a vxlan device of its own. Empty: the next free one of the pool. */
+  readonly subnets: readonly Cidr[];
+  /** Of the subnets, in their order. */
+  readonly gateways: readonly number[];
+  readonly vnis: readonly number[];
+  readonly mtu: number;
+  readonly attachable: boolean;
+  readonly internal: boolean;
+}
+
+/** A stack file's network. */
+export function overlaySpec({ subnet, gateway, vni, ...network }: NetworkSpec): OverlaySpec {
+  const list = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value]);
+  return { ...network, subnets: list(subnet), gateways: list(gateway), vnis: list(vni) };
+}
+
 const INGRESS = "ingress";
 const OVERLAY_MTU = 1450;
 /** Images whose first process ends by SIGTERM; of the others it is assumed that it does not notice. */
@@ -200,9 +219,9 @@ export class Swarm {
   createIngress(): void {
     this.addNetwork({
       name: INGRESS,
-      subnet: undefined,
-      gateway: undefined,
-      vni: undefined,
+      subnets: [],
+      gateways: [],
+      vnis: [],
       mtu: OVERLAY_MTU,
       attachable: false,
       internal: false,
@@ -210,21 +229,24 @@ export class Swarm {
   }
 
   /** `docker network create -d overlay`; throws a {@link DockerError}. Nothing happens on a node yet. */
-  addNetwork(spec: NetworkSpec): OverlayNetwork {
+  addNetwork(spec: OverlaySpec): OverlayNetwork {
     const { name } = spec;
     if (this.networks.has(name)) throw Refusal.networkExists(name);
     const isReserved = this.#reserved.delete(name);
-    const subnet = this.#takeSubnet(spec.subnet, isReserved);
-    const gateway = spec.gateway ?? addressAt(subnet, 1);
-    if (!isHost(subnet, gateway)) throw new DockerError("failed to allocate gateway: Address not in the pool");
-    const vni = this.#takeVni(spec.vni, isReserved);
+    const wanted = spec.subnets.length === 0 ? [undefined] : spec.subnets;
+    const subnets = wanted.map((each, index) => {
+      const subnet = this.#takeSubnet(each, isReserved);
+      const gateway = spec.gateways[index] ?? addressAt(subnet, 1);
+      if (!isHost(subnet, gateway)) throw new DockerError("failed to allocate gateway: Address not in the pool");
+      return { subnet, gateway, vni: this.#takeVni(spec.vnis[index], isReserved) };
+    });
     const network = new OverlayNetwork({
       name,
       id: complete(
         this.choices.networks.get(name),
         swarmId(this.random(`network:${name}:${this.made(`network ${name}`)}`)),
       ),
-      subnets: [{ subnet, gateway, vni }],
+      subnets,
       mtu: spec.mtu,
       isAttachable: spec.attachable,
       isInternal: spec.internal,
@@ -233,9 +255,9 @@ export class Swarm {
     });
     this.networks.set(name, network);
     this.addresses.add(name, {
-      subnet: formatCidr(subnet),
+      subnet: subnets.map(({ subnet }) => formatCidr(subnet)).join(", "),
       next: () => network.nextAddress(),
-      reserve: (ip, owner) => network.subnets[0]!.pool.reserve(ip, owner, name),
+      reserve: (ip, owner) => (network.subnetOf(ip) ?? network.subnets[0]!).pool.reserve(ip, owner, name),
     });
     const problems: Problem[] = [];
     this.addresses.reservePins(problems, name);
@@ -244,12 +266,12 @@ export class Swarm {
   }
 
   /** What a network that is made later asks for is given to no other. */
-  reserve({ name, subnet, vni }: NetworkSpec): void {
-    if (subnet !== undefined) {
+  reserve({ name, subnets, vnis }: OverlaySpec): void {
+    for (const subnet of subnets) {
       if (this.subnets.overlaps(subnet)) throw Refusal.poolOverlaps();
       this.subnets.take(subnet);
     }
-    if (vni !== undefined) this.#vnis.add(vni);
+    for (const vni of vnis) this.#vnis.add(vni);
     this.#reserved.add(name);
   }
 

@@ -104,9 +104,9 @@ export class World {
   ): void {
     this.swarm.addNetwork({
       name,
-      subnet: subnet === undefined ? undefined : parseCidr(subnet),
-      gateway: undefined,
-      vni: undefined,
+      subnets: subnet === undefined ? [] : subnet.split(",").map((each) => parseCidr(each)!),
+      gateways: [],
+      vnis: [],
       mtu: 1450,
       attachable: options.attachable ?? true,
       internal: options.internal ?? false,

@@ -1,0 +1,317 @@
+/** Containers: `docker run`, `create`, `start`, `stop`, `kill`, `rm`, `exec`, `ps`. */
+import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
+import { DockerCost } from "../costs.ts";
+import { UsageError } from "../program/program.ts";
+import {
+  type Attachment,
+  type Container,
+  type ContainerOptions,
+  createContainer,
+  killContainer,
+  type PublishOption,
+  removeContainer,
+  startContainer,
+  stopContainer,
+} from "../swarm/container.ts";
+import { DockerError, Refusal } from "../swarm/docker-error.ts";
+import { hexId } from "../swarm/identifier.ts";
+import type { Operation } from "../swarm/operation.ts";
+import type { Call, Command } from "./cli-call.ts";
+import { containerJson } from "./cli-inspect.ts";
+import { flags } from "./cli-options.ts";
+import { table } from "./cli-table.ts";
+import { render } from "./cli-template.ts";
+
+const SECOND = 1_000_000_000;
+/** Status of `docker run` when the engine refuses. */
+const REFUSED = 125;
+
+/** What is told to the container or its host, and changes no packet. */
+const IGNORED = [
+  "env,e=",
+  "env-file=",
+  "label,l=",
+  "volume,v=",
+  "mount=",
+  "workdir,w=",
+  "user,u=",
+  "memory,m=",
+  "cpus=",
+  "cap-add=",
+  "cap-drop=",
+  "entrypoint=",
+  "restart=",
+  "privileged",
+  "interactive,i",
+  "tty,t",
+  "init",
+  "read-only",
+  "pull=",
+  "platform=",
+  "ulimit=",
+  "sysctl=",
+  "security-opt=",
+  "stop-timeout=",
+  "log-driver=",
+  "log-opt=",
+  "add-host=",
+  "dns-search=",
+  "quiet,q",
+  "rm",
+  "expose=",
+  "pid=",
+  "ipc=",
+  "shm-size=",
+  "tmpfs=",
+  "device=",
+  "gpus=",
+];
+const RUN_FLAGS = flags(
+  ...IGNORED,
+  "detach,d",
+  "name=",
+  "network=",
+  "net=",
+  "ip=",
+  "network-alias=",
+  "net-alias=",
+  "publish,p=",
+  "hostname,h=",
+  "dns=",
+);
+
+/** `[IP:]HOST:CONTAINER[/PROTOCOL]`, or the container's port alone. */
+export function readPublish(text: string): PublishOption {
+  const [ports = "", protocol = "tcp"] = text.split("/");
+  const parts = ports.split(":");
+  const containerPort = Number(parts.at(-1));
+  const hostPort = parts.length > 1 && parts.at(-2) !== "" ? Number(parts.at(-2)) : 0;
+  const isPort = (port: number): boolean => Number.isInteger(port) && port >= 0 && port < 65_536;
+  if (!isPort(containerPort) || containerPort === 0 || !isPort(hostPort) || !/^(?:tcp|udp|sctp)$/.test(protocol))
+    throw new UsageError(`invalid publish opts format (should be name=value but got '${text}')`);
+  return { protocol: protocol as PublishOption["protocol"], hostPort, containerPort };
+}
+
+export function readIp(text: string): number {
+  const ip = parseIpv4(text);
+  if (ip === undefined) throw new UsageError(`invalid argument "${text}": ParseAddr("${text}"): unable to parse IP`);
+  return ip;
+}
+
+function optionsOf(call: Call): ContainerOptions {
+  const { words, engine } = call;
+  const [image = "", ...argv] = words.rest;
+  const names = [...words.all("network"), ...words.all("net")];
+  const networks = (names.length === 0 ? ["bridge"] : names).map((name) => (name === "default" ? "bridge" : name));
+  const ip = words.value("ip");
+  const aliases = [...words.all("network-alias"), ...words.all("net-alias")];
+  const attachments = networks.map(
+    (network, index): Attachment => ({
+      network: engine.network(network)?.name ?? network,
+      aliases: index === 0 ? aliases : [],
+      ...(index === 0 && ip !== undefined ? { ip: readIp(ip) } : {}),
+    }),
+  );
+  const name = words.value("name") ?? `c${hexId(engine.random(`name:${engine.made("unnamed")}`), 8)}`;
+  return {
+    name,
+    shortName: name,
+    image,
+    argv,
+    attachments,
+    ports: words.all("publish").map(readPublish),
+    hostname: words.value("hostname"),
+    dns: words.all("dns").map(readIp),
+  };
+}
+
+function* runOperation(call: Call, print: ((line: string) => void) | undefined): Operation<Container> {
+  const { engine, docker } = call;
+  const container = yield* createContainer(engine, optionsOf(call));
+  if (print === undefined) call.print(container.id);
+  else docker.attach(container, print);
+  yield* startContainer(engine, container);
+  return container;
+}
+
+function* run(call: Call): Generator<void, number, boolean> {
+  const isDetached = call.words.has("detach");
+  let container: Container;
+  try {
+    container = yield* call.wait(runOperation(call, isDetached ? undefined : (line) => call.print(line)));
+  } catch (error) {
+    if (!(error instanceof DockerError)) throw error;
+    call.print(`docker: Error response from daemon: ${error.message}.`);
+    call.print("See 'docker run --help'.");
+    return REFUSED;
+  }
+  if (isDetached) return 0;
+  while (container.state === "running") yield* call.context.process.sleep(DockerCost.request);
+  if (call.words.has("rm")) yield* call.wait(removeContainer(call.engine, container, true));
+  return container.exitCode;
+}
+
+function* create(call: Call): Generator<void, number, boolean> {
+  const container = yield* call.wait(createContainer(call.engine, optionsOf(call)));
+  call.print(container.id);
+  return 0;
+}
+
+function* start(call: Call): Generator<void, number, boolean> {
+  return yield* call.each(call.words.rest, function* (name) {
+    const container = call.container(name);
+    if (container.state !== "running") yield* call.wait(startContainer(call.engine, container));
+  });
+}
+
+function* stop(call: Call): Generator<void, number, boolean> {
+  const grace = Number(call.words.value("time") ?? call.words.value("timeout") ?? 10) * SECOND;
+  return yield* call.each(call.words.rest, function* (name) {
+    yield* call.wait(stopContainer(call.engine, call.container(name), grace));
+  });
+}
+
+function* restart(call: Call): Generator<void, number, boolean> {
+  const grace = Number(call.words.value("time") ?? call.words.value("timeout") ?? 10) * SECOND;
+  return yield* call.each(call.words.rest, function* (name) {
+    const container = call.container(name);
+    yield* call.wait(stopContainer(call.engine, container, grace));
+    yield* call.wait(startContainer(call.engine, container));
+  });
+}
+
+function* kill(call: Call): Generator<void, number, boolean> {
+  return yield* call.each(call.words.rest, function* (name) {
+    const container = call.container(name);
+    if (container.state !== "running")
+      throw new DockerError(`Cannot kill container: ${name}: ${Refusal.isNotRunning(container.id).message}`);
+    yield* call.wait(killContainer(call.engine, container));
+  });
+}
+
+function* remove(call: Call): Generator<void, number, boolean> {
+  const isForced = call.words.has("force");
+  return yield* call.each(call.words.rest, function* (name) {
+    yield* call.wait(removeContainer(call.engine, call.container(name), isForced));
+  });
+}
+
+function* exec(call: Call): Generator<void, number, boolean> {
+  const [name = "", ...argv] = call.words.rest;
+  const container = call.container(name);
+  const environment = call.docker.environmentOf(container);
+  if (environment === undefined) throw Refusal.isNotRunning(container.id);
+  yield* call.context.process.sleep(DockerCost.request);
+  const child = call.docker.exec(argv, environment, (line) => call.print(line));
+  if (call.words.has("detach")) return 0;
+  return (yield* call.context.process.waitFor(child)) ?? 0;
+}
+
+/** `Up 2 minutes`, `Exited (137) 5 seconds ago`. */
+function statusOf(call: Call, container: Container): string {
+  if (container.state === "created") return "Created";
+  if (container.state === "running") return `Up ${call.ago(container.startedAt).replace(/ ago$/, "")}`;
+  return `Exited (${container.exitCode}) ${call.ago(container.finishedAt)}`;
+}
+
+function portsOf({ ports }: Container): string {
+  return ports.map((port) => `0.0.0.0:${port.hostPort}->${port.containerPort}/${port.protocol}`).join(", ");
+}
+
+function ps(call: Call): number {
+  const { engine, words } = call;
+  const names = words
+    .all("filter")
+    .filter((text) => text.startsWith("name="))
+    .map((text) => text.slice("name=".length));
+  // The newest first.
+  const shown = [...engine.containers.values()]
+    .filter((container) => words.has("all") || container.state === "running")
+    .filter((container) => names.every((name) => container.name.includes(name)))
+    .toReversed();
+  const id = (container: Container): string => (words.has("no-trunc") ? container.id : container.shortId);
+  if (words.has("quiet")) call.printAll(shown.map(id));
+  else if (words.value("format") !== undefined) {
+    for (const container of shown) {
+      const values = {
+        ID: id(container),
+        Names: container.name,
+        Image: container.options.image,
+        Command: commandOf(container),
+        Status: statusOf(call, container),
+        State: container.state,
+        Ports: portsOf(container),
+        Networks: [...container.attachments.keys()].join(","),
+      };
+      call.print(render(words.value("format")!, values));
+    }
+  } else {
+    const header = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
+    const rows = shown.map((container) => [
+      id(container),
+      container.options.image,
+      commandOf(container),
+      call.ago(container.createdAt),
+      statusOf(call, container),
+      portsOf(container),
+      container.name,
+    ]);
+    call.printAll(table(header, rows));
+  }
+  return 0;
+}
+
+function commandOf({ options }: Container): string {
+  return `"${options.argv.join(" ")}"`;
+}
+
+function port(call: Call): number {
+  for (const mapping of call.container(call.words.rest[0]!).ports)
+    call.print(`${mapping.containerPort}/${mapping.protocol} -> ${formatIpv4(0)}:${mapping.hostPort}`);
+  return 0;
+}
+
+/** `docker inspect`, of containers or of whatever else has that name. */
+function inspect(call: Call): number {
+  const found: object[] = [];
+  let status = 0;
+  for (const name of call.words.rest) {
+    const container = call.engine.container(name);
+    if (container !== undefined) found.push(containerJson(call, container));
+    else {
+      call.print(`Error: No such object: ${name}`);
+      status = 1;
+    }
+  }
+  printInspected(call, found);
+  return status;
+}
+
+export function printInspected(call: Call, found: readonly object[]): void {
+  const format = call.words.value("format");
+  if (format !== undefined) for (const each of found) call.print(render(format, each));
+  else call.printAll(JSON.stringify(found, undefined, 4).split("\n"));
+}
+
+const MANY = Number.POSITIVE_INFINITY;
+const TIME = flags("time,t=", "timeout=");
+
+export const CONTAINER_COMMANDS: Readonly<Record<string, Command>> = {
+  run: { flags: RUN_FLAGS, least: 1, most: MANY, interspersed: false, run },
+  create: { flags: RUN_FLAGS, least: 1, most: MANY, interspersed: false, run: create },
+  start: { flags: flags("attach,a", "interactive,i"), least: 1, most: MANY, run: start },
+  stop: { flags: TIME, least: 1, most: MANY, run: stop },
+  restart: { flags: TIME, least: 1, most: MANY, run: restart },
+  kill: { flags: flags("signal,s="), least: 1, most: MANY, run: kill },
+  rm: { flags: flags("force,f", "volumes,v"), least: 1, most: MANY, run: remove },
+  exec: {
+    flags: flags("detach,d", "interactive,i", "tty,t", "env,e=", "user,u=", "workdir,w=", "privileged"),
+    least: 2,
+    most: MANY,
+    interspersed: false,
+    run: exec,
+  },
+  ps: { flags: flags("all,a", "quiet,q", "no-trunc", "format=", "filter,f="), least: 0, most: 0, run: ps },
+  port: { flags: flags(), least: 1, most: 2, run: port },
+  inspect: { flags: flags("format,f=", "type=", "size,s"), least: 1, most: MANY, run: inspect },
+};

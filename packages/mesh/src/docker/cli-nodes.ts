@@ -1,0 +1,84 @@
+/** Nodes: `docker node ls`, `update`, `ps`, `inspect`. */
+import { UsageError } from "../program/program.ts";
+import { Refusal } from "../swarm/docker-error.ts";
+import { setAvailability } from "../swarm/orchestrator.ts";
+import type { SwarmNode } from "../swarm/swarm.ts";
+import type { Call, Command } from "./cli-call.ts";
+import { printInspected } from "./cli-containers.ts";
+import { nodeJson } from "./cli-inspect.ts";
+import { flags } from "./cli-options.ts";
+import { printTasks } from "./cli-services.ts";
+import { table } from "./cli-table.ts";
+
+function find(call: Call, name: string): SwarmNode {
+  const { nodes } = call.swarm;
+  const wanted = name === "self" ? call.engine.name : name;
+  const found = nodes.find((node) => node.name === wanted) ?? nodes.find((node) => node.id.startsWith(wanted));
+  if (found === undefined) throw Refusal.nodeNotFound(name);
+  return found;
+}
+
+function list(call: Call): number {
+  const { swarm, words } = call;
+  const nodes = [...swarm.nodes].sort((a, b) => (a.name < b.name ? -1 : 1));
+  if (words.has("quiet")) {
+    call.printAll(nodes.map(({ id }) => id));
+    return 0;
+  }
+  const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
+  const rows = nodes.map((node) => {
+    const { availability, version } = swarm.engine(node.name);
+    const manager = node.role === "manager" ? (swarm.manager.node === node ? "Leader" : "Reachable") : "";
+    const id = node === call.engine.node ? `${node.id} *` : node.id;
+    return [id, node.name, "Ready", capital(availability), manager, version.engine];
+  });
+  call.printAll(table(["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"], rows));
+  return 0;
+}
+
+function* update(call: Call): Generator<void, number, boolean> {
+  const [name = ""] = call.words.rest;
+  const availability = call.words.value("availability");
+  const node = find(call, name);
+  if (availability !== undefined) {
+    if (availability !== "active" && availability !== "pause" && availability !== "drain")
+      throw new UsageError(`invalid availability ${availability}, only active, pause and drain are supported`);
+    yield* call.wait(setAvailability(call.swarm, node, availability));
+  }
+  call.print(name);
+  return 0;
+}
+
+function ps(call: Call): number {
+  const names = call.words.rest.length === 0 ? ["self"] : call.words.rest;
+  const nodes = names.map((name) => find(call, name));
+  printTasks(
+    call,
+    [...call.swarm.tasks].filter((task) => task.node !== undefined && nodes.includes(task.node)),
+  );
+  return 0;
+}
+
+function inspect(call: Call): number {
+  printInspected(
+    call,
+    call.words.rest.map((name) => nodeJson(call, find(call, name))),
+  );
+  return 0;
+}
+
+const MANY = Number.POSITIVE_INFINITY;
+const LIST = flags("quiet,q", "filter,f=", "format=", "no-trunc", "no-resolve");
+
+export const NODE_COMMANDS: Readonly<Record<string, Command>> = {
+  ls: { flags: LIST, least: 0, most: 0, needsManager: true, run: list },
+  update: {
+    flags: flags("availability=", "role=", "label-add=", "label-rm="),
+    least: 1,
+    most: 1,
+    needsManager: true,
+    run: update,
+  },
+  ps: { flags: LIST, least: 0, most: MANY, needsManager: true, run: ps },
+  inspect: { flags: flags("format,f=", "pretty"), least: 1, most: MANY, needsManager: true, run: inspect },
+};

@@ -1,0 +1,370 @@
+/** Services: `docker service create`, `scale`, `update`, `rm`, `ls`, `ps`, `inspect`. */
+import { DockerCost } from "../costs.ts";
+import { UsageError } from "../program/program.ts";
+import type { PublishedPort, Service } from "../scenario/scenario.ts";
+import { parseConstraint } from "../swarm/constraint.ts";
+import { DockerError, Refusal } from "../swarm/docker-error.ts";
+import {
+  createService,
+  isConverged,
+  liveTasks,
+  removeService,
+  scaleService,
+  updateService,
+} from "../swarm/orchestrator.ts";
+import type { ServiceState, Task } from "../swarm/service.ts";
+import type { Call, Command } from "./cli-call.ts";
+import { printInspected, readIp, readPublish } from "./cli-containers.ts";
+import { serviceJson } from "./cli-inspect.ts";
+import { flags } from "./cli-options.ts";
+import { table } from "./cli-table.ts";
+import { render } from "./cli-template.ts";
+
+const SHORT_ID = 12;
+const SECOND = 1_000_000_000;
+
+const IGNORED = [
+  "env,e=",
+  "label,l=",
+  "container-label=",
+  "mount=",
+  "user,u=",
+  "workdir,w=",
+  "no-resolve-image",
+  "limit-cpu=",
+  "limit-memory=",
+  "reserve-cpu=",
+  "reserve-memory=",
+  "restart-condition=",
+  "restart-delay=",
+  "restart-max-attempts=",
+  "restart-window=",
+  "update-delay=",
+  "update-parallelism=",
+  "update-order=",
+  "update-monitor=",
+  "update-failure-action=",
+  "rollback-delay=",
+  "rollback-parallelism=",
+  "with-registry-auth",
+  "quiet,q",
+  "tty,t",
+  "init",
+  "read-only",
+  "entrypoint=",
+  "placement-pref=",
+  "health-cmd=",
+  "health-interval=",
+  "no-healthcheck",
+  "secret=",
+  "config=",
+  "host=",
+  "dns-search=",
+  "dns-option=",
+  "isolation=",
+];
+const CREATE_FLAGS = flags(
+  ...IGNORED,
+  "detach,d",
+  "name=",
+  "replicas=",
+  "network=",
+  "publish,p=",
+  "mode=",
+  "endpoint-mode=",
+  "constraint=",
+  "hostname=",
+  "dns=",
+  "stop-grace-period=",
+);
+const UPDATE_FLAGS = flags(
+  ...IGNORED,
+  "detach,d",
+  "force",
+  "image=",
+  "args=",
+  "replicas=",
+  "network-add=",
+  "network-rm=",
+  "publish-add=",
+  "publish-rm=",
+  "constraint-add=",
+  "constraint-rm=",
+  "endpoint-mode=",
+  "hostname=",
+  "stop-grace-period=",
+  "env-add=",
+  "env-rm=",
+  "label-add=",
+  "label-rm=",
+  "rollback",
+);
+
+/** `8080:80[/udp]`, or `published=8080,target=80,protocol=tcp,mode=host`. */
+function readServicePort(text: string): PublishedPort {
+  if (!text.includes("=")) {
+    const { protocol, hostPort, containerPort } = readPublish(text);
+    return { mode: "ingress", protocol, target: containerPort, published: hostPort };
+  }
+  const fields = new Map(text.split(",").map((part) => part.split("=", 2) as [string, string]));
+  const target = Number(fields.get("target"));
+  const published = Number(fields.get("published") ?? 0);
+  const protocol = fields.get("protocol") ?? "tcp";
+  const mode = fields.get("mode") ?? "ingress";
+  if (!Number.isInteger(target) || target <= 0 || !Number.isInteger(published) || !/^(?:tcp|udp|sctp)$/.test(protocol))
+    throw new UsageError(`invalid argument "${text}" for "-p, --publish" flag: missing mandatory field "target"`);
+  if (mode !== "ingress" && mode !== "host")
+    throw new UsageError(
+      `invalid argument "${text}" for "-p, --publish" flag: invalid publish mode value (${mode}): must be either ingress or host`,
+    );
+  return { mode, protocol: protocol as PublishedPort["protocol"], target, published };
+}
+
+/** `NETWORK`, or `name=NETWORK,alias=NAME`. */
+function readNetwork(call: Call, text: string): { readonly name: string; readonly aliases: readonly string[] } {
+  const parts = text.split(",").map((part) => part.split("=", 2));
+  const named = parts.find(([key]) => key === "name")?.[1];
+  const name = named ?? text;
+  const aliases = parts.flatMap(([key, value]) => (key === "alias" && value !== undefined ? [value] : []));
+  return { name: call.engine.network(name)?.name ?? name, aliases };
+}
+
+function readConstraint(text: string): string {
+  const reading = parseConstraint(text);
+  if (!reading.ok) throw new DockerError(`rpc error: code = InvalidArgument desc = ${reading.message}`);
+  return text;
+}
+
+function readReplicas(text: string): number {
+  if (!/^\d+$/.test(text))
+    throw new UsageError(
+      `invalid argument "${text}" for "--replicas" flag: strconv.ParseUint: parsing "${text}": invalid syntax`,
+    );
+  return Number(text);
+}
+
+function specOf(call: Call): Service {
+  const { words, engine } = call;
+  const [image = "", ...command] = words.rest;
+  const networks = words.all("network").map((text) => readNetwork(call, text));
+  const mode = words.value("mode") === "global" ? "global" : "replicated";
+  return {
+    name: words.value("name") ?? `s${engine.made("unnamed service")}`,
+    image,
+    command: command.length > 0 ? command : undefined,
+    mode,
+    replicas: mode === "global" ? 0 : readReplicas(words.value("replicas") ?? "1"),
+    endpointMode: words.value("endpoint-mode") === "dnsrr" ? "dnsrr" : "vip",
+    constraints: words.all("constraint").map(readConstraint),
+    networks: networks.map(({ name }) => name),
+    aliases: new Map(networks.map(({ name, aliases }) => [name, aliases])),
+    ports: words.all("publish").map(readServicePort),
+    hostname: words.value("hostname"),
+    dns: words.all("dns").map(readIp),
+  };
+}
+
+/** `10s`, `1m30s`; nanoseconds. */
+function readDuration(text: string): number {
+  const units: Readonly<Record<string, number>> = { ms: SECOND / 1000, s: SECOND, m: 60 * SECOND, h: 3600 * SECOND };
+  let total = 0;
+  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) total += Number(number) * units[unit!]!;
+  return total;
+}
+
+function* create(call: Call): Generator<void, number, boolean> {
+  const service = yield* call.wait(createService(call.swarm, specOf(call)));
+  const grace = call.words.value("stop-grace-period");
+  if (grace !== undefined) service.graceNs = readDuration(grace);
+  call.print(service.id);
+  return yield* converge(call, service);
+}
+
+/** What the client waits for without `-d`. */
+function* converge(call: Call, service: ServiceState): Generator<void, number, boolean> {
+  if (call.words.has("detach")) return 0;
+  while (!isConverged(call.swarm, service)) yield* call.context.process.sleep(DockerCost.orchestrate);
+  call.print("verify: Service converged");
+  return 0;
+}
+
+export function findService(call: Call, name: string): ServiceState {
+  const { services } = call.swarm;
+  const found = services.get(name) ?? [...services.values()].find((service) => service.id.startsWith(name));
+  if (found === undefined) throw Refusal.serviceNotFound(name);
+  return found;
+}
+
+function* scale(call: Call): Generator<void, number, boolean> {
+  let status = 0;
+  for (const text of call.words.rest) {
+    const [name = "", count] = text.split("=");
+    if (count === undefined) throw new UsageError(`invalid scale specifier '${text}': no reference/replicas pair`);
+    const service = findService(call, name);
+    if (service.spec.mode === "global") {
+      call.print(`${name}: scale can only be used with replicated or replicated-job mode`);
+      status = 1;
+      continue;
+    }
+    yield* call.wait(scaleService(call.swarm, service, readReplicas(count)));
+    call.print(`${name} scaled to ${count}`);
+    yield* converge(call, service);
+  }
+  return status;
+}
+
+function* update(call: Call): Generator<void, number, boolean> {
+  const { words, swarm } = call;
+  const service = findService(call, words.rest[0]!);
+  const { spec } = service;
+  const replicas = words.value("replicas");
+  const grace = words.value("stop-grace-period");
+  if (grace !== undefined) service.graceNs = readDuration(grace);
+  const without = (list: readonly string[], gone: readonly string[]): readonly string[] =>
+    list.filter((each) => !gone.includes(each));
+  const removed = words.all("publish-rm").map((text) => Number(text.split(/[:/]/, 1)[0]));
+  const added = words.all("network-add").map((text) => readNetwork(call, text));
+  const args = words.value("args");
+  const changed: Service = {
+    ...spec,
+    image: words.value("image") ?? spec.image,
+    command: args === undefined ? spec.command : args.split(" "),
+    replicas: replicas === undefined ? spec.replicas : readReplicas(replicas),
+    endpointMode: (words.value("endpoint-mode") as Service["endpointMode"] | undefined) ?? spec.endpointMode,
+    hostname: words.value("hostname") ?? spec.hostname,
+    constraints: [
+      ...without(spec.constraints, words.all("constraint-rm")),
+      ...words.all("constraint-add").map(readConstraint),
+    ],
+    networks: [...without(spec.networks, words.all("network-rm")), ...added.map(({ name }) => name)].toSorted(),
+    aliases: new Map([...spec.aliases, ...added.map(({ name, aliases }) => [name, aliases] as const)]),
+    ports: [
+      ...spec.ports.filter((port) => !removed.includes(port.target) && !removed.includes(port.published)),
+      ...words.all("publish-add").map(readServicePort),
+    ],
+  };
+  const onlyScales = Object.entries(changed).every(
+    ([key, value]) => key === "replicas" || JSON.stringify(value) === JSON.stringify(spec[key as keyof Service]),
+  );
+  if (replicas !== undefined) yield* call.wait(scaleService(swarm, service, changed.replicas));
+  // The client does not wait for a roll-out that was told to go on by itself.
+  if (!onlyScales || words.has("force")) call.docker.start(call.engine.name, updateService(swarm, service, changed), 0);
+  call.print(words.rest[0]!);
+  yield* call.context.process.sleep(DockerCost.request);
+  return yield* converge(call, service);
+}
+
+function* remove(call: Call): Generator<void, number, boolean> {
+  return yield* call.each(call.words.rest, function* (name) {
+    yield* call.context.process.sleep(DockerCost.request);
+    removeService(call.swarm, findService(call, name));
+  });
+}
+
+function portsText(service: ServiceState): string {
+  return service.ports
+    .filter((port) => port.mode === "ingress")
+    .map((port) => `*:${port.published}->${port.target}/${port.protocol}`)
+    .join(", ");
+}
+
+function list(call: Call): number {
+  const { swarm, words } = call;
+  const services = [...swarm.services.values()].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
+  if (words.has("quiet")) {
+    call.printAll(services.map(({ id }) => id.slice(0, SHORT_ID)));
+    return 0;
+  }
+  const rows = services.map((service) => {
+    const { spec, id } = service;
+    const live = liveTasks(swarm, service);
+    const running = live.filter((task) => task.state === "running").length;
+    const wanted = spec.mode === "global" ? live.length : spec.replicas;
+    return [id.slice(0, SHORT_ID), spec.name, spec.mode, `${running}/${wanted}`, spec.image, portsText(service)];
+  });
+  const format = words.value("format");
+  const header = ["ID", "NAME", "MODE", "REPLICAS", "IMAGE", "PORTS"];
+  if (format === undefined) call.printAll(table(header, rows));
+  else
+    for (const [id, name, mode, replicas, image, ports] of rows)
+      call.print(render(format, { ID: id, Name: name, Mode: mode, Replicas: replicas, Image: image, Ports: ports }));
+  return 0;
+}
+
+/** By name, then the newest first, those before it as its history. */
+export function taskRows(call: Call, tasks: readonly Task[]): readonly (readonly string[])[] {
+  const { words } = call;
+  const bySlot = new Map<string, Task[]>();
+  for (const task of tasks) {
+    const held = bySlot.get(task.name) ?? [];
+    bySlot.set(task.name, held);
+    held.unshift(task);
+  }
+  const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
+  return [...bySlot.values()].flatMap((held) =>
+    held.map((task, index) => {
+      const { service, node, message, state, stateSince } = task;
+      const desired = task.desired === "remove" || task.hasEnded ? "shutdown" : task.desired;
+      const error = message === "" ? "" : `"${message}"`;
+      return [
+        words.has("no-trunc") ? task.id : task.id.slice(0, SHORT_ID),
+        index === 0 ? task.name : ` \\_ ${task.name}`,
+        service.spec.image,
+        node?.name ?? "",
+        capital(desired),
+        `${capital(state)} ${call.ago(stateSince).toLowerCase()}`,
+        error,
+        hostPorts(task),
+      ];
+    }),
+  );
+}
+
+function hostPorts({ container, state }: Task): string {
+  if (state !== "running") return "";
+  return (container?.ports ?? []).map((port) => `*:${port.hostPort}->${port.containerPort}/${port.protocol}`).join(",");
+}
+
+const TASK_HEADER = ["ID", "NAME", "IMAGE", "NODE", "DESIRED STATE", "CURRENT STATE", "ERROR", "PORTS"];
+
+export function printTasks(call: Call, tasks: readonly Task[]): void {
+  if (call.words.has("quiet")) call.printAll(taskRows(call, tasks).map(([id]) => id!));
+  else call.printAll(table(TASK_HEADER, taskRows(call, tasks)));
+}
+
+function ps(call: Call): number {
+  const services = call.words.rest.map((name) => findService(call, name));
+  const tasks = [...call.swarm.tasks].filter((task) => services.includes(task.service));
+  printTasks(
+    call,
+    tasks.sort((a, b) =>
+      a.name === b.name
+        ? 0
+        : a.service.spec.name < b.service.spec.name
+          ? -1
+          : a.service === b.service
+            ? a.slot - b.slot
+            : 1,
+    ),
+  );
+  return 0;
+}
+
+function inspect(call: Call): number {
+  const found = call.words.rest.map((name) => serviceJson(call, findService(call, name)));
+  printInspected(call, found);
+  return 0;
+}
+
+const MANY = Number.POSITIVE_INFINITY;
+const LIST = flags("quiet,q", "filter,f=", "format=", "no-trunc", "no-resolve");
+
+export const SERVICE_COMMANDS: Readonly<Record<string, Command>> = {
+  create: { flags: CREATE_FLAGS, least: 1, most: MANY, interspersed: false, needsManager: true, run: create },
+  scale: { flags: flags("detach,d"), least: 1, most: MANY, needsManager: true, run: scale },
+  update: { flags: UPDATE_FLAGS, least: 1, most: 1, needsManager: true, run: update },
+  rm: { flags: flags(), least: 1, most: MANY, needsManager: true, run: remove },
+  ls: { flags: LIST, least: 0, most: 0, needsManager: true, run: list },
+  ps: { flags: LIST, least: 1, most: MANY, needsManager: true, run: ps },
+  inspect: { flags: flags("format,f=", "pretty"), least: 1, most: MANY, needsManager: true, run: inspect },
+};

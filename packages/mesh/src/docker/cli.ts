@@ -1,0 +1,85 @@
+/**
+ * The docker client, as a program that runs on a node: `docker run`, `docker network create`, `docker service scale` …
+ * It talks to the engine of the machine that it runs on.
+ *
+ * Not modelled: images, volumes, logs, builds, stacks (a scenario has one from the start), contexts, help texts.
+ */
+import { type Program, type ProgramContext, UsageError } from "../program/program.ts";
+import { DockerError, Refusal } from "../swarm/docker-error.ts";
+import { Call, type Command } from "./cli-call.ts";
+import { CONTAINER_COMMANDS } from "./cli-containers.ts";
+import { NETWORK_COMMANDS } from "./cli-networks.ts";
+import { NODE_COMMANDS } from "./cli-nodes.ts";
+import { readWords } from "./cli-options.ts";
+import { SERVICE_COMMANDS } from "./cli-services.ts";
+
+const GROUPS: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
+  network: NETWORK_COMMANDS,
+  service: SERVICE_COMMANDS,
+  node: NODE_COMMANDS,
+  container: { ...CONTAINER_COMMANDS, ls: CONTAINER_COMMANDS["ps"]!, remove: CONTAINER_COMMANDS["rm"]! },
+};
+
+interface Found {
+  readonly name: string;
+  readonly command: Command;
+  readonly argv: readonly string[];
+}
+
+function find(argv: readonly string[]): Found {
+  const [, first = "", second = ""] = argv;
+  const group = GROUPS[first];
+  const command = group === undefined ? CONTAINER_COMMANDS[first] : group[second];
+  if (command === undefined) {
+    const name = group === undefined ? first : `${first} ${second}`;
+    throw new UsageError(
+      group === undefined
+        ? `docker: '${name}' is not a docker command.\nSee 'docker --help'`
+        : `docker: unknown command: docker ${name}\n\nRun 'docker ${first} --help' for more information`,
+    );
+  }
+  const length = group === undefined ? 2 : 3;
+  return { name: argv.slice(0, length).join(" "), command, argv: argv.slice(length) };
+}
+
+function read({ name, command, argv }: Found): ReturnType<typeof readWords> {
+  const words = readWords(argv, command.flags, command.interspersed ?? true, name);
+  const count = words.rest.length;
+  if (count >= command.least && count <= command.most) return words;
+  const arguments_ = (number: number): string => `${number} argument${number === 1 ? "" : "s"}`;
+  const wanted =
+    command.least === command.most
+      ? `requires exactly ${arguments_(command.least)}`
+      : command.most === Number.POSITIVE_INFINITY
+        ? `requires at least ${arguments_(command.least)}`
+        : `requires at least ${command.least} and at most ${arguments_(command.most)}`;
+  throw new UsageError(`"${name}" ${command.most === 0 ? "accepts no arguments" : wanted}.\nSee '${name} --help'.`);
+}
+
+function* main(argv: readonly string[], context: ProgramContext): Generator<void, number, boolean> {
+  const found = find(argv);
+  const { docker } = context.environment.mesh;
+  const { netns } = context.environment;
+  const engine = netns === netns.node.host ? docker?.swarm.engines.get(netns.node.name) : undefined;
+  if (docker === undefined || engine === undefined) {
+    context.print("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?");
+    return 1;
+  }
+  const call = new Call(docker, engine, read(found), context);
+  try {
+    if (found.command.needsManager === true && engine.node.role !== "manager") throw Refusal.notManager();
+    const status = found.command.run(call);
+    return typeof status === "number" ? status : yield* status;
+  } catch (error) {
+    if (!(error instanceof DockerError)) throw error;
+    context.print(`Error response from daemon: ${error.message}`);
+    return 1;
+  }
+}
+
+export const DOCKER: Program = {
+  check(argv) {
+    read(find(argv));
+  },
+  main,
+};
