@@ -64,6 +64,8 @@ export abstract class NetDevice {
   /** IFF_UP. A device that is down neither sends nor receives. */
   isUp: boolean;
   isDeleted = false;
+  /** What arrives ends here: a recording plays the part of this device's namespace (replay.ts). */
+  isDeaf = false;
   readonly statistics: DeviceStatistics = {
     rxBytes: 0,
     rxPackets: 0,

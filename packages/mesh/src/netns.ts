@@ -203,6 +203,7 @@ export class Netns {
 
   /** A frame for this host's stack. */
   receive(device: NetDevice, frame: Frame): void {
+    if (device.isDeaf) return this.drop(frame, DropReason.REPLAYED);
     const { frames } = this.node;
     switch (ethernet.etherType(frames.view, frame.start)) {
       case EtherType.ipv4:

@@ -5,11 +5,11 @@
 import { build, deploy, type Mesh } from "./build.ts";
 import { UsageError, type Userland } from "./program/program.ts";
 import { programOf } from "./program/shell.ts";
-import { Runner, type StepResult } from "./runner.ts";
+import { type OpenReplay, Runner, type StepResult } from "./runner.ts";
 import type { Diagnostic, Position, Scenario } from "./scenario/scenario.ts";
 import type { SwarmPlan } from "./swarm/plan.ts";
 
-export type { StepResult } from "./runner.ts";
+export type { OpenReplay, StepResult } from "./runner.ts";
 
 export interface RunResult {
   readonly mesh: Mesh;
@@ -24,12 +24,14 @@ export interface RunOptions {
   readonly record?: boolean;
   /** Instead of what Docker makes of the scenario: namespaces and devices as data. */
   readonly plan?: SwarmPlan;
+  /** Reads the capture files of replay steps. */
+  readonly openReplay?: OpenReplay;
 }
 
 /** Runs all steps. */
 export function run(scenario: Scenario, options: RunOptions = {}): RunResult {
   const mesh = options.plan === undefined ? deploy(scenario) : build(options.plan, scenario.run.seed);
-  const runner = new Runner(mesh);
+  const runner = new Runner(mesh, options.openReplay);
   const setup = runner.take(scenario.run.setup);
   const recordingStartedAt = runner.now;
   if (options.record ?? true) mesh.recorder.start();

@@ -10,7 +10,8 @@ import { type Process, Signal } from "./program/process.ts";
 import { type Environment, type ProgramContext, USAGE_STATUS, UsageError } from "./program/program.ts";
 import { programOf, spawn } from "./program/shell.ts";
 import { notesOn } from "./report/notes.ts";
-import type { CommandStep, Step } from "./scenario/step.ts";
+import { type CapturedFrame, Replayer } from "./replay.ts";
+import type { CommandStep, ReplayStep, Step } from "./scenario/step.ts";
 import type { Wakeable } from "./sim/simulator.ts";
 import { Softnet } from "./sim/softnet.ts";
 
@@ -33,12 +34,20 @@ type Running = { -readonly [K in keyof StepResult]: StepResult[K] } & { readonly
 const LONGEST_STEP = 3_600_000_000_000;
 const TOO_LONG = "hopscope: this has not ended after an hour of virtual time: stopped";
 
+/** The frames that a step feeds in. It may read them bit by bit. */
+export type OpenReplay = (step: ReplayStep) => Iterable<CapturedFrame>;
+
+function refuseReplay({ file }: ReplayStep): never {
+  throw new UsageError(`${file}: nobody reads files here`);
+}
+
 /** Kinds of wake-ups, in the lowest bit of the event's argument; above it is the number of the step. */
 const Wake = { next: 0, deadline: 1 } as const;
 
 export class Runner implements Wakeable {
   readonly softnet: Softnet = new Softnet();
   readonly #mesh: Mesh;
+  readonly #openReplay: OpenReplay;
   #steps: readonly Step[] = [];
   #results: Running[] = [];
   /** Counts all steps, so that an old deadline is told from a new one. */
@@ -50,8 +59,9 @@ export class Runner implements Wakeable {
   /** A `wait` that has not ended. */
   #wait: Running | undefined = undefined;
 
-  constructor(mesh: Mesh) {
+  constructor(mesh: Mesh, openReplay: OpenReplay = refuseReplay) {
     this.#mesh = mesh;
+    this.#openReplay = openReplay;
   }
 
   get now(): number {
@@ -123,8 +133,7 @@ export class Runner implements Wakeable {
           startedAt,
         );
       case "replay":
-        running.output.push(`hopscope: ${step.kind} is not modelled yet`);
-        return this.#end(running, 1, startedAt);
+        return this.#replay(step, running);
     }
   }
 
@@ -166,6 +175,21 @@ export class Runner implements Wakeable {
       print(error.message);
       return USAGE_STATUS;
     }
+  }
+
+  #replay(step: Step & ReplayStep, running: Running): void {
+    const { node, namespace, device } = step.at;
+    const status = this.#attempt(running, () => {
+      const end = this.#netnsOf(node, namespace).deviceNamed(device);
+      if (end === undefined) throw new UsageError(`there is no device ${device} in ${namespace} on ${node}`);
+      const replayer = new Replayer(end, step, this.#openReplay(step), (time) => {
+        running.output.push(`${replayer.fed} frames of ${step.file} fed in at ${node}/${namespace}/${device}`);
+        if (replayer.tooLong > 0) running.output.push(`${replayer.tooLong} frames are too long`);
+        this.#end(running, 0, time);
+      });
+      replayer.start(running.startedAt);
+    });
+    if (status !== 0) this.#end(running, status, running.startedAt);
   }
 
   /** The status of what either works or cannot be done as it is written. */

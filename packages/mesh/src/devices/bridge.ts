@@ -38,7 +38,7 @@ export class Bridge extends NetDevice {
   readonly ports: BridgePort[] = [];
   /** By number; the bridge itself is no port. */
   readonly #byNumber: (BridgePort | undefined)[] = [undefined];
-  readonly #hasFixedMac: boolean;
+  #hasFixedMac: boolean;
 
   constructor(netns: Netns, options: BridgeOptions) {
     super(netns, { ...options, mac: options.mac ?? 0 });
@@ -68,6 +68,21 @@ export class Bridge extends NetDevice {
     if (mac === this.mac) return;
     this.fdb.deleteLocal(this.mac, SELF);
     this.mac = mac;
+  }
+
+  /** `ip link set BRIDGE address MAC`: from now on its ports do not decide (br_stp_change_bridge_id, BR_SETMAC). */
+  setMac(mac: number): void {
+    this.fdb.deleteLocal(this.mac, SELF);
+    this.mac = mac;
+    this.#hasFixedMac = true;
+    this.fdb.addLocal(mac, SELF, this.netns.node.softnet.now);
+  }
+
+  /** A port has another address (br_fdb_changeaddr, br_stp_recalculate_bridge_id). */
+  portMacChanged(port: BridgePort, oldMac: number): void {
+    this.fdb.deleteLocal(oldMac, port.number);
+    this.fdb.addLocal(port.device.mac, port.number, this.netns.node.softnet.now);
+    this.#chooseMac();
   }
 
   /** It listens to those who look for multicast routers (br_dev_open, br_multicast_join_snoopers). */

@@ -1,8 +1,7 @@
 /**
  * `ip link`: shows devices and changes them.
  *
- * Not modelled: adding other kinds than bridges and veth pairs, renaming, moving to another namespace, a new address for
- * a device that is a bridge or a bridge's port.
+ * Not modelled: adding other kinds than bridges and veth pairs, renaming, moving to another namespace.
  */
 import { parseMac } from "@hopscope/codec/address";
 import { Bridge } from "../devices/bridge.ts";
@@ -113,10 +112,10 @@ function set(words: readonly string[]): IpAction {
 function apply(context: ProgramContext, device: NetDevice, settings: Settings): number {
   const { isUp, mtu, mac, master, hasNoMaster } = settings;
   if (mac !== undefined) {
-    if (device instanceof Bridge || device.port !== undefined) {
-      throw new UsageError(`ip link set ${device.name} address: not modelled for a bridge and its ports`);
-    }
-    device.mac = mac;
+    const old = device.mac;
+    if (device instanceof Bridge) device.setMac(mac);
+    else device.mac = mac;
+    device.port?.bridge.portMacChanged(device.port, old);
   }
   if (mtu !== undefined) {
     const isLoopback = device instanceof Loopback;

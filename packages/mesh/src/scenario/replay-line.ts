@@ -3,6 +3,7 @@
  * and how fast.
  */
 import { describe, suggest } from "./diagnostic.ts";
+import { resolvePath } from "./file-part.ts";
 import { type Line, missingMachine, splitPlace, type StepBody } from "./steps.ts";
 
 const WORDS = ["at", "from", "only", "as", "speed", "at-once"] as const;
@@ -58,5 +59,5 @@ export function readReplay(line: Line): StepBody | undefined {
     }
   }
   if (at === undefined) return fail(end, "expected at NODE/NAMESPACE/DEVICE after the capture file");
-  return { kind: "replay", file: file.text, at, from, only, as, speed };
+  return { kind: "replay", file: resolvePath(line.file, file.text), at, from, only, as, speed };
 }

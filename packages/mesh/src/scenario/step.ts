@@ -44,7 +44,7 @@ export interface DevicePlace {
 
 export interface ReplayStep {
   readonly kind: "replay";
-  /** Path of a pcap or pcapng file, relative to what the scenario file is relative to. */
+  /** Path of a pcap or pcapng file, from where the scenario file's own path begins. */
   readonly file: string;
   /** Interface name in a pcapng file whose frames are meant; undefined: all. */
   readonly from: string | undefined;

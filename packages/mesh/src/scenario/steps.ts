@@ -18,6 +18,8 @@ const IDLE_FLAGS = new Set(["-i", "-t", "-it", "-ti", "--interactive", "--tty"])
 export interface Line {
   readonly words: readonly Word[];
   readonly end: number;
+  /** The file that it stands in. */
+  readonly file: string;
   readonly known: Known;
   /** Tells a mistake at a character of the line. */
   readonly fail: (at: number, message: string) => undefined;
@@ -37,7 +39,7 @@ export function readStep(text: string, place: Place, known: Known, report: Repor
   if (!split.ok) return fail(split.at, split.message);
   const [verb, ...words] = split.words;
   if (verb === undefined) return fail(0, `expected a command: ${ONE_OF_VERBS}, found ${describe(text)}`);
-  const body = readBody(verb, { words, end: text.trimEnd().length, known, fail });
+  const body = readBody(verb, { words, end: text.trimEnd().length, file: place.source.file, known, fail });
   if (body === undefined) return undefined;
   if (split.background && !("argv" in body && body.kind !== "inspect") && body.kind !== "replay")
     return fail(text.lastIndexOf("&"), `${verb.text} cannot run in the background`);

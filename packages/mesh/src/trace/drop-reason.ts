@@ -103,6 +103,8 @@ export const DropReason = {
   LINK_LOSS: 56,
   /** A firewall between the network card and the cable, which the scenario has put there. */
   FIREWALL: 57,
+  /** For a namespace whose part a recording plays: that has the answer. */
+  REPLAYED: 58,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;

@@ -28,7 +28,9 @@ test.runIf(process.env["CONFORMANCE"] !== undefined)("table", { timeout: 600_000
     const { f1, matched, real, simulated } = comparison;
     const time = `${Math.round(performance.now() - started)} ms`.padStart(8);
     print(`${name.padEnd(WIDTH)}  F1 ${f1.toFixed(4)}  ${matched} of ${real} recorded, ${simulated} simulated ${time}`);
-    for (const mistake of mistakes) print(`    ${mistake}`);
+    // What is not there yet, by its first words.
+    const lacking = new Set(mistakes.map((mistake) => mistake.replace(/^\d+: /, "").split(/[:;]/, 1)[0]!));
+    if (lacking.size > 0) print(`    lacks ${[...lacking].join(", ")}`);
     if (isVerbose)
       for (const { point, differences } of comparison.points)
         if (differences.length > 0) print(`  ${point}\n${differences.map((line) => `    ${line}`).join("\n")}`);

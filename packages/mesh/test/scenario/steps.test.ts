@@ -143,7 +143,7 @@ describe("commands", () => {
     const at = { node: "worker1", namespace: "web.1", device: "eth0" };
     const replay = {
       kind: "replay",
-      file: "a.pcap",
+      file: "lab/a.pcap",
       at,
       from: undefined,
       only: undefined,
