@@ -236,6 +236,7 @@ export class Arp implements Wakeable {
   #transmitTo(device: NetDevice, entry: Neighbor, frame: Frame): void {
     const { frames, recorder } = this.#netns.node;
     recorder.step(frame, StepKind.neighbor, entry.ip, entry.mac);
+    entry.hasHeader = true;
     ethernet.setDstMac(frames.view, frame.start, entry.mac);
     this.#transmitFrom(device, frame);
   }

@@ -33,8 +33,8 @@ const RATE_MASK =
   (1 << icmp.IcmpType.parameterProblem);
 /** 192.0.0.8: for a host without an address (RFC 7600 §6; INADDR_DUMMY). */
 const DUMMY_IP = 0xc0000008 | 0;
-/** ICMP types that Linux knows (NR_ICMP_TYPES); any other may be an error. */
-const KNOWN_TYPES = 18;
+/** ICMP types that are no errors to Linux; any other may be one (icmp_pointers). */
+const NO_ERRORS: ReadonlySet<number> = new Set([0, 8, 13, 14, 15, 16, 17, 18]);
 
 /**
  * Tells the sender of `about` what is wrong with it. `info`: the second word of the header, such as the next hop's MTU.
@@ -94,7 +94,7 @@ function mayBeAnswered(view: DataView, about: Frame, ipAt: number): boolean {
   if (ipv4.fragmentOffset(view, ipAt) !== 0) return false;
   if (ipv4.protocol(view, ipAt) !== IpProtocol.icmp) return true;
   const at = ipv4.payloadStart(view, ipAt);
-  return at < about.end && icmp.type(view, at) <= KNOWN_TYPES && !icmp.isError(view, at);
+  return at < about.end && NO_ERRORS.has(icmp.type(view, at));
 }
 
 function isPmtu(type: number, code: number): boolean {

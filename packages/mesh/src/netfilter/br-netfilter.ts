@@ -3,8 +3,7 @@
  * a port passes PREROUTING, one that is forwarded to a port FORWARD and POSTROUTING, as if the bridge were both of its
  * devices. Nothing else does: ARP passes unseen.
  *
- * Not modelled: VLAN and PPPoE, IPv6; the cached header that a neighbor must have for the short way of a bridged packet
- * whose destination was changed (any valid neighbor will do here).
+ * Not modelled: VLAN and PPPoE, IPv6.
  */
 import { EtherType } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
@@ -84,7 +83,8 @@ export class BrNetfilter {
     }
     // br_nf_pre_routing_finish_bridge
     const neighbor = netns.arp.neighbors.find(bridge.index, dst.nextHop);
-    if (neighbor?.state === NeighborState.reachable || neighbor?.state === NeighborState.permanent) {
+    const isConnected = neighbor?.state === NeighborState.reachable || neighbor?.state === NeighborState.permanent;
+    if (isConnected && neighbor.hasHeader) {
       ethernet.setDstMac(view, frame.start, neighbor.mac);
       return frame;
     }

@@ -183,6 +183,13 @@ export class TcpTrack implements ProtocolState {
     return this.#settle(ct, kind, oldState, now);
   }
 
+  /** Linux nf_conntrack_tcp_set_closing: this host has reset it. */
+  setClosing(ct: Conntrack, now: number): void {
+    if (!ct.isConfirmed) return;
+    if (this.state !== TcpState.close) ct.refresh(now, TIMEOUTS[TcpState.close]!);
+    this.state = TcpState.close;
+  }
+
   /** What the connection's state makes of its time and of its being assured. */
   #settle(ct: Conntrack, kind: number, oldState: number, now: number): TrackVerdict {
     let timeout = this.#timeout(kind);

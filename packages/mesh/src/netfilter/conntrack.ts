@@ -5,7 +5,6 @@
  *
  * Not modelled: helpers, SCTP's states, GRE's keys (PPTP), zones; the clash of two first packets on two CPUs.
  */
-import { pseudoHeader4, sum } from "@hopscope/codec/checksum";
 import { IpProtocol } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
 import * as icmp from "@hopscope/codec/icmp";
@@ -28,6 +27,7 @@ import {
 import { TcpTrack, TrackVerdict } from "./conntrack-tcp.ts";
 import { Segment } from "./conntrack-tcp-window.ts";
 import { Hook } from "./hook.ts";
+import { isChecksumRight } from "./ip-checksum.ts";
 
 const SECOND = 1_000_000_000;
 const GENERIC_TIMEOUT = 600 * SECOND;
@@ -203,23 +203,18 @@ export class ConntrackHook {
     switch (protocol) {
       case IpProtocol.tcp:
         if (tcp.check(view, at, end) !== 0 || !VALID_FLAGS.has(tcp.flags(view, at) & FLAGS_MASK)) return false;
-        return !isComplete || sum(view, at, end, pseudoHeader(view, ipAt, protocol, end - at)) === 0xffff;
+        return !isComplete || isChecksumRight(view, ipAt, at, end);
       case IpProtocol.udp: {
-        if (udp.check(view, at, end) !== 0) return false;
+        if (udp.check(view, at, end) !== 0 || udp.length(view, at) < udp.HEADER_LENGTH) return false;
         if (!isComplete || udp.checksum(view, at) === 0) return true;
-        const udpEnd = at + udp.length(view, at);
-        return sum(view, at, udpEnd, pseudoHeader(view, ipAt, protocol, udpEnd - at)) === 0xffff;
+        return isChecksumRight(view, ipAt, at, at + udp.length(view, at));
       }
       case IpProtocol.icmp:
-        return icmp.check(view, at, end) === 0 && (!verifiesChecksum || sum(view, at, end) === 0xffff);
+        return icmp.check(view, at, end) === 0 && (!verifiesChecksum || isChecksumRight(view, ipAt, at, end));
       default:
         return true;
     }
   }
-}
-
-function pseudoHeader(view: DataView, ipAt: number, protocol: number, length: number): number {
-  return pseudoHeader4(ipv4.srcIp(view, ipAt), ipv4.dstIp(view, ipAt), protocol, length);
 }
 
 /** What the protocol adds to a tuple (nf_ct_get_tuple). */

@@ -2,7 +2,6 @@
  * NAT at a hook (Linux net/netfilter/nf_nat_core.c, nf_nat_inet_fn; nf_nat_proto.c; nf_nat_masquerade.c;
  * nf_nat_redirect.c): the first packet of a connection asks the rules, all others are translated as it was.
  */
-import { sum } from "@hopscope/codec/checksum";
 import { IpProtocol } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
 import * as icmp from "@hopscope/codec/icmp";
@@ -15,6 +14,7 @@ import { StepKind } from "../trace/step.ts";
 import type { Chain } from "./chain.ts";
 import { Hook } from "./hook.ts";
 import type { HookEntry } from "./hook-entry.ts";
+import { isChecksumRight } from "./ip-checksum.ts";
 import { Manip, manipulate, manipulateAddress } from "./nat-manip.ts";
 import type { Netfilter } from "./netfilter.ts";
 import type { NatRange, Target } from "./rule.ts";
@@ -160,7 +160,7 @@ export class NatHook implements HookEntry {
     const { view } = frames;
     let ipAt = frame.start + ethernet.HEADER_LENGTH;
     let at = ipv4.payloadStart(view, ipAt);
-    if (sum(view, at, ipv4.payloadEnd(view, ipAt, frame.end)) !== 0xffff)
+    if (!isChecksumRight(view, ipAt, at, ipv4.payloadEnd(view, ipAt, frame.end)))
       return netfilter.drop(frame, DropReason.NETFILTER_DROP);
     if (icmp.type(view, at) === icmp.IcmpType.redirect) {
       // Whom to send to instead means nothing to somebody behind a translation.

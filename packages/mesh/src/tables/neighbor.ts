@@ -77,6 +77,8 @@ export class Neighbor {
   probes = 0;
   /** When the timer is due; `Infinity`: none runs. */
   timerAt: number = Number.POSITIVE_INFINITY;
+  /** A packet of this host's has gone to it, and its Ethernet header is kept (hh_cache). */
+  hasHeader = false;
   /** Numbers of the frames that wait for an answer, the oldest first. */
   readonly pending: number[] = [];
 

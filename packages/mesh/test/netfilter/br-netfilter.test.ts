@@ -4,7 +4,7 @@ import * as ethernet from "@hopscope/codec/ethernet";
 import { describe, expect, test } from "vitest";
 import { endpointMac, ip } from "../engine/overlay-plan.ts";
 import { DockerMachine } from "./docker-machine.ts";
-import { echo, udpPacket } from "./firewall.ts";
+import { echo, tcpPacket, udpPacket } from "./firewall.ts";
 
 const frameOf = (from: string, toMac: number, packet: Uint8Array): Uint8Array =>
   ethernet.encode({ srcMac: endpointMac(ip(from)), dstMac: toMac, etherType: 0x0800 }, packet);
@@ -97,6 +97,26 @@ describe("between containers of one bridge", () => {
       "veth17-2 out 172.17.0.1 > 172.17.0.2 error 112",
       "c17-2 in 172.17.0.1 > 172.17.0.2 error 112",
     ]);
+  });
+
+  test("REJECT with a reset goes back by the port, past all hooks, in the name of the station it was for", () => {
+    const machine = new DockerMachine();
+    const c1 = machine.container(machine.docker0, 2);
+    machine.container(machine.docker0, 3);
+    machine.add("filter", "OUTPUT -p tcp");
+    machine.netfilter.iptables.insert("filter", "DOCKER-USER", {
+      match: { protocol: "tcp" },
+      target: { kind: "reject", with: "tcp-reset" },
+    });
+    const segment = tcpPacket({ from: "172.17.0.2:1000", to: "172.17.0.3:80", flags: 0x02 });
+    machine.send(c1.deviceNamed("eth0")!, frameOf("172.17.0.2", endpointMac(ip("172.17.0.3")), segment));
+    machine.run();
+    expect(machine.ip().slice(2)).toEqual([
+      "veth17-2 out 172.17.0.3 > 172.17.0.2 40",
+      "c17-2 in 172.17.0.3 > 172.17.0.2 40",
+    ]);
+    expect(ethernet.srcMac(hopOf(machine, "veth17-2 out"), 0)).toBe(endpointMac(ip("172.17.0.3")));
+    expect(machine.counters.some((line) => line.includes("OUTPUT"))).toBe(false);
   });
 
   test("what is no proper IPv4 ends at the port", () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { dropReasonName } from "../../src/trace/drop-reason.ts";
 import { StepKind, formatStep } from "../../src/trace/step.ts";
 import { Hook } from "../../src/netfilter/hook.ts";
-import { echo, Firewall, tcpPacket, udpPacket } from "./firewall.ts";
+import { echo, Firewall, otherPacket, tcpPacket, udpPacket } from "./firewall.ts";
 
 const OUTSIDE = "192.168.77.100";
 const question = (from = "172.17.0.2:40000", to = `${OUTSIDE}:53`): Uint8Array => udpPacket({ from, to });
@@ -202,4 +202,30 @@ test("REJECT answers with ICMP, as what the packet was for, or as the router", (
     "[1:56]",
     "[1:56]",
   ]);
+});
+
+test("REJECT says nothing about what came damaged, but for protocols that have no checksum", () => {
+  const firewall = new Firewall();
+  firewall.add("filter", "INPUT -j REJECT");
+  firewall.add("filter", "OUTPUT -p icmp");
+  const answers = (bytes: Uint8Array): boolean => {
+    const before = firewall.counters;
+    firewall.input(bytes, firewall.docker0);
+    return firewall.counters.some((line) => line.includes("OUTPUT") && !before.includes(line));
+  };
+  const damaged = (bytes: Uint8Array): Uint8Array => {
+    bytes[bytes.length - 1] = bytes.at(-1)! ^ 1;
+    return bytes;
+  };
+  const payload = Uint8Array.of(1, 2);
+  const datagram = (): Uint8Array => udpPacket({ from: "172.17.0.2:1", to: "172.17.0.1:2", payload });
+  expect(answers(datagram())).toBe(true);
+  expect(answers(damaged(datagram()))).toBe(false);
+  const without = damaged(datagram());
+  without[26] = 0;
+  without[27] = 0;
+  expect(answers(without)).toBe(true);
+  expect(answers(otherPacket(50, { from: "172.17.0.2", to: "172.17.0.1" }))).toBe(true);
+  // Eight zeros are no checksum.
+  expect(answers(otherPacket(99, { from: "172.17.0.2", to: "172.17.0.1" }))).toBe(false);
 });

@@ -327,7 +327,7 @@ describe("properties", () => {
         eth0,
       )!;
       const view = new DataView(passed.buffer);
-      expect(udp.checksum(view, 20)).not.toBe(0);
+      if (udp.checksum(view, 20) === 0) expect.fail(`word ${word} says that there is no checksum`);
       const pseudo = pseudoHeader4(ipv4.srcIp(view, 0), ipv4.dstIp(view, 0), 17, passed.length - 20);
       if (udp.verifyChecksum(view, 20, passed.length, pseudo) !== ChecksumStatus.valid) expect.fail(`word ${word}`);
     }
