@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { Frame, FramePoolOptions } from "../../src/frame.ts";
 import { FragmentUser } from "../../src/host/ip-fragment.ts";
 import type { Netns } from "../../src/netns.ts";
+import { dropReasonName } from "../../src/trace/drop-reason.ts";
 import { Lab } from "../engine/lab.ts";
 import { ip } from "../engine/overlay-plan.ts";
 
@@ -52,6 +53,11 @@ class Host extends Lab {
 
   payload(frame: Frame): Uint8Array {
     return this.frames.bytes.slice(frame.start + 34, frame.end);
+  }
+
+  /** Why fragments ended. */
+  get reasons(): string[] {
+    return Array.from(this.recorder.unreported.keys(), dropReasonName);
   }
 
   /** As a driver would. */
@@ -113,7 +119,9 @@ describe("fragments", () => {
         let whole: Frame | undefined;
         for (const [index, part] of parts.entries()) {
           whole = host.add(part);
-          if (index === twice && whole === undefined) expect(host.add(part)).toBeUndefined();
+          if (index !== twice || whole !== undefined) continue;
+          expect(host.add(part)).toBeUndefined();
+          expect(host.reasons).toEqual(["DUP_FRAG"]);
         }
         expect(host.payload(whole!)).toEqual(bytes);
         expect(host.frames.live).toBe(1);
@@ -136,6 +144,7 @@ describe("fragments", () => {
       expect(host.add(second)).toBeUndefined();
       expect(host.frames.live).toBe(0);
       expect(host.a.ipv4.fragments.size).toBe(0);
+      expect(host.reasons).toEqual(["FRAG_REASM_FAILED"]);
     }
   });
 
@@ -225,6 +234,7 @@ describe("fragments that wait", () => {
     host.add({ offset: 0, bytes: bytesOf(8), more: true });
     for (let id = 2; id < 70; id++) host.add({ offset: 0, bytes: bytesOf(8), more: true }, { id });
     expect(host.add({ offset: 8, bytes: bytesOf(8), more: false })).toBeUndefined();
+    expect(host.reasons).toEqual(["FRAG_TOO_FAR"]);
   });
 
   test("take no more than four megabytes", () => {
