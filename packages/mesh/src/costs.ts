@@ -36,7 +36,7 @@ export const DockerCost = {
   /** `docker create`: files, layers, the container's record. */
   create: 250_000_000,
   /** A manager gives a container on a worker its place in an overlay. */
-  attach: 100_000_000,
+  attach: 225_000_000,
   /** From an overlay's bridge to its vxlan device. */
   vxlan: 30_000_000,
   /** From the vxlan device to the load balancer's endpoint. */

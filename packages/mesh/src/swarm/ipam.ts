@@ -39,6 +39,8 @@ export interface AddressSource {
   next(): number | undefined;
   /** Undefined if all is well, otherwise why the address cannot be set aside. */
   reserve(ip: number, owner: string): string | undefined;
+  /** A reserved address is given to whom it was meant for. */
+  handOut(ip: number): void;
 }
 
 export function loadBalancerName(network: string): string {
@@ -67,6 +69,7 @@ function sourceOf({ name, subnet, gateway }: AllocatedNetwork): AddressSource {
     subnet: formatCidr(subnet),
     next: () => pool.next(),
     reserve: (ip, owner) => pool.reserve(ip, owner, name),
+    handOut: (ip) => pool.handOut(ip),
   };
 }
 
@@ -130,7 +133,7 @@ export class AddressAllocator {
     for (const { node } of tasks) {
       if (node === undefined || result.loadBalancers.has(node.name)) continue;
       const owner = loadBalancerName(name);
-      const ip = this.#pins.get(owner)?.get(node.name) ?? this.#sources.get(name)?.next();
+      const ip = this.takeBalancer(name, node.name);
       if (ip === undefined) {
         this.#exhausted(name, `${owner} of ${node.name}`, problems);
         break;
@@ -142,12 +145,19 @@ export class AddressAllocator {
 
   /** The pinned address of a service or task in a network, or the next one. */
   take(owner: string, network: string): number | undefined {
-    return this.#pins.get(owner)?.get(network) ?? this.#sources.get(network)?.next();
+    return this.#take(network, this.#pins.get(owner)?.get(network));
   }
 
-  /** The pinned address of a service, task or container in a network. */
-  pinned(owner: string, network: string): number | undefined {
-    return this.#pins.get(owner)?.get(network);
+  /** The pinned address of a node's load balancer in a network, or the next one. */
+  takeBalancer(network: string, node: string): number | undefined {
+    return this.#take(network, this.#pins.get(loadBalancerName(network))?.get(node));
+  }
+
+  #take(network: string, pinned: number | undefined): number | undefined {
+    const source = this.#sources.get(network);
+    if (pinned === undefined) return source?.next();
+    source?.handOut(pinned);
+    return pinned;
   }
 
   #exhausted(network: string, what: string, problems: Problem[]): void {

@@ -50,8 +50,9 @@ export class LocalOverlay {
 
   /** `vethN`: numbers are not used again, also in releases whose containers do so. */
   nextPort(pinned: number | undefined): string {
-    const number = pinned ?? this.#nextPort;
-    this.#nextPort = Math.max(this.#nextPort, number + 1);
+    // A number that was pinned for somebody is that of the first who has the name.
+    const number = pinned === undefined || pinned < this.#nextPort ? this.#nextPort : pinned;
+    this.#nextPort = number + 1;
     return `veth${number}`;
   }
 

@@ -44,6 +44,11 @@ export class AddressPool {
     return addressAt(this.subnet, offset);
   }
 
+  /** A reserved address is given to whom it was meant for: the next one is behind it. */
+  handOut(ip: number): void {
+    this.#last = Math.max(this.#last, offsetOf(this.subnet, ip));
+  }
+
   get hasFree(): boolean {
     return this.#taken.size < sizeOf(this.subnet) - 2;
   }

@@ -15,7 +15,7 @@ import { DockerError, Refusal } from "./docker-error.ts";
 import { Engine } from "./engine.ts";
 import { Gossip } from "./gossip.ts";
 import { complete, swarmId } from "./identifier.ts";
-import { AddressAllocator, loadBalancerName, type Pins } from "./ipam.ts";
+import { AddressAllocator, type Pins } from "./ipam.ts";
 import { Names } from "./names.ts";
 import { FIRST_VNI, MAX_VNI } from "./networks.ts";
 import { OverlayNetwork } from "./network.ts";
@@ -257,6 +257,7 @@ export class Swarm {
     this.addresses.add(name, {
       subnet: subnets.map(({ subnet }) => formatCidr(subnet)).join(", "),
       next: () => network.nextAddress(),
+      handOut: (ip) => network.subnetOf(ip)?.pool.handOut(ip),
       reserve: (ip, owner) => (network.subnetOf(ip) ?? network.subnets[0]!).pool.reserve(ip, owner, name),
     });
     const problems: Problem[] = [];
@@ -327,14 +328,13 @@ export class Swarm {
   /** A plain container's address in an overlay: the one that was asked for, or the next; throws a {@link DockerError}. */
   attach(engine: Engine, network: OverlayNetwork, wanted: number | undefined, owner: string): number {
     if (!network.isAttachable) throw Refusal.notAttachable(network.name);
-    let ip = wanted ?? this.addresses.pinned(owner, network.name);
-    if (ip === undefined) ip = network.nextAddress();
-    else if (wanted !== undefined) {
+    const ip = wanted ?? this.addresses.take(owner, network.name);
+    if (ip === undefined) throw Refusal.noAddress();
+    if (wanted !== undefined) {
       const pool = network.subnetOf(ip)?.pool;
       if (pool === undefined) throw Refusal.outsideSubnets(ip);
       if (pool.reserve(ip, owner, network.name) !== undefined) throw Refusal.addressInUse();
     }
-    if (ip === undefined) throw Refusal.noAddress();
     this.balancerAddress(network, engine.node);
     return ip;
   }
@@ -344,7 +344,7 @@ export class Swarm {
     const { loadBalancers } = this.addresses.networks.get(network.name)!;
     const existing = loadBalancers.get(node.name);
     if (existing !== undefined) return existing;
-    const ip = this.addresses.pinned(loadBalancerName(network.name), node.name) ?? network.nextAddress();
+    const ip = this.addresses.takeBalancer(network.name, node.name);
     if (ip === undefined) throw Refusal.noAddress();
     loadBalancers.set(node.name, ip);
     return ip;

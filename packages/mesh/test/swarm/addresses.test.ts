@@ -176,7 +176,7 @@ describe("addresses", () => {
     ).toEqual(["n 10.0.1.0/24: a.1 .2, lb-m .3, vip-b .4"]);
   });
 
-  test("pinned ones are honored and passed over", () => {
+  test("pinned ones are honored; the next one is behind the last, whoever has that", () => {
     expect(
       sequence({
         networks: [network("n")],
@@ -184,7 +184,7 @@ describe("addresses", () => {
         nodes: nodes("m"),
         pins: { a: { n: "10.0.1.9" }, "a.2": { n: "10.0.1.2" }, "lb-n": { m: "10.0.1.200" } },
       }).lines,
-    ).toEqual(["n 10.0.1.0/24: a.2 .2, a.1 .3, a.3 .4, vip-a .9, lb-m .200"]);
+    ).toEqual(["n 10.0.1.0/24: a.2 .2, vip-a .9, a.1 .10, a.3 .11, lb-m .200"]);
   });
 
   test("pending tasks have addresses already, their nodes do not", () => {
