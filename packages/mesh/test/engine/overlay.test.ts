@@ -209,7 +209,7 @@ describe("the end of the world", () => {
     const result = go([exec("svc.1", "frobnicate")]);
     expect(result.steps[0]).toMatchObject({
       status: 2,
-      output: [expect.stringMatching(/^frobnicate: not found; there are ping, iping, /)],
+      output: [expect.stringMatching(/^frobnicate: not found; there are .*ping, iping, /)],
     });
   });
 
