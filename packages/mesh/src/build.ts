@@ -22,6 +22,7 @@ import { spawn } from "./program/shell.ts";
 import { imageOf } from "./scenario/images.ts";
 import type { ClusterHost, ClusterNode, LinkProperties, Scenario, Underlay } from "./scenario/scenario.ts";
 import { Simulator } from "./sim/simulator.ts";
+import { Softnet } from "./sim/softnet.ts";
 import { planOf } from "./swarm/plan-of.ts";
 import { swarmOptions } from "./swarm/options.ts";
 import type { DevicePlan, NamespacePlan, NetworkPlan, NodePlan, SwarmPlan } from "./swarm/plan.ts";
@@ -54,7 +55,7 @@ const SWITCH = "switch";
 export function deploy(scenario: Scenario): Mesh {
   const { cluster, run, stack } = scenario;
   const { nodes, hosts, underlay } = cluster;
-  const mesh = bareMesh(run.seed, { addressOrders: scenario.pins.dns });
+  const mesh = bareMesh(run.seed, { addressOrders: scenario.pins.dns }, underlay.oneKernel);
   for (const node of nodes) addMachine(mesh, node, underlay, new Map([["/etc/resolv.conf", resolvConf(cluster.dns)]]));
   for (const host of hosts) addMachine(mesh, host, underlay, host.files);
   buildSwitch(mesh.addNode(SWITCH), [...nodes, ...hosts], underlay, mesh.nodes);
@@ -115,8 +116,10 @@ interface BareMesh extends Mesh {
   addNode(name: string): Node;
 }
 
-function bareMesh(seed: number, pins: ChancePins = {}): BareMesh {
+/** `oneKernel`: a CPU for all nodes. */
+function bareMesh(seed: number, pins: ChancePins = {}, oneKernel: boolean = false): BareMesh {
   const simulator = new Simulator();
+  const shared = oneKernel ? new Softnet(true) : undefined;
   const frames = new FramePool();
   const recorder = new Recorder(frames);
   const nodes = new Map<string, Node>();
@@ -132,7 +135,7 @@ function bareMesh(seed: number, pins: ChancePins = {}): BareMesh {
     machines: new Map(),
     docker: undefined,
     addNode(name) {
-      const node = new Node(name, simulator, frames, recorder, new Random(seed, `node:${name}`));
+      const node = new Node(name, simulator, frames, recorder, new Random(seed, `node:${name}`), shared);
       nodes.set(name, node);
       return node;
     },

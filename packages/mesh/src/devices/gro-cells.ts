@@ -31,7 +31,8 @@ export class GroCells implements Napi, Wakeable {
 
   /** The CPU has done what came before. What has arrived meanwhile at its interfaces belongs to the same poll. */
   poll(): void {
-    if (this.#simulator.nextTime > this.softnet.now) return this.#deliver();
+    // Machines of one kernel hand over by the backlog, which is empty now.
+    if (this.softnet.isShared || this.#simulator.nextTime > this.softnet.now) return this.#deliver();
     this.#simulator.hold();
     this.#simulator.schedule(this.softnet.now, this, 0);
   }

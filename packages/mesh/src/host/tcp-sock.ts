@@ -4,7 +4,6 @@
  * that it mirrors. Times are nanoseconds where the name ends in `At`, microseconds where it ends in `Us`, as the kernel's.
  */
 import { Errno } from "../errno.ts";
-import type { Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
 import type { Softnet } from "../sim/softnet.ts";
 import type { Waiter } from "../program/process.ts";
@@ -13,6 +12,7 @@ import { ByteRing } from "./byte-ring.ts";
 import type { Dst } from "./route.ts";
 import { TcpState } from "./socket.ts";
 import type { Tcp } from "./tcp.ts";
+import { TcpBacklog } from "./tcp-backlog.ts";
 import { TcpCubic } from "./tcp-cubic.ts";
 import { TcpEntry } from "./tcp-entry.ts";
 import { TcpReceiveQueue } from "./tcp-receive-queue.ts";
@@ -71,7 +71,7 @@ export abstract class TcpSock extends TcpEntry {
   isOrphan = false;
   /** A process is in a system call on it: what arrives waits (sk_lock.owned, sk_backlog). */
   isOwned = false;
-  readonly backlog: Frame[] = [];
+  readonly backlog: TcpBacklog;
   /** An acknowledgment is to be sent when the process is done (TCP_ACK_DEFERRED). */
   isAckDeferred = false;
   boundDevice: NetDevice | undefined = undefined;
@@ -216,6 +216,7 @@ export abstract class TcpSock extends TcpEntry {
     super();
     this.tcp = tcp;
     this.netns = netns;
+    this.backlog = new TcpBacklog(netns.node.frames, netns.node.recorder);
     this.softnet = netns.node.softnet;
   }
 

@@ -146,15 +146,16 @@ export class TcpSocket extends TcpSock implements TcpConnection, Wakeable {
 
   /** Linux tcp_v4_rcv, once the socket is found: takes the frame, now or when the process is done. */
   receive(frame: Frame): void {
-    if (this.isOwned) this.backlog.push(frame);
-    else this.doRcv(frame);
+    if (this.isOwned) this.backlog.add(frame);
+    else this.#doRcv(frame, 1);
   }
 
-  /** Linux tcp_v4_do_rcv. */
-  doRcv(frame: Frame): void {
+  /** Linux tcp_v4_do_rcv. `merged`: how many segments without data the frame stands for. */
+  #doRcv(frame: Frame, merged: number): void {
     const { netns, segment, state, localPort } = this;
     const { frames, recorder } = netns.node;
     segment.read(frames.view, frame.start + ethernet.HEADER_LENGTH, frame.end, frame.gsoSize);
+    segment.segments = Math.max(segment.segments, merged);
     const verdict = rcvStateProcess(this, segment);
     if (verdict === TAKEN) {
       recorder.step(frame, StepKind.deliverTcp, localPort, state);
@@ -187,7 +188,8 @@ export class TcpSocket extends TcpSock implements TcpConnection, Wakeable {
 
   /** Linux __release_sock. */
   #processBacklog(): void {
-    for (let frame = this.backlog.shift(); frame !== undefined; frame = this.backlog.shift()) this.doRcv(frame);
+    const { backlog } = this;
+    for (let frame = backlog.take(); frame !== undefined; frame = backlog.take()) this.#doRcv(frame, backlog.merged);
   }
 
   override schedule(timer: Timer, at: number): void {

@@ -41,6 +41,7 @@ import {
   underlayMtu,
   underlaySubnet,
 } from "./schema.ts";
+import { truth } from "./values.ts";
 
 export interface ClusterReading {
   /** Undefined if something is wrong with it. */
@@ -140,9 +141,13 @@ function readUnderlay(value: unknown, place: Place, report: Report): UnderlayRea
   const subnet = keys["subnet"] === undefined ? DEFAULT_SUBNET : given("subnet", underlaySubnet);
   const mtu = given("mtu", underlayMtu) ?? DEFAULT_MTU;
   const entries = Object.entries(linkEntries).map(([key, schema]) => [key, given(key, schema)]);
-  const link = linkOf(Object.fromEntries(entries) as LinkFile, PERFECT_LINK);
+  const oneKernel = given("one_kernel", truth) ?? false;
+  const link = linkOf(
+    Object.fromEntries(entries) as LinkFile,
+    oneKernel ? { ...PERFECT_LINK, latencyNs: 0 } : PERFECT_LINK,
+  );
   // The subnet alone is enough to go on looking for mistakes; the errors told above keep the scenario from running.
-  return subnet === undefined ? undefined : { underlay: { subnet, mtu, latencyNs: link.latencyNs }, link };
+  return subnet === undefined ? undefined : { underlay: { subnet, mtu, latencyNs: link.latencyNs, oneKernel }, link };
 }
 
 function readNodes(

@@ -63,6 +63,8 @@ export interface Underlay {
   readonly mtu: number;
   /** One-way delay of each link between a node and the switch, in nanoseconds. */
   readonly latencyNs: number;
+  /** All machines are namespaces of one kernel: one CPU serves them all. */
+  readonly oneKernel: boolean;
 }
 
 /** What a cable between a machine and the switch does to frames, in each direction. */

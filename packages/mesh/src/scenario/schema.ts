@@ -10,7 +10,7 @@ import { files, imageEntries } from "./image-schema.ts";
 import { linkEntries, type LinkFile } from "./link.ts";
 import { pinEntries } from "./pin-schema.ts";
 import type { AddressPool, Cidr } from "./scenario.ts";
-import { bytes, integer, ipv4, mac, name, oneOf, subnet, text } from "./values.ts";
+import { bytes, integer, ipv4, mac, name, oneOf, subnet, text, truth } from "./values.ts";
 
 export const DEFAULT_SUBNET: Cidr = { address: (192 << 24) | (168 << 16) | (77 << 8), prefixLength: 24 };
 export const DEFAULT_MTU = 1500;
@@ -121,6 +121,11 @@ export const underlayEntries: Entries = {
     default: "`1500`",
     unit: "bytes",
   }),
+  one_kernel: optional(
+    truth,
+    "All machines are network namespaces of one computer, as in a lab: one CPU serves them, what one sends the others have received before it goes on, and cables take no time unless `latency` says so.",
+    { default: "false" },
+  ),
   ...linkEntries,
 };
 

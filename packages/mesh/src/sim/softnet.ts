@@ -23,12 +23,18 @@ export class Softnet {
    * The kernel's own work is finished first, whatever it sends.
    */
   isInProcess = false;
+  /** Several machines are namespaces of the kernel that it belongs to. */
+  readonly isShared: boolean;
   #devices: (NetDevice | undefined)[] = new Array<NetDevice | undefined>(256);
   #frames: (Frame | undefined)[] = new Array<Frame | undefined>(256);
   #head = 0;
   #count = 0;
   /** Queues to look at when the backlog is empty (softnet_data.poll_list). */
   readonly #polls: Napi[] = [];
+
+  constructor(isShared: boolean = false) {
+    this.isShared = isShared;
+  }
 
   /** Begins work that arrived at `time`: at once, or when the CPU is free. */
   enter(time: number): void {

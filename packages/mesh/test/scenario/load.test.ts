@@ -33,7 +33,12 @@ test("defaults", () => {
       dns: [],
       addressPool: { subnet: { address: 10 << 24, prefixLength: 8 }, prefixLength: 24 },
       dataPathPort: 4789,
-      underlay: { subnet: { address: 0xc0a84d00 | 0, prefixLength: 24 }, mtu: 1500, latencyNs: 20_000 },
+      underlay: {
+        subnet: { address: 0xc0a84d00 | 0, prefixLength: 24 },
+        mtu: 1500,
+        latencyNs: 20_000,
+        oneKernel: false,
+      },
     },
     stack: {
       services: [
@@ -119,6 +124,7 @@ run: { seed: 7, setup: [sleep 1s], steps: [exec web.1 true] }
     subnet: { address: (172 << 24) | (30 << 16), prefixLength: 16 },
     mtu: 9000,
     latencyNs: 1_500_000,
+    oneKernel: false,
   });
   expect(scenario.cluster.dataPathPort).toBe(7789);
   expect(scenario.placement).toEqual(new Map([["web.1", "c"]]));
