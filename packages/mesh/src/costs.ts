@@ -21,7 +21,9 @@ export const Cost = {
   /** From what a process waits for to its next system call. */
   wakeUp: 20_000,
   /** From `docker exec` to the first system call of the program. */
-  exec: 60_000_000,
+  exec: 80_000_000,
+  /** From the end of the program to the end of `docker exec`. */
+  execEnd: 15_000_000,
   /** The same of a command that a shell on the machine starts. */
   shell: 5_000_000,
 } as const;

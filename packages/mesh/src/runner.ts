@@ -141,11 +141,12 @@ export class Runner implements Wakeable {
     const print = (line: string): void => {
       running.output.push(line);
     };
+    const isExec = step.kind === "exec";
     try {
       const environment = this.#environmentOf(step);
       const { softnet } = environment.netns.node;
-      const time = running.startedAt + (step.kind === "exec" ? Cost.exec : Cost.shell);
-      const onExit = (status: number): void => this.#end(running, status, softnet.now);
+      const time = running.startedAt + (isExec ? Cost.exec : Cost.shell);
+      const onExit = (status: number): void => this.#end(running, status, softnet.now + (isExec ? Cost.execEnd : 0));
       this.#processes.set(running, spawn(step.argv, environment, { print, onExit, time }));
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;

@@ -13,7 +13,7 @@ describe("the hop table", () => {
   test("has each step's command, its hops, what they decided, and what it printed", () => {
     const lines = [...hopTable(go(exec("svc.1", "ping -c 1 10.0.9.4"), sleep(1)))];
     expect(lines[0]).toBe("[0.000 ms] $ exec svc.1 ping -c 1 10.0.9.4");
-    expect(lines[1]).toMatch(/^ +60\.000 ms #1 +node1 svc\.1\/eth0 +> .*10\.0\.9\.3 > 10\.0\.9\.4.*echo request/);
+    expect(lines[1]).toMatch(/^ +80\.000 ms #1 +node1 svc\.1\/eth0 +> .*10\.0\.9\.3 > 10\.0\.9\.4.*echo request/);
     expect(lines[2]).toMatch(/^ +route to 10\.0\.9\.4 by eth0; neighbor 10\.0\.9\.4 is at 02:42:0a:00:09:04$/);
     expect(lines.filter((line) => /^ +\d+\.\d{3} ms #/.test(line))).toHaveLength(20);
     expect(lines).toContain("  | PING 10.0.9.4 (10.0.9.4): 56 data bytes");
