@@ -24,6 +24,7 @@ import type { ClusterHost, ClusterNode, LinkProperties, Scenario, Underlay } fro
 import { Simulator } from "./sim/simulator.ts";
 import { Softnet } from "./sim/softnet.ts";
 import { planOf } from "./swarm/plan-of.ts";
+import { DEFAULT_VERSION, versionOf } from "./swarm/version.ts";
 import { swarmOptions } from "./swarm/options.ts";
 import type { DevicePlan, NamespacePlan, NetworkPlan, NodePlan, SwarmPlan } from "./swarm/plan.ts";
 import { PeerTable } from "./tables/peer.ts";
@@ -56,7 +57,10 @@ export function deploy(scenario: Scenario): Mesh {
   const { cluster, run, stack } = scenario;
   const { nodes, hosts, underlay } = cluster;
   const mesh = bareMesh(run.seed, { addressOrders: scenario.pins.dns }, underlay.oneKernel);
-  for (const node of nodes) addMachine(mesh, node, underlay, new Map([["/etc/resolv.conf", resolvConf(cluster.dns)]]));
+  for (const node of nodes) {
+    addMachine(mesh, node, underlay, new Map([["/etc/resolv.conf", resolvConf(cluster.dns)]]));
+    mesh.nodes.get(node.name)!.iptables = (versionOf(node.docker) ?? DEFAULT_VERSION).iptables;
+  }
   for (const host of hosts) addMachine(mesh, host, underlay, host.files);
   buildSwitch(mesh.addNode(SWITCH), [...nodes, ...hosts], underlay, mesh.nodes);
   knowEachOther(

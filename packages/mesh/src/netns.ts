@@ -42,6 +42,8 @@ export class Netns {
   readonly tcp: Tcp;
   /** What is registered at IPv4's hooks; undefined: nothing. */
   netfilter: Netfilter | undefined = undefined;
+  /** net.bridge.bridge-nf-call-iptables: bridges show IPv4 to those hooks. */
+  bridgeCallsIptables = true;
   /** net.ipv4.ip_forward. */
   forwarding = false;
   /** net.ipv4.ping_group_range: who may have ping sockets. Docker lets all in its containers. */

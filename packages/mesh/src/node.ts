@@ -1,6 +1,7 @@
 /** One machine: a kernel with its CPU and its network namespaces. What all its parts need is found here. */
 import type { FramePool } from "./frame.ts";
 import { IpIdentification } from "./host/ip-identification.ts";
+import type { IptablesRelease } from "./netfilter/iptables.ts";
 import type { Netns } from "./netns.ts";
 import { Random } from "./sim/random.ts";
 import type { Simulator } from "./sim/simulator.ts";
@@ -18,6 +19,8 @@ export class Node {
   readonly hashSeed: number;
   /** What its sockets draw by chance: ports, sequence numbers. */
   readonly socketRandom: Random;
+  /** The iptables that its rules are written with. */
+  iptables: IptablesRelease = "1.8.9";
   readonly identification: IpIdentification;
   readonly softnet: Softnet;
   readonly namespaces: Map<string, Netns> = new Map();

@@ -134,7 +134,7 @@ export class Bridge extends NetDevice {
     }
     const { netfilter } = netns;
     let passed: Frame | undefined = frame;
-    if (netfilter !== undefined) {
+    if (netfilter !== undefined && netns.bridgeCallsIptables) {
       passed = netfilter.bridge.preRouting(this, from, frame);
       if (passed === undefined) return;
     }
@@ -195,8 +195,9 @@ export class Bridge extends NetDevice {
   /** Linux __br_forward: what was bridged passes IPv4's hooks first, if there are any. */
   #deliver(from: BridgePort | undefined, to: BridgePort, frame: Frame): void {
     const { netfilter } = this.netns;
-    if (netfilter !== undefined && from !== undefined) netfilter.bridge.forward(this, to, frame);
-    else this.pushXmit(to, frame);
+    if (netfilter !== undefined && from !== undefined && frame.physIn !== undefined) {
+      netfilter.bridge.forward(this, to, frame);
+    } else this.pushXmit(to, frame);
   }
 
   /** Linux br_dev_queue_push_xmit: out by a port. */

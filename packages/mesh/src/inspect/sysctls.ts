@@ -18,7 +18,6 @@ const FIXED: Readonly<Record<string, string>> = {
   "net.ipv4.conf.default.rp_filter": "0",
   "net.ipv4.conf.all.arp_ignore": "0",
   "net.ipv4.conf.all.route_localnet": "0",
-  "net.bridge.bridge-nf-call-iptables": "1",
   "net.bridge.bridge-nf-call-arptables": "1",
 };
 
@@ -36,6 +35,7 @@ export function readSysctl(netns: Netns, name: string): string | undefined {
     return parameter === "forwarding" && netns.forwarding ? "1" : "0";
   }
   if (name === "net.ipv4.ip_forward") return netns.forwarding ? "1" : "0";
+  if (name === "net.bridge.bridge-nf-call-iptables") return netns.bridgeCallsIptables ? "1" : "0";
   if (name === "net.ipv4.ping_group_range") return netns.pingGroupRange.join("\t");
   return Object.hasOwn(FIXED, name) ? FIXED[name] : undefined;
 }
@@ -45,6 +45,10 @@ export function writeSysctl(netns: Netns, name: string, value: string): boolean 
   if (name === "net.ipv4.ip_forward" || name === "net.ipv4.conf.all.forwarding") {
     netns.forwarding = value !== "0";
     netns.routes.invalidate();
+    return true;
+  }
+  if (name === "net.bridge.bridge-nf-call-iptables") {
+    netns.bridgeCallsIptables = value !== "0";
     return true;
   }
   return readSysctl(netns, name) === value;

@@ -118,8 +118,6 @@ export class BrNetfilter {
   /** Linux br_nf_forward_ip, br_nf_post_routing and br_nf_dev_queue_xmit: a bridged frame on its way out by a port. */
   forward(bridge: Bridge, to: BridgePort, received: Frame): void {
     const netfilter = this.#netfilter;
-    const { view } = netfilter.netns.node.frames;
-    if (ethernet.etherType(view, received.start) !== EtherType.ipv4) return bridge.pushXmit(to, received);
     netfilter.physOut = to.device;
     netfilter.hasDropped = false;
     let frame = netfilter.iterate(Hook.forward, received, bridge, bridge);

@@ -78,22 +78,14 @@ interface Table {
 }
 
 export class Iptables {
-  #release: IptablesRelease = "1.8.9";
+  readonly release: IptablesRelease;
   readonly #tables: Map<TableName, Table> = new Map();
   readonly #changed: () => void;
 
   /** `changed` is called after each change of tables, chains or rules. */
-  constructor(changed: () => void = () => {}) {
+  constructor(release: IptablesRelease = "1.8.9", changed: () => void = () => {}) {
+    this.release = release;
     this.#changed = changed;
-  }
-
-  get release(): IptablesRelease {
-    return this.#release;
-  }
-
-  set release(release: IptablesRelease) {
-    this.#release = release;
-    this.#changed();
   }
 
   has(table: TableName): boolean {
@@ -121,7 +113,7 @@ export class Iptables {
 
   /** Whether the kernel counts what falls through to the chain's policy. */
   countsPolicy(chain: Chain): boolean {
-    return this.#release === "1.8.9" ? chain.isPolicySet : chain.isUsed;
+    return this.release === "1.8.9" ? chain.isPolicySet : chain.isUsed;
   }
 
   /** All chains of a table as iptables lists them: built-in ones, also of a table not in use, then the others by name. */
@@ -263,7 +255,7 @@ export class Iptables {
 
   /** How the command calls itself when nftables says no. */
   get #nft(): string {
-    return `iptables v${this.#release} (nf_tables):`;
+    return `iptables v${this.release} (nf_tables):`;
   }
 
   #find(table: TableName, name: string): Chain {

@@ -83,7 +83,7 @@ export class Netfilter {
     this.#track = new TrackEntry(this, tracker);
     this.#confirm = new ConfirmEntry(this, tracker);
     this.#defrag = new DefragEntry(netns);
-    this.iptables = new Iptables(() => this.#register());
+    this.iptables = new Iptables(node.iptables, () => this.#register());
   }
 
   /** True if connections are tracked here. */

@@ -40,6 +40,8 @@ export interface Version {
   readonly commentsResolvConf: boolean;
   /** net.ipv6.conf.all.disable_ipv6 in its namespaces; 0 leaves ::1 on their loopback devices. */
   readonly disablesIpv6: boolean;
+  /** The iptables that Docker was recorded with, which decides which policies are counted. */
+  readonly iptables: "1.8.9" | "1.8.13";
   /** The embedded DNS says SERVFAIL if no server outside has answered; before, it was silent. */
   readonly failsAloud: boolean;
   /** The embedded DNS asks the next server outside about a "no such name" without authority. */
@@ -64,6 +66,7 @@ const V20_10: Version = {
   returns: true,
   commentsResolvConf: false,
   disablesIpv6: true,
+  iptables: "1.8.9",
   failsAloud: false,
   doubtsNameErrors: true,
 };
@@ -102,6 +105,7 @@ const V28: Version = {
   masqueradesHairpin: false,
   returns: false,
   disablesIpv6: false,
+  iptables: "1.8.13",
 };
 // Isolation is left to the last rule of DOCKER and to table raw.
 const V29: Version = { ...V28, name: "29", engine: "29.0.4", isObserved: false, filter: "docker-forward-29" };

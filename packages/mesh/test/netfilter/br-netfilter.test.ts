@@ -2,6 +2,7 @@
 import { BROADCAST_MAC } from "@hopscope/codec/address";
 import * as ethernet from "@hopscope/codec/ethernet";
 import { describe, expect, test } from "vitest";
+import { readSysctl, writeSysctl } from "../../src/inspect/sysctls.ts";
 import { endpointMac, ip } from "../engine/overlay-plan.ts";
 import { DockerMachine } from "./docker-machine.ts";
 import { echo, tcpPacket, udpPacket } from "./firewall.ts";
@@ -64,6 +65,23 @@ describe("between containers of one bridge", () => {
     expect(machine.counters).toContain("[2:96] -A FORWARD -i docker_gwbridge -o docker_gwbridge -j DROP");
     // It was delivered, and so the connection is kept, with nobody to answer.
     expect(machine.netfilter.conntrack.size).toBe(1);
+  });
+
+  test("bridge-nf-call-iptables 0: nothing that is only bridged is asked about", () => {
+    const machine = new DockerMachine();
+    const c1 = machine.container(machine.gwbridge, 3);
+    const c2 = machine.container(machine.gwbridge, 4);
+    machine.knowEachOther(c1, c2);
+    expect(writeSysctl(machine.host, "net.bridge.bridge-nf-call-iptables", "0")).toBe(true);
+    expect(readSysctl(machine.host, "net.bridge.bridge-nf-call-iptables")).toBe("0");
+    machine.ping(c1, "172.18.0.4");
+    machine.ping(c1, "192.168.77.100");
+    machine.run();
+    const seen = machine.ip();
+    expect(seen).toContain("c18-3 in 172.18.0.4 > 172.18.0.3 84");
+    expect(seen).toContain("c18-3 in 192.168.77.100 > 172.18.0.3 84");
+    expect(machine.counters).toContain("[1:84] -A FORWARD -i docker_gwbridge ! -o docker_gwbridge -j ACCEPT");
+    expect(machine.counters.some((line) => line.endsWith("-o docker_gwbridge -j DROP"))).toBe(false);
   });
 
   test("user rules say no by name of the port", () => {

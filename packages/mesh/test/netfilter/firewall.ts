@@ -13,6 +13,7 @@ import { Checksum, type Frame } from "../../src/frame.ts";
 import type { Netns } from "../../src/netns.ts";
 import { formatConntrack } from "../../src/netfilter/conntrack-format.ts";
 import { Hook } from "../../src/netfilter/hook.ts";
+import type { IptablesRelease } from "../../src/netfilter/iptables.ts";
 import { Netfilter } from "../../src/netfilter/netfilter.ts";
 import type { TableName } from "../../src/netfilter/rule.ts";
 import { parseRule } from "../../src/netfilter/rule-parse.ts";
@@ -68,12 +69,14 @@ export function unreachable(init: PacketInit & { readonly code: number }, quoted
 
 export class Firewall {
   readonly netns: Netns = machine();
-  readonly netfilter: Netfilter = new Netfilter(this.netns);
+  readonly netfilter: Netfilter;
   readonly docker0: NetDevice;
   readonly user: NetDevice;
   readonly eth0: NetDevice;
 
-  constructor() {
+  constructor(iptables: IptablesRelease = "1.8.9") {
+    this.netns.node.iptables = iptables;
+    this.netfilter = new Netfilter(this.netns);
     const device = (name: string, own: string, prefixLength: number): NetDevice => {
       const made = new Loopback(this.netns, { name, mtu: 1500, mac: 0x024200000001 });
       this.netns.addAddress(made, ip(own), prefixLength);
