@@ -40,10 +40,10 @@ export class Netns {
   readonly igmp: Igmp;
   readonly udp: Udp;
   readonly tcp: Tcp;
-  /** What is registered at IPv4's hooks; undefined: nothing. */
-  netfilter: Netfilter | undefined = undefined;
   /** net.bridge.bridge-nf-call-iptables: bridges show IPv4 to those hooks. */
   bridgeCallsIptables = true;
+  #netfilter: Netfilter | undefined = undefined;
+  #deferred: (() => void) | undefined = undefined;
   /** net.ipv4.ip_forward. */
   forwarding = false;
   /** net.ipv4.ping_group_range: who may have ping sockets. Docker lets all in its containers. */
@@ -120,6 +120,38 @@ export class Netns {
     this.ipv4.fragments.clear();
     this.isDeleted = true;
     this.node.namespaces.delete(this.name);
+  }
+
+  /** What is registered at IPv4's hooks; undefined: nothing. */
+  get netfilter(): Netfilter | undefined {
+    if (this.#deferred !== undefined) this.use();
+    return this.#netfilter;
+  }
+
+  set netfilter(netfilter: Netfilter | undefined) {
+    this.#netfilter = netfilter;
+  }
+
+  /**
+   * Puts something off until a program runs here, a packet passes, or somebody looks: most containers of a large swarm
+   * never see that.
+   */
+  defer(action: () => void): void {
+    const before = this.#deferred;
+    this.#deferred =
+      before === undefined
+        ? action
+        : () => {
+            before();
+            action();
+          };
+  }
+
+  /** What was put off is done now. */
+  use(): void {
+    const deferred = this.#deferred;
+    this.#deferred = undefined;
+    deferred?.();
   }
 
   /** The device that a namespace is born with: its first (net->loopback_dev). */

@@ -4,6 +4,7 @@
  */
 import type { Mesh } from "../build.ts";
 import { DockerCost } from "../costs.ts";
+import type { Netns } from "../netns.ts";
 import type { Node } from "../node.ts";
 import { type Process, Signal, type Waiter } from "../program/process.ts";
 import { type Environment, UsageError } from "../program/program.ts";
@@ -11,11 +12,11 @@ import { spawn } from "../program/shell.ts";
 import type { Image, Stack } from "../scenario/scenario.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
-import { type Container, containerExited } from "../swarm/container.ts";
+import { type Container, containerExited, containerFiles } from "../swarm/container.ts";
 import type { Engine } from "../swarm/engine.ts";
 import { type Host, type Operation, Instant, resume } from "../swarm/operation.ts";
 import { DEPLOYMENT_LIMIT } from "../swarm/plan-swarm.ts";
-import type { ContainerAdd, ContainerStart, ProcessStart, Request } from "../swarm/request.ts";
+import type { ContainerAdd, ContainerStart, ProcessStart, Request, ResolverStart } from "../swarm/request.ts";
 import { deployStack } from "../swarm/stack.ts";
 import { Swarm, type SwarmOptions } from "../swarm/swarm.ts";
 import { type ContainerNames, namesOf } from "./container-names.ts";
@@ -31,9 +32,10 @@ export interface Pending<Result> {
 interface Housed {
   readonly node: string;
   readonly container: Container;
-  readonly environment: Environment;
-  readonly image: Image | undefined;
-  readonly processes: Set<Process>;
+  readonly netns: Netns;
+  /** Made when a program is to run there. */
+  environment: Environment | undefined;
+  readonly processes: Process[];
 }
 
 export class Docker implements Host {
@@ -139,13 +141,13 @@ export class Docker implements Host {
       case "container-start":
         return this.#startContainer(request);
       case "container-kill":
-        for (const process of this.#housed.get(request.id)?.processes ?? []) process.kill(Signal.kill);
+        for (const process of [...(this.#housed.get(request.id)?.processes ?? [])]) process.kill(Signal.kill);
         return;
       case "file-write":
-        this.#housed.get(request.id)?.environment.files.set(request.path, request.text);
+        this.#housed.get(request.id)?.environment?.files.set(request.path, request.text);
         return;
       case "resolver-start":
-        return this.#resolvers.start(request);
+        return this.#startResolver(request);
       case "resolver-stop":
         return this.#resolvers.stop(request);
       case "process-start":
@@ -161,24 +163,30 @@ export class Docker implements Host {
     }
   }
 
-  #addContainer(request: ContainerAdd): void {
-    const { node, netns, id, name, shortName, hostname } = request;
+  #addContainer({ node, netns, id, name, shortName }: ContainerAdd): void {
     const container = this.swarm.engine(node).containers.get(id);
     const space = this.#nodeOf(node).namespaces.get(netns);
     if (container === undefined || space === undefined) throw new Error(`docker: ${node} has no container ${name}`);
-    const image = this.#imageOf(request.image);
-    const files = new Map([...(image?.files ?? []), ...Object.entries(request.files)]);
-    const environment: Environment = { netns: space, hostname, files, mesh: this.#mesh };
-    const housed = { node, container, environment, image, processes: new Set<Process>() };
+    const housed: Housed = { node, container, netns: space, environment: undefined, processes: [] };
     this.#housed.set(id, housed);
     for (const key of [shortName, name, id]) this.#byName.set(key, housed);
+  }
+
+  #environment(housed: Housed): Environment {
+    const { container, netns } = housed;
+    if (housed.environment === undefined) {
+      const image = this.#imageOf(container.options.image);
+      const files = new Map([...(image?.files ?? []), ...Object.entries(containerFiles(container))]);
+      housed.environment = { netns, hostname: container.hostname, files, mesh: this.#mesh };
+    }
+    return housed.environment;
   }
 
   #deleteContainer(id: string): void {
     const housed = this.#housed.get(id);
     if (housed === undefined) return;
     // do_exit of the first process of a PID namespace: all the others are killed.
-    for (const process of housed.processes) process.kill(Signal.kill);
+    for (const process of [...housed.processes]) process.kill(Signal.kill);
     this.#housed.delete(id);
     const { container } = housed;
     for (const key of [container.shortName, container.name, id])
@@ -189,19 +197,19 @@ export class Docker implements Host {
   #startContainer({ node, id, argv: given }: ContainerStart): void {
     const housed = this.#housed.get(id);
     if (housed === undefined) return;
-    const { image } = housed;
+    const image = this.#imageOf(housed.container.options.image);
     const words = given.length > 0 ? given : (image?.command ?? []);
     const argv = image?.scripts.get(words[0] ?? "") ?? words;
     if (argv.length === 0) return;
     const onExit = (status: number): void => {
-      housed.processes.delete(process!);
+      housed.processes.splice(housed.processes.indexOf(process!), 1);
       const engine = this.swarm.engine(node);
       this.start(node, containerExited(engine, housed.container, status), 0);
     };
     const print = this.#attached.get(id);
     this.#attached.delete(id);
-    const process = this.#spawn(argv, housed.environment, onExit, print);
-    if (process !== undefined) housed.processes.add(process);
+    const process = this.#spawn(argv, this.#environment(housed), onExit, print);
+    if (process !== undefined) housed.processes.push(process);
   }
 
   /** The output of the container's first process goes to somebody from the start. */
@@ -212,6 +220,18 @@ export class Docker implements Host {
   /** Another process in a container; throws a {@link UsageError}. */
   exec(argv: readonly string[], environment: Environment, print: (line: string) => void): Process {
     return spawn(argv, environment, { print });
+  }
+
+  #startResolver(request: ResolverStart): void {
+    const { node, netns, udpPort, tcpPort } = request;
+    const start = (): void => {
+      this.swarm.resolverRules.program(udpPort, tcpPort, (table, chain, change) =>
+        this.kernels.perform({ kind: "iptables", node, netns, table, chain, ...change }),
+      );
+      this.#resolvers.start(request);
+    };
+    if (this.kernels.isSettled) this.#nodeOf(node).namespaces.get(netns)?.defer(start);
+    else start();
   }
 
   #startProxy({ node, key, argv }: ProcessStart): void {
@@ -235,12 +255,14 @@ export class Docker implements Host {
 
   /** Where programs of a container run: by its name, identifier, or a task's name (`web.1`, also `web.1.ID`). */
   find(name: string): Environment | undefined {
-    return this.#byName.get(name)?.environment;
+    const housed = this.#byName.get(name);
+    return housed === undefined ? undefined : this.#environment(housed);
   }
 
   /** Where programs of a container run; undefined: it does not run. */
   environmentOf(container: Container): Environment | undefined {
-    return this.#housed.get(container.shortId)?.environment;
+    const housed = this.#housed.get(container.shortId);
+    return housed === undefined ? undefined : this.#environment(housed);
   }
 
   /** The container that programs in this environment belong to. */

@@ -70,6 +70,8 @@ export class Netfilter {
   #entries: readonly (readonly HookEntry[])[] = HOOKS.map(() => []);
   /** Registered by others than iptables. */
   readonly #others: (Registered & { readonly hook: Hook })[] = [];
+  /** Tables have changed since: a node has dozens of rules before its first packet. */
+  #isStale = false;
   /** Once tracked, always tracked: the kernel lets go of it only with the last rule that asks. */
   #tracks = false;
 
@@ -83,11 +85,14 @@ export class Netfilter {
     this.#track = new TrackEntry(this, tracker);
     this.#confirm = new ConfirmEntry(this, tracker);
     this.#defrag = new DefragEntry(netns);
-    this.iptables = new Iptables(node.iptables, () => this.#register());
+    this.iptables = new Iptables(node.iptables, () => {
+      this.#isStale = true;
+    });
   }
 
   /** True if connections are tracked here. */
   get tracksConnections(): boolean {
+    if (this.#isStale) this.#register();
     return this.#tracks;
   }
 
@@ -109,6 +114,7 @@ export class Netfilter {
     inDevice: NetDevice | undefined,
     outDevice: NetDevice | undefined,
   ): Frame | undefined {
+    if (this.#isStale) this.#register();
     const entries = this.#entries[hook]!;
     let current = frame;
     for (let index = 0; index < entries.length; index++) {
@@ -165,6 +171,7 @@ export class Netfilter {
 
   /** Tables have changed: what is there is registered anew. */
   #register(): void {
+    this.#isStale = false;
     const lists: Registered[][] = HOOKS.map(() => []);
     const add = (hook: Hook, priority: number, entry: HookEntry): void => {
       lists[hook]!.push({ priority, entry });

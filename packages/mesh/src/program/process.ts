@@ -66,6 +66,7 @@ export class Process implements Wakeable, Waiter {
   ) {
     this.environment = environment;
     this.softnet = environment.netns.node.softnet;
+    environment.netns.use();
     this.pid = environment.netns.nextPid++;
     this.#print = print;
     this.#onExit = onExit;

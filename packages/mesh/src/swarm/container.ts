@@ -164,7 +164,6 @@ export function* startContainer(engine: Engine, container: Container): Operation
     shortName: container.shortName,
     hostname: container.hostname,
     image: container.options.image,
-    files: filesOf(engine, container),
   });
   engine.ask({ kind: "container-start", node: engine.name, id: container.shortId, argv: container.options.argv });
   container.state = "running";
@@ -245,9 +244,10 @@ function programIngress(engine: Engine, container: Container): void {
     programIngressPorts(ingress.ip, ports, engine.program(container.sandbox.netns));
 }
 
-function filesOf(engine: Engine, container: Container): Readonly<Record<string, string>> {
-  const { version, swarm } = engine;
+/** The files that the engine writes for it, as they are now. */
+export function containerFiles(container: Container): Readonly<Record<string, string>> {
   const { sandbox, hostname } = container;
+  const { version, swarm } = sandbox.engine;
   const own = sandbox.endpoints.filter((endpoint) => !endpoint.isGateway).map(({ ip }) => ip);
   const servers = container.options.dns.length > 0 ? container.options.dns : swarm.dns;
   const resolution = sandbox.resolver !== undefined ? "internal" : container.isInHost ? "host" : "legacy";
@@ -370,7 +370,7 @@ export function* connect(engine: Engine, container: Container, attachment: Attac
     node: engine.name,
     id: container.shortId,
     path: "/etc/hosts",
-    text: filesOf(engine, container)["/etc/hosts"]!,
+    text: containerFiles(container)["/etc/hosts"]!,
   });
   addName(engine, container, network);
 }

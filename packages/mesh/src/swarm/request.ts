@@ -172,8 +172,6 @@ export interface ContainerAdd {
   readonly shortName: string;
   readonly hostname: string;
   readonly image: string;
-  /** Path to text: /etc/resolv.conf, /etc/hosts, /etc/hostname. */
-  readonly files: Readonly<Record<string, string>>;
 }
 
 export interface ContainerDelete {
@@ -206,7 +204,10 @@ export interface ContainerKill {
   readonly id: string;
 }
 
-/** dockerd listens for DNS queries inside a namespace: 127.0.0.11, on ports of its own. */
+/**
+ * dockerd listens for DNS queries inside a namespace: on 127.0.0.11, on ports of its own, to which rules lead
+ * (./task-rules.ts, ResolverRules).
+ */
 export interface ResolverStart extends Place {
   readonly kind: "resolver-start" | "resolver-stop";
   readonly udpPort: number;

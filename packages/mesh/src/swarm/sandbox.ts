@@ -230,7 +230,6 @@ export class Sandbox {
     const resolver = { udpPort: FIRST_PORT + random.below(PORTS), tcpPort: FIRST_PORT + random.below(PORTS) };
     this.resolver = resolver;
     engine.ask({ kind: "resolver-start", node: engine.name, netns, ...resolver });
-    engine.swarm.resolverRules.program(resolver.udpPort, resolver.tcpPort, engine.program(netns));
   }
 }
 

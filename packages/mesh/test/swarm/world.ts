@@ -8,7 +8,7 @@ import { type Operation, Timeline } from "../../src/swarm/operation.ts";
 import { createService } from "../../src/swarm/orchestrator.ts";
 import { Picture } from "../../src/swarm/picture.ts";
 import type { DevicePlan, NamespacePlan } from "../../src/swarm/plan.ts";
-import type { Request } from "../../src/swarm/request.ts";
+import type { IptablesRequest, Request } from "../../src/swarm/request.ts";
 import { type Choices, NO_CHOICES, Swarm } from "../../src/swarm/swarm.ts";
 import { versionOf } from "../../src/swarm/version.ts";
 import { type Container, type ContainerOptions, createContainer, startContainer } from "../../src/swarm/container.ts";
@@ -59,7 +59,16 @@ export class World {
   #take(request: Request): void {
     this.requests.push({ at: this.timeline.now, request });
     this.picture.add(request);
-    if (request.kind !== "iptables") return;
+    if (request.kind === "resolver-start") {
+      const { node, netns, udpPort, tcpPort } = request;
+      this.swarm.resolverRules.program(udpPort, tcpPort, (table, chain, change) =>
+        this.#change({ kind: "iptables", node, netns, table, chain, ...change }),
+      );
+    }
+    if (request.kind === "iptables") this.#change(request);
+  }
+
+  #change(request: IptablesRequest): void {
     const { table, chain } = request;
     const tables = this.tables(request.node, request.netns);
     if (request.change === "new-chain") tables.newChain(table, chain);
