@@ -193,6 +193,7 @@ export abstract class NetDevice {
     this.port?.bridge.deletePort(this.port);
     this.unregister();
     this.netns.detach(this);
+    this.netns.node.recorder.pointIsGone(this.point);
   }
 
   /** Linux ndo_start_xmit: what the device does with a frame that leaves by it. */

@@ -35,6 +35,8 @@ const SETTABLE: ReadonlyMap<string, SettableState> = new Map<string, SettableSta
   ["reachable", NeighborState.reachable],
   ["stale", NeighborState.stale],
   ["permanent", NeighborState.permanent],
+  ["delay", NeighborState.delay],
+  ["probe", NeighborState.probe],
 ]);
 
 /** What stands behind the verb. */

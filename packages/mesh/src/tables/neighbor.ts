@@ -36,7 +36,11 @@ export type NeighborState = (typeof NeighborState)[keyof typeof NeighborState];
 /** What others may say of a neighbor: it answers, or it has been heard of. */
 export type HeardState = typeof NeighborState.reachable | typeof NeighborState.stale;
 /** States that an administrator may give an entry. */
-export type SettableState = HeardState | typeof NeighborState.permanent;
+export type SettableState =
+  | HeardState
+  | typeof NeighborState.permanent
+  | typeof NeighborState.delay
+  | typeof NeighborState.probe;
 
 /** True if the entry has a MAC address that packets are sent to (NUD_VALID). */
 export function isValid(state: NeighborState): boolean {
@@ -187,7 +191,8 @@ export class NeighborTable {
 
   /** What an administrator says counts (neigh_update with NEIGH_UPDATE_F_ADMIN). True if what waits can be sent. */
   set(entry: Neighbor, mac: number, state: SettableState, now: number): boolean {
-    if (state !== NeighborState.stale) entry.confirmedAt = now;
+    if (state === NeighborState.reachable || state === NeighborState.permanent) entry.confirmedAt = now;
+    if (state === NeighborState.probe) entry.probes = 0;
     return this.#change(entry, mac, state, now);
   }
 
@@ -200,7 +205,10 @@ export class NeighborTable {
     if (isNews || state !== entry.state) entry.updatedAt = now;
     if (state !== entry.state) {
       entry.state = state;
-      entry.timerAt = state === NeighborState.reachable ? now + this.reachableTime : Number.POSITIVE_INFINITY;
+      // NUD_IN_TIMER: what is to be asked for is asked for at once.
+      if (state === NeighborState.reachable) entry.timerAt = now + this.reachableTime;
+      else if (state === NeighborState.delay || state === NeighborState.probe) entry.timerAt = now;
+      else entry.timerAt = Number.POSITIVE_INFINITY;
     }
     entry.mac = mac;
     return !wasValid;

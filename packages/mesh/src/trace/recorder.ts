@@ -97,6 +97,11 @@ export class Recorder {
     return this.#labels[label]!();
   }
 
+  /** The device is no more: nobody can say any more what it is connected to. */
+  pointIsGone(point: number): void {
+    this.descriptions[point] = this.descriptions[point]!.replace(/^peer /, "was peer ");
+  }
+
   /** The frame passes a tap. Its bytes are copied: later hops may rewrite them. */
   hop(point: number, direction: Direction, frame: Frame, now: number): void {
     if (this.#isOn) this.#record(point, direction, frame, now);
