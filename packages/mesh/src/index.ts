@@ -3,6 +3,9 @@
  * hop. A scenario is loaded, planned, run, and reported; each is data for the next.
  */
 export { build, type Mesh } from "./build.ts";
+export { type NamespaceState, stateOf } from "./inspect/namespace.ts";
+export type * from "./inspect/iproute2.ts";
+export { look, type Look } from "./program/look.ts";
 export { hopTable, type HopTableOptions } from "./report/hops.ts";
 export { checkSteps, run, type RunOptions, type RunResult, type StepResult } from "./run.ts";
 export { formatDiagnostic, formatDiagnostics } from "./scenario/diagnostic.ts";

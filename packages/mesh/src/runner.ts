@@ -6,9 +6,10 @@ import type { Mesh } from "./build.ts";
 import { Cost } from "./costs.ts";
 import { applyFault } from "./faults.ts";
 import type { Netns } from "./netns.ts";
+import { look } from "./program/look.ts";
 import { type Process, Signal } from "./program/process.ts";
-import { type Environment, type ProgramContext, USAGE_STATUS, UsageError } from "./program/program.ts";
-import { programOf, spawn } from "./program/shell.ts";
+import { type Environment, USAGE_STATUS, UsageError } from "./program/program.ts";
+import { spawn } from "./program/shell.ts";
 import { notesOn } from "./report/notes.ts";
 import { type CapturedFrame, Replayer } from "./replay.ts";
 import type { CommandStep, ReplayStep, Step } from "./scenario/step.ts";
@@ -114,7 +115,7 @@ export class Runner implements Wakeable {
       case "inspect":
         return this.#end(
           running,
-          this.#inspect(step.argv, this.#netnsOf(step.node, step.namespace), running),
+          this.#attempt(running, () => this.#inspect(step, running)),
           startedAt,
         );
       case "sleep":
@@ -129,7 +130,10 @@ export class Runner implements Wakeable {
       case "fault":
         return this.#end(
           running,
-          this.#attempt(running, () => applyFault(this.#mesh, step.fault)),
+          this.#attempt(running, () => {
+            applyFault(this.#mesh, step.fault);
+            return 0;
+          }),
           startedAt,
         );
       case "replay":
@@ -155,27 +159,10 @@ export class Runner implements Wakeable {
     }
   }
 
-  /** Runs a program to its end at one moment. It may only look. */
-  #inspect(argv: readonly string[], netns: Netns, { output }: Running): number {
-    const environment = this.#inside(netns, netns.node.name);
-    const print = (line: string): void => {
-      output.push(line);
-    };
-    try {
-      const spawnNothing = (): never => {
-        throw new UsageError(`${argv[0]} starts another program, so it cannot be used with inspect`);
-      };
-      const process = undefined as unknown as Process;
-      const context: ProgramContext = { environment, process, print, stdin: "", spawn: spawnNothing };
-      const { done, value } = programOf(argv, environment.userland).main(argv, context).next();
-      if (done === true) return value;
-      print(`${argv[0]} takes time, so it cannot be used with inspect`);
-      return USAGE_STATUS;
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      print(error.message);
-      return USAGE_STATUS;
-    }
+  #inspect({ argv, node, namespace }: Extract<Step, { kind: "inspect" }>, { output }: Running): number {
+    const found = look(this.#inside(this.#netnsOf(node, namespace), node), argv);
+    output.push(...found.output);
+    return found.status;
   }
 
   #replay(step: Step & ReplayStep, running: Running): void {
@@ -189,15 +176,15 @@ export class Runner implements Wakeable {
         this.#end(running, 0, time);
       });
       replayer.start(running.startedAt);
+      return 0;
     });
     if (status !== 0) this.#end(running, status, running.startedAt);
   }
 
   /** The status of what either works or cannot be done as it is written. */
-  #attempt({ output }: Running, action: () => void): number {
+  #attempt({ output }: Running, action: () => number): number {
     try {
-      action();
-      return 0;
+      return action();
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       output.push(error.message);

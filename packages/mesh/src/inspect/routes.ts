@@ -60,10 +60,10 @@ function scopeOf(route: Route): string | undefined {
   return route.type === RouteType.unicast && route.via === undefined ? "link" : undefined;
 }
 
-/** RTNH_F_LINKDOWN: the device is up, its carrier is not. */
+/** RTNH_F_LINKDOWN: the device is up, its carrier is not. Never on local addresses (fib_sync_down_dev). */
 function linkFlags(netns: Netns, route: Route): string[] {
   const device = netns.deviceAt(route.device);
-  return route.type === RouteType.unicast && device.isUp && !hasCarrier(device) ? ["linkdown"] : [];
+  return route.type !== RouteType.local && device.isUp && !hasCarrier(device) ? ["linkdown"] : [];
 }
 
 /** `default`, `10.0.9.0/24`, `10.0.9.3`. */
