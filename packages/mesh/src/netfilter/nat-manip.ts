@@ -81,7 +81,11 @@ function setPort(view: DataView, at: number, manip: Manip, port: number): number
   return old;
 }
 
-/** Linux inet_proto_csum_replace4 and 2. The pseudo-header has no port, and its sum is not complemented. */
+/**
+ * Linux inet_proto_csum_replace4 and 2. The pseudo-header has no port, and its sum is not complemented. The kernel does
+ * so too for the outer header of a tunnel whose inner checksum is partial, though the outer one is complete: it is wrong
+ * from then on.
+ */
 function sumOf(
   checksum: number,
   oldIp: number,
