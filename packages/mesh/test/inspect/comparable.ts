@@ -38,9 +38,17 @@ export function comparable(dump: Dump, isMachine: boolean): string[] {
   });
 }
 
-/** An address that a bridge has learned, which may have been long before the recording. */
-export function isLearned(line: string): boolean {
-  return line.startsWith("bridge -j fdb") && line.endsWith('"state":""}');
+/**
+ * Without the addresses that a bridge of one of the two has learned and none of the other has: when that was, and
+ * whether they have aged, is of what happened before.
+ */
+export function withoutForgotten(lines: readonly string[], others: readonly string[]): string[] {
+  const known = new Set(others.map(learned));
+  return lines.filter((line) => learned(line) === undefined || known.has(learned(line)));
+}
+
+function learned(line: string): string | undefined {
+  return /^bridge -j fdb: \{"mac":"([^"]+)".*"state":""\}$/.exec(line)?.[1];
 }
 
 /** `veth1a2b3c4` is `veth-1` if it is the first such. */
