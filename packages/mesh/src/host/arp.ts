@@ -16,6 +16,7 @@ import type { Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
+import { expiryOf } from "../sim/timer-wheel.ts";
 import {
   type HeardState,
   isSettled,
@@ -229,7 +230,7 @@ export class Arp implements Wakeable {
   #arm(entry: Neighbor, wasDueAt: number): void {
     const { timerAt } = entry;
     if (timerAt !== wasDueAt && timerAt !== Number.POSITIVE_INFINITY) {
-      this.#netns.node.simulator.schedule(timerAt, this, entry.id);
+      this.#netns.node.simulator.schedule(expiryOf(timerAt, this.softnet.now), this, entry.id);
     }
   }
 

@@ -16,6 +16,7 @@ import type { Netns } from "../netns.ts";
 import { Random } from "../sim/random.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
+import { expiryOf, JIFFY } from "../sim/timer-wheel.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 
 /** 224.0.0.1, everybody's group: joined by each device that is up, never reported. */
@@ -24,8 +25,6 @@ const ALL_HOSTS = 0xe0000001 | 0;
 const ALL_IGMPV3_ROUTERS = 0xe0000016 | 0;
 /** net.ipv4.igmp_qrv: how often a change is reported. */
 const ROBUSTNESS = 2;
-/** The kernel counts time in jiffies; 250 Hz. */
-const JIFFY = 4_000_000;
 /** Jiffies between the reports of a change, at most (RFC 3376 §8.11: one second). */
 const REPORT_INTERVAL = 250;
 /** IPv4 option 148, router alert (RFC 2113). */
@@ -164,7 +163,8 @@ export class Igmp implements Wakeable {
   /** Linux igmp_ifc_start_timer. */
   #startTimer(index: number, memberships: Memberships, maxJiffies: number): void {
     memberships.timerAt = this.softnet.now + (this.#random.below(maxJiffies) + 2) * JIFFY;
-    this.#netns.node.simulator.schedule(memberships.timerAt, this, index);
+    const { now } = this.softnet;
+    this.#netns.node.simulator.schedule(expiryOf(memberships.timerAt, now), this, index);
   }
 
   /** Linux igmpv3_send_cr: what has changed, in one report. */

@@ -10,6 +10,7 @@ import type { Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
+import { expiryOf } from "../sim/timer-wheel.ts";
 import { RouteType } from "../tables/route.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
@@ -134,7 +135,8 @@ export class IpFragments implements Wakeable {
       queue.other = this.#byHash.get(hash(srcIp, dstIp, word));
       this.#byHash.set(hash(srcIp, dstIp, word), queue);
       this.#queues.set(queue.id, queue);
-      netns.node.simulator.schedule(this.softnet.now + TIMEOUT, this, queue.id);
+      const { now } = this.softnet;
+      netns.node.simulator.schedule(expiryOf(now + TIMEOUT, now), this, queue.id);
     }
     // ip_frag_too_far: its identification has come round since.
     if (queue.pieces.length > 0 && count - queue.sourceCount > MAX_DISTANCE) this.#empty(queue);

@@ -48,7 +48,7 @@ describe("a bridge port", () => {
     lab.ping(lab.a, "10.1.0.2");
     expect(lab.points()).toEqual(["a/eth0", "net/veth0", "net/br0"]);
     lab.b.deviceNamed("eth0")!.up();
-    lab.run(1e9);
+    lab.run(1.1e9);
     expect(lab.points()).toContain("b/eth0");
   });
 
