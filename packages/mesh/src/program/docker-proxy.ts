@@ -17,7 +17,7 @@ import { accept, connectTo, readSome, writeAll } from "./stream.ts";
 
 /** Pauses, as in recordings: until a goroutine has taken up a connection, and what has come on one. */
 const DIAL = 150_000;
-const COPY = 60_000;
+const COPY = 40_000;
 const CLOSE = 60_000;
 const BUFFER = 32 * 1024;
 /** Go's keep-alive. */
@@ -120,12 +120,10 @@ function setUp(socket: TcpSocket): void {
 /** A goroutine that copies one way, until there is nothing more; then it says so on the other side. */
 function* copy(process: Process, to: TcpSocket, from: TcpSocket): Generator<void, number, boolean> {
   for (;;) {
+    while (from.readableLength === 0 && !from.isAtEnd) yield* process.poll();
+    if (from.readableLength > 0) yield* process.think("docker-proxy.copy", COPY);
     const read = yield* readSome(process, from, BUFFER);
-    if (!(read instanceof Uint8Array)) break;
-    yield* process.think("docker-proxy.copy", COPY);
-    // What has come meanwhile goes along: the pipe of splice(2) takes it all.
-    const more = from.read(BUFFER);
-    if (!(yield* writeAll(process, to, read)) || !(yield* writeAll(process, to, more))) break;
+    if (!(read instanceof Uint8Array) || !(yield* writeAll(process, to, read))) break;
   }
   yield* process.think("docker-proxy.close", CLOSE);
   to.shutdown();

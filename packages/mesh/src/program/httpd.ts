@@ -22,8 +22,10 @@ const ANSWER = 300_000;
 const FILE = 60_000;
 const CLOSE = 10_000;
 const CGI_START = 900_000;
-const CGI_LINE = 20_000;
-const CGI_BODY = 350_000;
+const CGI_LINE = 250_000;
+const CGI_BODY = 250_000;
+/** Between two writes of what the script has said. */
+const WRITE = 100_000;
 const CGI_EXIT = 90_000;
 const HEADER_TIMEOUT = 60_000_000_000;
 /** How much of a file is one sendfile(2) of the kernel's. */
@@ -188,7 +190,10 @@ function* sendScript(
     const text = pipe.read();
     if (text !== "") {
       // "There is no HTTP, do it ourself."
-      if (isFirst && !text.startsWith("HTTP")) yield* writeAll(process, socket, bytesOf("HTTP/1.1 200 OK\r\n"));
+      if (isFirst && !text.startsWith("HTTP")) {
+        yield* writeAll(process, socket, bytesOf("HTTP/1.1 200 OK\r\n"));
+        yield* process.think("httpd.write", WRITE);
+      }
       isFirst = false;
       if (!(yield* writeAll(process, socket, bytesOf(text)))) return;
     } else if (pipe.isAtEnd) return;
