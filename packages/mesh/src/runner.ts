@@ -123,6 +123,9 @@ export class Runner implements Wakeable {
       case "pace":
         this.#mesh.pace.set(step.name, step.durationNs);
         return this.#end(running, 0, startedAt);
+      case "pace-usual":
+        this.#mesh.pace.clear();
+        return this.#end(running, 0, startedAt);
       case "wait":
         if (this.#background.size === 0) this.#end(running, 0, startedAt);
         else this.#wait = running;

@@ -28,6 +28,7 @@ const COMMANDS: readonly Row[] = [
     "pace NAME DURATION",
     "How long programs pause from now on where chance decides in reality: `pace nslookup.second 1ms` asks for AAAA when A is answered, `0us` at once.",
   ],
+  ["pace usual", "From now on programs pause as long as they usually do."],
   ["wait", "Until everything in the background has ended."],
   [
     "replay FILE at NODE/NAMESPACE/DEVICE …",

@@ -30,6 +30,8 @@ export type Step =
   | (StepBase & { readonly kind: "sleep"; readonly durationNs: number })
   /** How long programs pause from now on where they do what the name tells (sim/pace.ts). */
   | (StepBase & { readonly kind: "pace"; readonly name: string; readonly durationNs: number })
+  /** From now on programs pause as long as they usually do. */
+  | (StepBase & { readonly kind: "pace-usual" })
   /** Until everything in the background has ended. */
   | (StepBase & { readonly kind: "wait" })
   | (StepBase & ReplayStep)

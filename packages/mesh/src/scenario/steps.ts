@@ -158,9 +158,10 @@ function readSleep({ words, end, fail }: Line): StepBody | undefined {
   return { kind: "sleep", durationNs };
 }
 
-/** `pace NAME DURATION` */
+/** `pace NAME DURATION` or `pace usual` */
 function readPace({ words, end, fail }: Line): StepBody | undefined {
   const [name, given, more] = words;
+  if (name?.text === "usual" && given === undefined) return { kind: "pace-usual" };
   const expected = "expected a pause of a program and a duration after pace such as resolve.second 300us";
   if (name === undefined || given === undefined) return fail(end, `${expected}, found ${words.length} words`);
   if (more !== undefined) return fail(more.at, `${expected}, found ${words.length} words`);

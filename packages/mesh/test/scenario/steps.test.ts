@@ -130,6 +130,7 @@ describe("commands", () => {
     expect(read("pace resolve.second 300us")).toEqual([
       { kind: "pace", name: "resolve.second", durationNs: 300_000, background: false },
     ]);
+    expect(read("pace usual")).toEqual([{ kind: "pace-usual", background: false }]);
   });
 
   test("sleep", () => {
