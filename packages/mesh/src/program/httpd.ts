@@ -22,7 +22,7 @@ const ANSWER = 300_000;
 const FILE = 60_000;
 const CLOSE = 10_000;
 const CGI_START = 900_000;
-const CGI_LINE = 250_000;
+const CGI_LINE = 0;
 const CGI_BODY = 250_000;
 /** Between two writes of what the script has said. */
 const WRITE = 100_000;
