@@ -21,7 +21,7 @@ const LIBRARIES = PACKAGES.filter(({ folder }) => folder !== "cli");
  * round: those that its root exports have one.
  */
 const INTERNAL: Readonly<Record<string, readonly string[]>> = {
-  codec: ["checksum-kernel"],
+  codec: ["checksum-kernel", "octets"],
   tracer: [
     "byte-writer",
     ...["describe", "field-text", "notes", "printed", "style", "value"].map((name) => `print/${name}`),

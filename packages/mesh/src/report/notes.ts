@@ -15,8 +15,9 @@ function noteOn(ip: number, task: string, plan: SwarmPlan): string | undefined {
   const text = formatIpv4(ip);
   const network = plan.networks.find((each) => isIn(ip, each));
   const joined = plan.tasks.find((each) => each.name === task)?.addresses ?? [];
-  if (network === undefined || !joined.some((address) => address.network === network.name)) {
-    return `${text} is on no network of ${task}; docker_gwbridge, a container's way out, is not modelled yet`;
+  if (network === undefined) return undefined;
+  if (!joined.some((address) => address.network === network.name)) {
+    return `${text} is on ${network.name}, and ${task} is not`;
   }
   if (ip === network.gateway || network.peers.some((peer) => peer.ip === ip)) return undefined;
   if (ip === (network.subnet.address | ~maskOf(network.subnet.prefixLength))) {

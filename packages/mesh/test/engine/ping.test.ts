@@ -124,9 +124,6 @@ describe("addresses", () => {
   test.each([
     ["a virtual IP", "10.0.9.2", "virtual IPs of services (IPVS) are not modelled yet"],
     ["everybody on the network", "10.0.9.255", "icmp_echo_ignore_broadcasts"],
-    ["a node", "192.168.77.12", "docker_gwbridge, a container's way out, is not modelled yet"],
-    ["everybody on the link", "255.255.255.255", "docker_gwbridge"],
-    ["a group", "224.0.0.1", "docker_gwbridge"],
   ])("%s does not, and a note says why", (_, address, why) => {
     const { status, output } = one(`ping -c 1 -W 4 ${address}`);
     expect(status).toBe(1);
@@ -135,13 +132,13 @@ describe("addresses", () => {
   });
 
   test("what is on no network is refused before anything is sent", () => {
-    expect(one("ping -c 1 192.168.77.12").output.slice(0, 2)).toEqual([
+    expect(one("ping -c 1 192.168.77.12").output).toEqual([
       "PING 192.168.77.12 (192.168.77.12): 56 data bytes",
       "ping: sendto: Network is unreachable",
     ]);
     expect(one("iping -c 1 192.168.77.12")).toMatchObject({
       status: 2,
-      output: ["iping: connect: Network is unreachable", expect.stringMatching(/^hopscope: /)],
+      output: ["iping: connect: Network is unreachable"],
     });
   });
 });
