@@ -8,7 +8,7 @@ import { loadScenario } from "../../packages/mesh/dist/scenario/load.js";
 const TASKS_A_NODE = 50;
 const nodes = Number(process.argv[2]);
 const text = (pings) => `
-cluster: { nodes: ${nodes} }
+cluster: { nodes: ${nodes}, underlay: { subnet: 198.18.0.0/16 } }
 compose:
   services: { web: { image: busybox, deploy: { replicas: ${nodes * TASKS_A_NODE} }, networks: [net] } }
   networks: { net: { ipam: { config: [{ subnet: 10.128.0.0/9 }] } } }
