@@ -127,12 +127,13 @@ function bareMesh(seed: number, pins: ChancePins = {}, oneKernel: boolean = fals
   const frames = new FramePool();
   const recorder = new Recorder(frames);
   const nodes = new Map<string, Node>();
+  const pace = new Pace();
   return {
     plan: NO_PLAN,
     simulator,
     frames,
     recorder,
-    pace: new Pace(),
+    pace,
     chance: new Chance(seed, pins),
     nodes,
     tasks: new Map(),
@@ -140,6 +141,7 @@ function bareMesh(seed: number, pins: ChancePins = {}, oneKernel: boolean = fals
     docker: undefined,
     addNode(name) {
       const node = new Node(name, simulator, frames, recorder, new Random(seed, `node:${name}`), shared);
+      node.pace = pace;
       nodes.set(name, node);
       return node;
     },

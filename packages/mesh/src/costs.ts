@@ -36,7 +36,7 @@ export const DockerCost = {
   /** From a request to the engine until it begins. */
   request: 10_000_000,
   /** `docker create`: files, layers, the container's record. */
-  create: 250_000_000,
+  create: 130_000_000,
   /** A manager gives a container on a worker its place in an overlay. */
   attach: 225_000_000,
   /** From an overlay's bridge to its vxlan device. */
@@ -46,7 +46,7 @@ export const DockerCost = {
   /** From the making of a load balancer's namespace to its interface. */
   loadBalancerUp: 60_000_000,
   /** From the network's part to the first process, or the other way round. */
-  start: 300_000_000,
+  start: 430_000_000,
   /** From a container's interface to its way out by docker_gwbridge. */
   gateway: 28_000_000,
   /** From the end of a container's process to the end of its interfaces. */

@@ -3,6 +3,7 @@ import type { FramePool } from "./frame.ts";
 import { IpIdentification } from "./host/ip-identification.ts";
 import type { IptablesRelease } from "./netfilter/iptables.ts";
 import type { Netns } from "./netns.ts";
+import { Pace } from "./sim/pace.ts";
 import { Random } from "./sim/random.ts";
 import type { Simulator } from "./sim/simulator.ts";
 import { Softnet } from "./sim/softnet.ts";
@@ -24,6 +25,8 @@ export class Node {
   readonly identification: IpIdentification;
   readonly softnet: Softnet;
   readonly namespaces: Map<string, Netns> = new Map();
+  /** What a run has set where chance would decide how long something takes. */
+  pace: Pace = new Pace();
 
   /** `softnet`: the CPU, its own unless several nodes share one, as namespaces of one kernel do. */
   constructor(

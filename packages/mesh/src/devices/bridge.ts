@@ -30,6 +30,8 @@ export interface BridgeOptions extends Omit<DeviceOptions, "mac"> {
   readonly mac: number | undefined;
   /** False: as soon as it has ports, the lowest of theirs is its own. Default: true if a MAC is given. */
   readonly hasFixedMac?: boolean;
+  /** True: its MAC was set after it was made, so it has no carrier before its first port. Default false. */
+  readonly awaitsPorts?: boolean;
 }
 
 export class Bridge extends NetDevice {
@@ -39,10 +41,12 @@ export class Bridge extends NetDevice {
   /** By number; the bridge itself is no port. */
   readonly #byNumber: (BridgePort | undefined)[] = [undefined];
   #hasFixedMac: boolean;
+  readonly #awaitsPorts: boolean;
 
   constructor(netns: Netns, options: BridgeOptions) {
     super(netns, { ...options, mac: options.mac ?? 0 });
     this.#hasFixedMac = options.hasFixedMac ?? options.mac !== undefined;
+    this.#awaitsPorts = options.awaitsPorts ?? false;
     if (options.mac !== undefined) this.fdb.addLocal(this.mac, SELF, 0);
     if (this.isUp) netns.igmp.join(this, ALL_SNOOPERS, false);
   }
@@ -105,6 +109,21 @@ export class Bridge extends NetDevice {
 
   protected override unregister(): void {
     for (const port of this.ports.slice()) this.deletePort(port);
+  }
+
+  /**
+   * Set and cleared with the states of its ports (br_port_state_selection), which also giving it an address looks at
+   * (br_stp_change_bridge_id): a bridge whose address was set has none before its first port, a fresh one has.
+   */
+  override get hasCarrier(): boolean {
+    const { now } = this.netns.node.softnet;
+    return !this.#awaitsPorts || this.ports.some((port) => port.isForwarding(now));
+  }
+
+  /** Without a carrier it has no queue (dev_activate; noop_qdisc). */
+  override transmit(frame: Frame): void {
+    if (this.isUp && !this.hasCarrier) this.netns.drop(frame, DropReason.QDISC_DROP);
+    else super.transmit(frame);
   }
 
   /** Linux br_dev_xmit: the bridge's own stack sends. */

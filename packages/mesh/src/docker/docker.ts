@@ -92,6 +92,10 @@ export class Docker implements Host {
     instant.handOver(this);
   }
 
+  pace(name: string, usual: number): number {
+    return this.#mesh.pace.of(name, usual);
+  }
+
   start(node: string, operation: Operation<unknown>, afterNs: number): void {
     if (this.#instant !== undefined) return this.#instant.start(node, operation, afterNs);
     const { softnet } = this.#nodeOf(node);

@@ -72,7 +72,14 @@ export class Kernels {
         return this.#netns(request).delete();
       case "bridge-add": {
         const { device: name, mac, mtu, hasFixedMac } = request;
-        new Bridge(this.#netns(request), { name, mtu, mac, hasFixedMac, isUp: this.isSettled });
+        new Bridge(this.#netns(request), {
+          name,
+          mtu,
+          mac,
+          hasFixedMac,
+          awaitsPorts: hasFixedMac,
+          isUp: this.isSettled,
+        });
         return;
       }
       case "vxlan-add":

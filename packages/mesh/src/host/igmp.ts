@@ -162,9 +162,12 @@ export class Igmp implements Wakeable {
 
   /** Linux igmp_ifc_start_timer. */
   #startTimer(index: number, memberships: Memberships, maxJiffies: number): void {
-    memberships.timerAt = this.softnet.now + (this.#random.below(maxJiffies) + 2) * JIFFY;
+    const { name, pace, simulator } = this.#netns.node;
     const { now } = this.softnet;
-    this.#netns.node.simulator.schedule(expiryOf(memberships.timerAt, now), this, index);
+    const usual = (this.#random.below(maxJiffies) + 2) * JIFFY;
+    const delay = maxJiffies === REPORT_INTERVAL ? pace.of(`igmp.${name}/${this.#netns.name}`, usual) : usual;
+    memberships.timerAt = now + delay;
+    simulator.schedule(expiryOf(memberships.timerAt, now), this, index);
   }
 
   /** Linux igmpv3_send_cr: what has changed, in one report. */

@@ -1,5 +1,4 @@
 /** What a node's agent does with its tasks (swarmkit agent; daemon/cluster/executor/container/controller.go). */
-import { DockerCost } from "../costs.ts";
 import {
   type ContainerOptions,
   createContainer,
@@ -38,7 +37,7 @@ function* runTask(swarm: Swarm, engine: Engine, task: Task): Operation {
     if (!(error instanceof DockerError)) throw error;
     task.enter("failed", swarm.host.now, error.message);
     task.ended.open();
-    replace(swarm, task, DockerCost.restart);
+    replace(swarm, task, engine.cost("restart"));
   }
 }
 
@@ -77,7 +76,7 @@ function exited(swarm: Swarm, engine: Engine, task: Task, status: number): void 
   if (!task.isLive) return;
   const state = status === 0 ? "complete" : "failed";
   finish(swarm, engine, task, state, status === 0 ? "" : `task: non-zero exit (${status})`);
-  replace(swarm, task, DockerCost.restart);
+  replace(swarm, task, engine.cost("restart"));
 }
 
 function finish(
@@ -100,7 +99,7 @@ function finish(
 }
 
 function* leaveLater(engine: Engine, name: string): Operation {
-  yield DockerCost.release;
+  yield engine.cost("release");
   const network = engine.swarm.networks.get(name);
   if (network !== undefined) leaveOverlay(engine, network);
 }
@@ -116,17 +115,17 @@ export function endTask(swarm: Swarm, task: Task): void {
   }
   // One that was made ready only sees that it may not start.
   task.mayStart.open();
-  swarm.host.start(node.name, shutDown(swarm, swarm.engine(node.name), task), DockerCost.dispatch);
+  swarm.host.start(node.name, shutDown(swarm, swarm.engine(node.name), task), swarm.cost("dispatch"));
 }
 
 function* shutDown(swarm: Swarm, engine: Engine, task: Task): Operation {
   const { container } = task;
   if (container?.state === "running") {
     removeNames(engine, container);
-    yield DockerCost.deactivate;
+    yield engine.cost("deactivate");
     yield* stopContainer(engine, container, task.service.graceNs);
   }
-  yield DockerCost.report;
+  yield engine.cost("report");
   if (!task.hasEnded) finish(swarm, engine, task, "shutdown");
   if (task.desired !== "remove") return;
   if (container !== undefined && container.state !== "removed") yield* removeContainer(engine, container, false);

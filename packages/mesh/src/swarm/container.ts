@@ -4,7 +4,6 @@
  *
  * Not modelled: images and their pulling, volumes, resources, restart policies of plain containers, --rm.
  */
-import { DockerCost } from "../costs.ts";
 import type { PortMapping } from "./bridge-rules.ts";
 import { hostsFile, resolvConf } from "./container-files.ts";
 import { DockerError, Refusal } from "./docker-error.ts";
@@ -114,7 +113,7 @@ export class Container {
 
 /** `docker create`; throws a {@link DockerError}. */
 export function* createContainer(engine: Engine, options: ContainerOptions): Operation<Container> {
-  yield DockerCost.create;
+  yield engine.cost("create");
   const holder = engine.names.get(options.name);
   if (holder !== undefined) throw Refusal.nameInUse(options.name, holder.id);
   for (const { network, ip } of options.attachments) {
@@ -143,11 +142,11 @@ export function* startContainer(engine: Engine, container: Container): Operation
     sandbox.ports = takePorts(engine, container);
     sandbox.plan(interfacesOf(engine, container, networks));
     if (engine.version.interfaces === "one-by-one") {
-      yield DockerCost.start;
+      yield engine.cost("start");
       sandbox.isPopulated = true;
     }
     for (const network of networks) yield* joinNetwork(engine, container, network);
-    if (engine.version.interfaces === "together") yield DockerCost.start;
+    if (engine.version.interfaces === "together") yield engine.cost("start");
     if (!sandbox.isPopulated) sandbox.populate();
   } catch (error) {
     if (error instanceof DockerError) releaseNetwork(engine, container);
@@ -211,7 +210,7 @@ function* joinNetwork(engine: Engine, container: Container, network: Network): O
   const aliases = attachment?.aliases ?? [];
   let ip = attachment?.ip;
   if (network instanceof OverlayNetwork && container.options.task === undefined) {
-    yield DockerCost.attach;
+    yield engine.cost("attach");
     ip = engine.swarm.attach(engine, network, ip, shortName);
   }
   yield* container.sandbox.join(network, { name, shortName, aliases, ...(ip === undefined ? {} : { ip }) });
@@ -288,7 +287,7 @@ export function* containerExited(engine: Engine, container: Container, status: n
   container.state = "exited";
   container.finishedAt = engine.now;
   container.exitCode = status;
-  yield DockerCost.release;
+  yield engine.cost("release");
   removeNames(engine, container);
   releaseNetwork(engine, container);
   container.onExit?.(status);
@@ -342,7 +341,7 @@ export function* removeContainer(engine: Engine, container: Container, force: bo
       );
     yield* killContainer(engine, container);
   }
-  yield DockerCost.remove;
+  yield engine.cost("remove");
   container.state = "removed";
   engine.containers.delete(container.shortId);
   engine.names.delete(container.name);
@@ -357,7 +356,7 @@ export function* connect(engine: Engine, container: Container, attachment: Attac
   if (container.attachments.has(network.name)) throw Refusal.alreadyConnected(container.name, network.name);
   container.attachments.set(network.name, { ...attachment, network: network.name });
   if (container.state !== "running") return;
-  yield DockerCost.request;
+  yield engine.cost("request");
   try {
     yield* joinNetwork(engine, container, network);
   } catch (error) {
@@ -381,7 +380,7 @@ export function* disconnect(engine: Engine, container: Container, name: string):
   if (network === undefined) throw Refusal.networkNotFound(name);
   if (!container.attachments.delete(network.name)) throw Refusal.notConnected(container.id, network.name);
   if (container.state !== "running") return;
-  yield DockerCost.request;
+  yield engine.cost("request");
   const record = container.names.get(network.name);
   if (record !== undefined) engine.swarm.names.remove(record, engine.now);
   container.names.delete(network.name);

@@ -2,6 +2,7 @@
  * One node's Docker engine: the networks, sandboxes and containers that it has, and where it asks the kernel for them.
  * What it does with them is in ./bridge-driver.ts, ./overlay-driver.ts, ./sandbox.ts and ./container.ts.
  */
+import type { DockerCost } from "../costs.ts";
 import { Random } from "../sim/random.ts";
 import type { Firewall } from "./bridge-rules.ts";
 import type { Container } from "./container.ts";
@@ -71,6 +72,11 @@ export class Engine {
 
   get now(): number {
     return this.swarm.host.now;
+  }
+
+  /** How long a step takes, in nanoseconds. */
+  cost(step: keyof typeof DockerCost): number {
+    return this.swarm.cost(step);
   }
 
   ask(request: Request): void {

@@ -33,6 +33,8 @@ export interface Host {
   /** Nanoseconds. */
   readonly now: number;
   request(request: Request): void;
+  /** How long the step of that name takes; `usual` unless somebody wants it otherwise. */
+  pace(name: string, usual: number): number;
   /** Begins another operation on a node, after a while. */
   start(node: string, operation: Operation<unknown>, afterNs: number): void;
 }
@@ -69,6 +71,10 @@ export class Instant implements Host {
   constructor(request: (request: Request) => void, limit: number) {
     this.request = request;
     this.#limit = limit;
+  }
+
+  pace(_name: string, usual: number): number {
+    return usual;
   }
 
   start(node: string, operation: Operation<unknown>, afterNs: number): void {
@@ -122,6 +128,10 @@ export class Timeline implements Host {
 
   constructor(request: (request: Request) => void) {
     this.request = request;
+  }
+
+  pace(_name: string, usual: number): number {
+    return usual;
   }
 
   start(node: string, operation: Operation<unknown>, afterNs: number): void {

@@ -4,7 +4,6 @@
  *
  * Not modelled: health checks, update monitoring and rollback, resources, preferences, jobs, secrets and configs.
  */
-import { DockerCost } from "../costs.ts";
 import type { ClusterNode, PublishedPort, Service } from "../scenario/scenario.ts";
 import { Refusal } from "./docker-error.ts";
 import { complete, swarmId } from "./identifier.ts";
@@ -25,14 +24,14 @@ export function* createService(swarm: Swarm, spec: Service): Operation<ServiceSt
     id: swarmId(swarm.random(`service:${spec.name}:${swarm.made(`service ${spec.name}`)}`)),
     spec,
     ports: givePorts(swarm, spec),
-    graceNs: DockerCost.grace,
+    graceNs: swarm.cost("grace"),
     vips: new Map(),
     slots: new Map(),
     createdAt: swarm.host.now,
     isUpdating: false,
   };
   swarm.services.set(spec.name, service);
-  yield DockerCost.orchestrate;
+  yield swarm.cost("orchestrate");
   allocateVips(swarm, service);
   addTasks(swarm, service, taskNames(spec, activeNodes(swarm)));
   return service;
@@ -216,7 +215,8 @@ export function dispatch(swarm: Swarm, tasks: readonly Task[]): void {
       return Number.POSITIVE_INFINITY;
     };
     const sorted = swarm.choices.ports.size === 0 ? held : held.toSorted((a, b) => compare(number(a), number(b)));
-    for (const [index, task] of sorted.entries()) assign(swarm, task, DockerCost.dispatch + index * DockerCost.stagger);
+    for (const [index, task] of sorted.entries())
+      assign(swarm, task, swarm.cost("dispatch") + index * swarm.cost("stagger"));
   }
 }
 
@@ -260,7 +260,7 @@ function* startWhenEnded(old: Task, task: Task, delayNs: number): Operation {
 /** `docker service scale`, or `update --replicas`. */
 export function* scaleService(swarm: Swarm, service: ServiceState, replicas: number): Operation {
   service.spec = { ...service.spec, replicas };
-  yield DockerCost.orchestrate;
+  yield swarm.cost("orchestrate");
   const live = liveTasks(swarm, service);
   if (live.length > replicas) {
     for (const task of leastNeeded(live, live.length - replicas)) removeTask(swarm, task);
@@ -310,7 +310,7 @@ export function* updateService(swarm: Swarm, service: ServiceState, spec: Servic
   service.spec = spec;
   service.ports = givePorts(swarm, spec);
   service.isUpdating = true;
-  yield DockerCost.orchestrate;
+  yield swarm.cost("orchestrate");
   allocateVips(swarm, service);
   for (const old of liveTasks(swarm, service)) {
     const task = replace(swarm, old, 0);
@@ -325,7 +325,7 @@ export function* updateService(swarm: Swarm, service: ServiceState, spec: Servic
 export function* setAvailability(swarm: Swarm, node: SwarmNode, availability: "active" | "pause" | "drain"): Operation {
   const engine = swarm.engine(node.name);
   engine.availability = availability;
-  yield DockerCost.orchestrate;
+  yield swarm.cost("orchestrate");
   if (availability === "active") {
     for (const service of swarm.services.values()) {
       const name = `${service.spec.name}.${node.name}`;

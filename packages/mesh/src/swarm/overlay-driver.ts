@@ -6,7 +6,6 @@
  * Not modelled: encryption, IPv6 underlays, virtual IPs in the load balancer (a kernel without IPVS: libnetwork gives up
  * before it adds them).
  */
-import { DockerCost } from "../costs.ts";
 import { Refusal } from "./docker-error.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
@@ -70,7 +69,7 @@ export function* localOverlay(engine: Engine, network: OverlayNetwork): Operatio
   if (existing !== undefined) {
     if (!existing.ready.isOpen) {
       yield existing.ready;
-      yield DockerCost.stagger;
+      yield engine.cost("stagger");
     }
     return existing;
   }
@@ -111,7 +110,7 @@ function* addSubnet(engine: Engine, overlay: LocalOverlay, subnet: OverlaySubnet
     engine.hasTriedVxlan = true;
     engine.ask({ kind: "link-try", node: engine.name, netns: "host", device: "testvxlan" });
   }
-  yield DockerCost.vxlan;
+  yield engine.cost("vxlan");
   engine.ask({
     kind: "vxlan-add",
     ...place,
@@ -142,10 +141,10 @@ function* addBalancer(engine: Engine, overlay: LocalOverlay): Operation {
     name: `${network.name}-endpoint`,
     shortName: sandbox.netns,
     ip,
-    afterBridge: DockerCost.loadBalancer,
+    afterBridge: engine.cost("loadBalancer"),
   });
   overlay.balancer = endpoint;
-  yield DockerCost.loadBalancerUp;
+  yield engine.cost("loadBalancerUp");
   sandbox.attach(endpoint);
   sandbox.startResolver();
 }

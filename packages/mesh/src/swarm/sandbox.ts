@@ -5,7 +5,6 @@
  * Not modelled: gateway priorities, IPv6, sysctls of single interfaces, links.
  */
 import { formatIpv4 } from "@hopscope/codec/address";
-import { DockerCost } from "../costs.ts";
 import { createBridge, createBridgeEndpoint, deleteBridgeEndpoint } from "./bridge-driver.ts";
 import type { PortMapping } from "./bridge-rules.ts";
 import type { Random } from "../sim/random.ts";
@@ -118,7 +117,7 @@ export class Sandbox {
     if (this.needsGateway === (current !== undefined)) return;
     if (current !== undefined) return this.#drop(current);
     const network = gatewayNetwork(this.engine);
-    if (this.isPopulated) yield DockerCost.gateway;
+    if (this.isPopulated) yield this.engine.cost("gateway");
     const endpoint = createBridgeEndpoint(this.engine, network, this, { name: `gateway_${this.key}`, isGateway: true });
     if (this.isPopulated) this.attach(endpoint);
     else this.endpoints.push(endpoint);

@@ -7,6 +7,7 @@
  */
 import type { ClusterNode } from "../scenario/scenario.ts";
 import type { Cidr, OverlayNetwork as NetworkSpec } from "../scenario/scenario.ts";
+import { DockerCost } from "../costs.ts";
 import { Random } from "../sim/random.ts";
 import { createBridge } from "./bridge-driver.ts";
 import { Firewall } from "./bridge-rules.ts";
@@ -177,6 +178,11 @@ export class Swarm {
       this.#firewalls.set(version, firewall);
     }
     return firewall;
+  }
+
+  /** How long a step of the engines takes, in nanoseconds. */
+  cost(step: keyof typeof DockerCost): number {
+    return this.host.pace(`docker.${step}`, DockerCost[step]);
   }
 
   engine(node: string): Engine {
