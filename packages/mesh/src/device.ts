@@ -79,6 +79,10 @@ export abstract class NetDevice {
   readonly offloads: Offloads = { tx: true, tso: true, gso: true, gro: true };
   /** Programs that look at what arrives here (the ptype list of a device). */
   readonly packetSockets: PacketSocket[] = [];
+  /** net.ipv4.conf.DEVICE.arp_ignore: 1 answers for addresses of this device only. */
+  arpIgnore: 0 | 1 = 0;
+  /** net.ipv4.conf.DEVICE.arp_announce: 2 asks as an address of this device, whoever sends. */
+  arpAnnounce: 0 | 2 = 0;
   /** Set while the device is a port of a bridge: received frames go there (Linux rx_handler). */
   port: BridgePort | undefined = undefined;
 

@@ -44,13 +44,12 @@ export class Netns {
   bridgeCallsIptables = true;
   #netfilter: Netfilter | undefined = undefined;
   #deferred: (() => void) | undefined = undefined;
-  /** net.ipv4.ip_forward. */
-  forwarding = false;
   /** net.ipv4.ping_group_range: who may have ping sockets. Docker lets all in its containers. */
   pingGroupRange: readonly [number, number] = [1, 0];
   isDeleted = false;
   /** Process number of the next program, as `ping` puts it into its identifier. */
   nextPid = 20;
+  #forwarding = false;
   #nextIndex = 1;
   readonly #byIndex: Map<number, NetDevice> = new Map();
   readonly #byIp: Map<number, NetDevice> = new Map();
@@ -152,6 +151,16 @@ export class Netns {
     const deferred = this.#deferred;
     this.#deferred = undefined;
     deferred?.();
+  }
+
+  /** net.ipv4.ip_forward. */
+  get forwarding(): boolean {
+    return this.#forwarding;
+  }
+
+  set forwarding(forwards: boolean) {
+    this.#forwarding = forwards;
+    this.routes.invalidate();
   }
 
   /** The device that a namespace is born with: its first (net->loopback_dev). */

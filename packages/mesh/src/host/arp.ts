@@ -2,7 +2,7 @@
  * ARP of one namespace (RFC 826; Linux net/ipv4/arp.c) and the way a packet takes through the neighbor table
  * (net/core/neighbour.c, neigh_resolve_output).
  *
- * Not modelled: arp_ignore, arp_filter, arp_accept and arp_announce other than 0; proxy ARP of a host.
+ * Not modelled: arp_filter and arp_accept other than 0, arp_ignore above 1, arp_announce 1; proxy ARP of a host.
  */
 import * as arp from "@hopscope/codec/arp";
 import { BROADCAST_MAC, isGroupMac } from "@hopscope/codec/address";
@@ -112,6 +112,9 @@ export class Arp implements Wakeable {
     const isForOwnAddress = netns.isLocal(targetIp);
     // ip_route_input refuses an own address as the source: somebody else claims it, and gets no answer.
     if (isRequest && isForOwnAddress && !netns.hasAddress(senderIp)) {
+      if (device.arpIgnore === 1 && !netns.hasAddressOn(device, targetIp)) {
+        return netns.drop(frame, DropReason.ARP_CONSUMED);
+      }
       // A probe for duplicates has no sender to remember (RFC 5227 §2.1.1).
       if (senderIp !== 0) {
         const asker = this.#create(device, senderIp, this.softnet.now);
@@ -254,7 +257,7 @@ export class Arp implements Wakeable {
     const { frames } = this.#netns.node;
     const newest = entry.pending.at(-1);
     let senderIp = 0;
-    if (newest !== undefined) {
+    if (newest !== undefined && device.arpAnnounce === 0) {
       const srcIp = ipv4.srcIp(frames.view, frames.start(frames.get(newest)) + ethernet.HEADER_LENGTH);
       if (this.#netns.isLocal(srcIp)) senderIp = srcIp;
     }

@@ -4,6 +4,7 @@
  *
  * Not modelled: setting those that are fixed here.
  */
+import type { NetDevice } from "../device.ts";
 import type { Netns } from "../netns.ts";
 
 /** What no namespace has otherwise. */
@@ -34,6 +35,8 @@ export function readSysctl(netns: Netns, name: string): string | undefined {
     if (which !== "all" && which !== "default" && netns.deviceNamed(which) === undefined) return undefined;
     return parameter === "forwarding" && netns.forwarding ? "1" : "0";
   }
+  const arp = arpParameter(netns, name);
+  if (arp !== undefined) return String(arp.parameter === "arp_ignore" ? arp.device.arpIgnore : arp.device.arpAnnounce);
   if (name === "net.ipv4.ip_forward") return netns.forwarding ? "1" : "0";
   if (name === "net.bridge.bridge-nf-call-iptables") return netns.bridgeCallsIptables ? "1" : "0";
   if (name === "net.ipv4.ping_group_range") return netns.pingGroupRange.join("\t");
@@ -44,7 +47,15 @@ export function readSysctl(netns: Netns, name: string): string | undefined {
 export function writeSysctl(netns: Netns, name: string, value: string): boolean {
   if (name === "net.ipv4.ip_forward" || name === "net.ipv4.conf.all.forwarding") {
     netns.forwarding = value !== "0";
-    netns.routes.invalidate();
+    return true;
+  }
+  const arp = arpParameter(netns, name);
+  if (arp !== undefined && arp.parameter === "arp_ignore" && (value === "0" || value === "1")) {
+    arp.device.arpIgnore = value === "1" ? 1 : 0;
+    return true;
+  }
+  if (arp !== undefined && arp.parameter === "arp_announce" && (value === "0" || value === "2")) {
+    arp.device.arpAnnounce = value === "2" ? 2 : 0;
     return true;
   }
   if (name === "net.bridge.bridge-nf-call-iptables") {
@@ -52,4 +63,11 @@ export function writeSysctl(netns: Netns, name: string, value: string): boolean 
     return true;
   }
   return readSysctl(netns, name) === value;
+}
+
+/** `net.ipv4.conf.eth0.arp_ignore` of a device that is there. */
+function arpParameter(netns: Netns, name: string): { device: NetDevice; parameter: string } | undefined {
+  const [, which = "", parameter = ""] = /^net\.ipv4\.conf\.([^.]+)\.(arp_ignore|arp_announce)$/.exec(name) ?? [];
+  const device = netns.deviceNamed(which);
+  return device === undefined ? undefined : { device, parameter };
 }

@@ -119,7 +119,6 @@ describe("a router", () => {
   test("without forwarding drops it in silence", () => {
     const lab = new Routed();
     lab.r.forwarding = false;
-    lab.r.routes.invalidate();
     lab.ping(lab.a, "10.2.0.2");
     lab.run();
     expect(lab.seen().map(({ point }) => point)).toEqual(["a/r", "r/a"]);
