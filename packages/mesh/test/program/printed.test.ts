@@ -1,0 +1,57 @@
+/** What the programs of the scenarios print, against what real ones printed when they were recorded. */
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { run, type StepResult } from "../../src/run.ts";
+import { load, SCENARIOS } from "../conformance/conformance.ts";
+
+interface Typed {
+  readonly command: string;
+  readonly status: number;
+  readonly output: readonly string[];
+}
+
+const file = new URL("../../../../fixtures/inspect/commands.json.gz", import.meta.url);
+const RECORDED = JSON.parse(gunzipSync(readFileSync(file)).toString()) as Readonly<Record<string, readonly Typed[]>>;
+
+/**
+ * Compared by nobody: `ip addr` of a container in its node's namespace, where IPv6 has addresses and devices have
+ * numbers and names of chance, and a ping whose two outputs the recorder put together in another order.
+ */
+const UNLIKE = new Set(["ip addr", "ping -c 1 -W 1 10.0.9.3"]);
+
+/** Times, and what chance chose: ports, ids, numbers of devices. */
+function plain(line: string): string {
+  return line
+    .replace(/\d+\.\d+( ?ms)/g, "T$1")
+    .replace(/(min\/avg\/max\S* =) \S+ ms/, "$1 T ms")
+    .replace(/, time \d+ms/, ", time T")
+    .replace(/\b[1-6]\d{4}\b/g, "PORT")
+    .replace(/\b[0-9a-f]{12,64}\b/g, "ID")
+    .replace(/@if\d+ +/, "@if ")
+    .replace(/(overlay_service\.\d)\.\w{25}/, "$1")
+    .replace(/ on \w{3} \w{3} +\d+ [\d:]{8} 2026$/, " on DATE")
+    .trimEnd();
+}
+
+function text(lines: readonly string[]): string {
+  return lines
+    .filter((line) => !line.startsWith("hopscope: "))
+    .map(plain)
+    .join("\n")
+    .trimEnd();
+}
+
+describe("what programs print", () => {
+  test.each(SCENARIOS.filter((name) => RECORDED[name] !== undefined))("%s", (name) => {
+    const steps = run(load(name)).steps.filter(({ startedAt }) => startedAt >= 0);
+    const left = [...steps];
+    for (const { command, status, output } of RECORDED[name]!) {
+      const at = left.findIndex(({ step }) => "argv" in step && plain(step.argv.join(" ")) === plain(command));
+      expect(at, `${command} is not in the scenario`).toBeGreaterThanOrEqual(0);
+      const [found] = left.splice(at, 1) as [StepResult];
+      if (UNLIKE.has(command)) continue;
+      expect(`${command}\n${text(found.output)}\n(${found.status})`).toBe(`${command}\n${text(output)}\n(${status})`);
+    }
+  });
+});
