@@ -56,7 +56,12 @@ interface Forward {
   last: Uint8Array | undefined;
 }
 
+/** Whose socket it is. Which number a machine's dockerd has is arbitrary. */
+const DOCKERD = { name: "dockerd", tgid: 1000 } as const;
+
 export class Resolver implements Waiter {
+  readonly name: string = DOCKERD.name;
+  readonly tgid: number = DOCKERD.tgid;
   readonly #options: ResolverOptions;
   readonly #socket: UdpSocket;
   /** Started by the first query: most containers ask nothing. */
@@ -77,6 +82,7 @@ export class Resolver implements Waiter {
   /** The first query is here. */
   wakeUp(): void {
     const process = new Process(this.#options.environment);
+    Object.assign(process, DOCKERD);
     this.#process = process;
     process.own(this.#socket);
     process.start(this.#main(process), process.softnet.now + Cost.wakeUp);

@@ -14,7 +14,7 @@ export class TcpListener implements Listener {
   tos = 0;
   isOpen = true;
   readonly #tcp: Tcp;
-  readonly #backlog: number;
+  readonly backlog: number;
   readonly #accepted: TcpSocket[] = [];
   /** Connections that are being made. */
   #requests = 0;
@@ -25,17 +25,22 @@ export class TcpListener implements Listener {
     this.localIp = ip;
     this.localPort = port;
     this.device = device;
-    this.#backlog = backlog;
+    this.backlog = backlog;
+  }
+
+  /** Connections that wait to be taken. */
+  get acceptable(): number {
+    return this.#accepted.length;
   }
 
   /** Linux sk_acceptq_is_full. */
   get isFull(): boolean {
-    return this.#accepted.length > this.#backlog;
+    return this.#accepted.length > this.backlog;
   }
 
   /** Linux inet_csk_reqsk_queue_is_full. */
   get isBusy(): boolean {
-    return this.#requests >= Math.max(this.#backlog, 8);
+    return this.#requests >= Math.max(this.backlog, 8);
   }
 
   accept(): TcpSocket | undefined {

@@ -55,7 +55,8 @@ export class UdpSocket implements WaitedFor {
   /** Of a connected socket: the identification of its next datagram. */
   #identification = 0;
   readonly #received: Datagram[] = [];
-  #receivedBytes = 0;
+  /** What {@link receive} would give, and what the kernel needs to keep it. */
+  receivedBytes = 0;
   readonly #groups: { readonly group: number; readonly device: NetDevice }[] = [];
   #isClosed = false;
 
@@ -103,7 +104,7 @@ export class UdpSocket implements WaitedFor {
   /** recvfrom(2): the oldest datagram, or undefined. */
   receive(): Datagram | undefined {
     const datagram = this.#received.shift();
-    if (datagram !== undefined) this.#receivedBytes -= datagram.bytes.length + DATAGRAM_OVERHEAD;
+    if (datagram !== undefined) this.receivedBytes -= datagram.bytes.length + DATAGRAM_OVERHEAD;
     return datagram;
   }
 
@@ -149,8 +150,8 @@ export class UdpSocket implements WaitedFor {
   enqueue(datagram: Datagram): boolean {
     const size = datagram.bytes.length + DATAGRAM_OVERHEAD;
     // The buffer may be exceeded by one datagram.
-    if (this.#receivedBytes > RECEIVE_BUFFER) return false;
-    this.#receivedBytes += size;
+    if (this.receivedBytes > RECEIVE_BUFFER) return false;
+    this.receivedBytes += size;
     this.#received.push(datagram);
     this.waiter?.wakeUp();
     return true;

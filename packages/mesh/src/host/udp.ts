@@ -49,6 +49,11 @@ export class Udp {
     return [...this.#sockets.values()].flat();
   }
 
+  /** Ports of the kernel's own sockets. */
+  get tunnelPorts(): readonly number[] {
+    return [...this.#tunnels.keys()];
+  }
+
   /** Linux vxlan_sock_add: devices with one port share a socket. */
   bindTunnel(port: number, vni: number, device: VxlanDevice): void {
     const devices = this.#tunnels.get(port) ?? new Map<number, VxlanDevice>();

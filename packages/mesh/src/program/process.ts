@@ -45,6 +45,9 @@ export class Process implements Wakeable, Waiter {
   readonly softnet: Softnet;
   /** Unique in its namespace, counted up from 20, as in a container that runs little. */
   readonly pid: number;
+  /** As `ps` calls it, and by which number: a thread has its process'. */
+  name = "";
+  tgid: number;
   /** Told when this process ends: its parent. */
   waiter: Waiter | undefined = undefined;
   #status: number | undefined = undefined;
@@ -68,6 +71,7 @@ export class Process implements Wakeable, Waiter {
     this.softnet = environment.netns.node.softnet;
     environment.netns.use();
     this.pid = environment.netns.nextPid++;
+    this.tgid = this.pid;
     this.#print = print;
     this.#onExit = onExit;
   }

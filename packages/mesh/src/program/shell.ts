@@ -22,6 +22,7 @@ import { NSLOOKUP } from "./nslookup.ts";
 import { BUSYBOX_PING, IPUTILS_PING } from "./ping.ts";
 import { Process } from "./process.ts";
 import { type Environment, type Program, type ProgramContext, UsageError, type Userland } from "./program.ts";
+import { SS } from "./ss.ts";
 import { SYSCTL } from "./sysctl.ts";
 import { TRACEROUTE } from "./traceroute.ts";
 
@@ -40,6 +41,7 @@ const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["cat", CAT],
   ["ethtool", ETHTOOL],
   ["hostname", HOSTNAME],
+  ["ss", SS],
   ["sysctl", SYSCTL],
   ["iptables", IPTABLES],
   ["iptables-save", IPTABLES_SAVE],
@@ -84,6 +86,7 @@ export function spawn(argv: readonly string[], environment: Environment, options
   const program = programOf(argv, environment.userland);
   const { print = () => {}, onExit, stdin = "", time } = options;
   const process = new Process(environment, print, onExit);
+  process.name = argv[0] ?? "";
   const context: ProgramContext = {
     environment,
     process,

@@ -20,15 +20,17 @@ const RECORDED = JSON.parse(gunzipSync(readFileSync(file)).toString()) as Readon
  */
 const UNLIKE = new Set(["ip addr", "ping -c 1 -W 1 10.0.9.3"]);
 
-/** Times, and what chance chose: ports, ids, numbers of devices. */
+/** Times, and what chance chose: ports, ids, numbers of devices and processes; and IPv6. */
 function plain(line: string): string {
   return line
     .replace(/\d+\.\d+( ?ms)/g, "T$1")
     .replace(/(min\/avg\/max\S* =) \S+ ms/, "$1 T ms")
     .replace(/, time \d+ms/, ", time T")
+    .replace(/pid=\d+,fd=\d+/, "pid,fd")
     .replace(/\b[1-6]\d{4}\b/g, "PORT")
     .replace(/\b[0-9a-f]{12,64}\b/g, "ID")
     .replace(/@if\d+ +/, "@if ")
+    .replace(/ ::1\/128 *$/, "")
     .replace(/(overlay_service\.\d)\.\w{25}/, "$1")
     .replace(/ on \w{3} \w{3} +\d+ [\d:]{8} 2026$/, " on DATE")
     .trimEnd();

@@ -1,0 +1,60 @@
+/**
+ * `ss`: UDP and TCP sockets. Not modelled: other families, names of ports (it takes `-n` only), filters, timers, what TCP
+ * knows of a connection.
+ */
+import { socketLines } from "../inspect/print-sockets.ts";
+import { type SocketRow, socketsOf } from "../inspect/sockets.ts";
+import { type Program, UsageError } from "./program.ts";
+
+const LONG: ReadonlyMap<string, string> = new Map([
+  ["--numeric", "n"],
+  ["--all", "a"],
+  ["--listening", "l"],
+  ["--processes", "p"],
+  ["--tcp", "t"],
+  ["--udp", "u"],
+  ["--ipv4", "4"],
+  ["--no-header", "H"],
+]);
+
+export const SS: Program = {
+  check(argv) {
+    read(argv);
+  },
+  // oxlint-disable-next-line require-yield -- it waits for nothing
+  *main(argv, { environment: { netns }, print }) {
+    const letters = read(argv);
+    const [tcp, udp] = [letters.has("t"), letters.has("u")];
+    const isBoth = tcp === udp;
+    const isShown = filterOf(letters);
+    const rows = socketsOf(netns).filter((row) => (isBoth || (row.protocol === "tcp") === tcp) && isShown(row));
+    const lines = socketLines(rows, {
+      header: !letters.has("H"),
+      processes: letters.has("p"),
+      protocol: isBoth,
+      // Of UDP a connected socket has the only state that is shown without -a and -l.
+      state: isBoth || tcp || letters.has("a") || letters.has("l"),
+    });
+    for (const line of lines) print(line);
+    return 0;
+  },
+};
+
+/** Which states are shown: all, those that wait for anybody, or those that do not. */
+function filterOf(letters: ReadonlySet<string>): (row: SocketRow) => boolean {
+  if (letters.has("a")) return () => true;
+  if (letters.has("l")) return ({ state }) => state === "LISTEN" || state === "UNCONN";
+  return ({ state }) => !["LISTEN", "UNCONN", "TIME-WAIT", "SYN-RECV"].includes(state);
+}
+
+function read(argv: readonly string[]): ReadonlySet<string> {
+  const letters = new Set<string>();
+  for (const word of argv.slice(1)) {
+    const known = LONG.get(word);
+    const found = known ?? /^-([nalptu4H]+)$/.exec(word)?.[1];
+    if (found === undefined) throw new UsageError(`ss: ${word} is not modelled; there are -n -l -a -t -u -p -4 -H`);
+    for (const letter of found) letters.add(letter);
+  }
+  if (!letters.has("n")) throw new UsageError("ss: names of ports are not modelled: add -n");
+  return letters;
+}
