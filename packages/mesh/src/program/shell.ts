@@ -5,6 +5,7 @@ import { BRIDGE } from "./bridge.ts";
 import { CAT } from "./cat.ts";
 import { CONNTRACK } from "./conntrack.ts";
 import { CURL } from "./curl.ts";
+import { DIG } from "./dig.ts";
 import { DNSD } from "./dnsd.ts";
 import { DOCKER_PROXY } from "./docker-proxy.ts";
 import { EXTSRV } from "./extsrv.ts";
@@ -31,6 +32,7 @@ const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["ping", BUSYBOX_PING],
   ["iping", IPUTILS_PING],
   ["nslookup", NSLOOKUP],
+  ["dig", DIG],
   ["traceroute", TRACEROUTE],
   ["arping", ARPING],
   ["ip", IP],
