@@ -8,6 +8,7 @@ import { LinePrinter, type PrintedPacket, type Style, type TimeForm } from "@hop
 import { frameTree, treeLines } from "@hopscope/tracer/print/tree";
 import { type CaptureReader, openCapture } from "@hopscope/tracer/reader";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { systemProblem } from "./capture-problem.ts";
 import { styleFor } from "./colors.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
@@ -140,19 +141,6 @@ const NO_CAPTURE: ReadonlySet<CaptureErrorCode> = new Set([
   "ERR_PCAP_VERSION",
   "ERR_PCAPNG_VERSION",
 ]);
-
-const SYSTEM_PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  EISDIR: "is a directory, not a capture",
-  EACCES: "permission denied",
-};
-
-/** What the operating system says against a file, in words; undefined if it has no objection. */
-function systemProblem(error: CaptureError): string | undefined {
-  const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
-  if (error.code !== "ERR_CAPTURE_OPEN" && error.code !== "ERR_CAPTURE_READ") return undefined;
-  return code === undefined ? error.problem : (SYSTEM_PROBLEMS[code] ?? error.problem);
-}
 
 /** Bytes of a regular file that is not compressed, so that offsets in it say how far one is; undefined otherwise. */
 async function plainSizeOf(file: string): Promise<number | undefined> {

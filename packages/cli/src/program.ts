@@ -4,22 +4,28 @@ import { Command, CommanderError } from "commander";
 import { decodeCommand } from "./decode.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
+import { inspectCommand } from "./inspect.ts";
+import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
 
 const DETAILS = `
 Try:
   hopscope run examples/first-light/scenario.yml -o out  what would happen? Every hop of a ping between two nodes
+  hopscope inspect examples/first-light/scenario.yml --at 100ms --namespace overlay_service.1 ip neigh
+                                                         what would a tool print there, at that time?
+  hopscope replay capture.pcapng --scenario scenario.yml --at worker1/web.1/eth0 -o out
+                                                         what would become of these frames?
   hopscope decode capture.pcapng                         what is in this file? One line a packet, through VXLAN
   hopscope decode --tree --count 1 capture.pcapng        every field of the first packet
   tcpdump -i eth0 -U -w - | hopscope decode -            live, as it arrives
 
-Exit status: 0 done · 1 the file is damaged, what was good is printed · 2 usage, or no capture.
+Exit status: 0 done · 1 the file is damaged, what was good is printed · 2 usage, or no capture (inspect: the tool's).
 Each command has its own help: hopscope help decode. Nothing here needs root, Docker or a network.
 `;
 
 /** Runs one command line, without the name of the program. */
-export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
-  let code: ExitCode = ExitCode.ok;
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  let code: number = ExitCode.ok;
   const program = createProgram(io, (result) => {
     code = result;
   });
@@ -32,13 +38,13 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   }
 }
 
-function createProgram(io: Io, done: (code: ExitCode) => void): Command {
+function createProgram(io: Io, done: (code: number) => void): Command {
   const program = new Command("hopscope")
     .description("See every hop of a container overlay network: Docker Swarm's bridges, VXLAN tunnels and containers.")
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", DETAILS);
-  const commands = [decodeCommand(io, done), runCommand(io, done)];
+  const commands = [runCommand(io, done), inspectCommand(io, done), replayCommand(io, done), decodeCommand(io, done)];
   for (const command of [program, ...commands]) {
     command
       .exitOverride()

@@ -8,9 +8,10 @@ import type { Mesh } from "./build.ts";
 import { NicFaults } from "./devices/fault.ts";
 import { Nic } from "./devices/nic.ts";
 import { VxlanDevice } from "./devices/vxlan.ts";
+import { namespaceAt } from "./namespace-at.ts";
 import type { Netns } from "./netns.ts";
 import { UsageError } from "./program/program.ts";
-import type { Fault, NamespacePlace } from "./scenario/step.ts";
+import type { Fault } from "./scenario/step.ts";
 import { NeighborState } from "./tables/neighbor.ts";
 
 /** Throws a {@link UsageError} if there is not what is to go wrong. */
@@ -31,9 +32,9 @@ export function applyFault(mesh: Mesh, fault: Fault): void {
       faultsOf(nicOf(mesh, fault.machine)).wrongChecksum = fault.which;
       return;
     case "fdb":
-      return mistakeFdb(namespaceOf(mesh, fault.place), fault.mac, fault.vtep);
+      return mistakeFdb(namespaceAt(mesh, fault.place), fault.mac, fault.vtep);
     case "neighbor":
-      return mistakeNeighbor(namespaceOf(mesh, fault.place), fault.ip, fault.mac);
+      return mistakeNeighbor(namespaceAt(mesh, fault.place), fault.ip, fault.mac);
     case "clear":
       for (const machine of fault.machine === undefined ? mesh.machines.keys() : [fault.machine]) clear(mesh, machine);
   }
@@ -49,13 +50,6 @@ function nicOf(mesh: Mesh, machine: string): Nic {
 function faultsOf(nic: Nic): NicFaults {
   nic.faults ??= new NicFaults();
   return nic.faults;
-}
-
-function namespaceOf(mesh: Mesh, { node, namespace }: NamespacePlace): Netns {
-  const named = mesh.docker?.find(namespace)?.netns;
-  const netns = named?.node.name === node ? named : mesh.nodes.get(node)?.namespaces.get(namespace);
-  if (netns === undefined) throw new UsageError(`there is no namespace ${namespace} on ${node}`);
-  return netns;
 }
 
 /** What bridges and vxlan devices of the namespace know of an address. A bridge only forgets: it learns by itself. */

@@ -3,10 +3,11 @@
  * printed. The setup's steps come before the recording.
  */
 import { build, deploy, type Mesh } from "./build.ts";
-import { UsageError, type Userland } from "./program/program.ts";
+import { checkLook } from "./inspect/look-at.ts";
+import { UsageError } from "./program/program.ts";
 import { programOf } from "./program/shell.ts";
 import { type OpenReplay, Runner, type StepResult } from "./runner.ts";
-import type { Diagnostic, Position, Scenario } from "./scenario/scenario.ts";
+import type { Diagnostic, Position, Scenario, Step } from "./scenario/scenario.ts";
 import type { SwarmPlan } from "./swarm/plan.ts";
 
 export type { OpenReplay, StepResult } from "./runner.ts";
@@ -26,6 +27,8 @@ export interface RunOptions {
   readonly plan?: SwarmPlan;
   /** Reads the capture files of replay steps. */
   readonly openReplay?: OpenReplay;
+  /** Virtual time at which the run stops, nanoseconds since the recording began. Default: when all steps have ended. */
+  readonly until?: number;
 }
 
 /** Runs all steps. */
@@ -35,7 +38,8 @@ export function run(scenario: Scenario, options: RunOptions = {}): RunResult {
   const setup = runner.take(scenario.run.setup);
   const recordingStartedAt = runner.now;
   if (options.record ?? true) mesh.recorder.start();
-  const steps = runner.take(scenario.run.steps);
+  const until = options.until === undefined ? undefined : recordingStartedAt + options.until;
+  const steps = runner.take(scenario.run.steps, until);
   mesh.recorder.stop();
   const relative = (result: StepResult): StepResult => ({
     ...result,
@@ -45,12 +49,17 @@ export function run(scenario: Scenario, options: RunOptions = {}): RunResult {
   return { mesh, recordingStartedAt, setup: setup.map(relative), steps: steps.map(relative) };
 }
 
+function checkCommand({ kind, argv }: Extract<Step, { readonly argv: unknown }>): void {
+  if (kind === "inspect") checkLook(argv);
+  else programOf(argv, kind === "exec" ? "busybox" : "debian");
+}
+
 /** Commands that no program understands, told with the position of the step before anything runs. */
 export function checkSteps({ run, cluster }: Scenario): Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
-  const check = (argv: readonly string[], userland: Userland, position: Position, path: string): void => {
+  const check = (attempt: () => void, position: Position, path: string): void => {
     try {
-      programOf(argv, userland);
+      attempt();
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       diagnostics.push({ position, path, message: error.message });
@@ -58,10 +67,9 @@ export function checkSteps({ run, cluster }: Scenario): Diagnostic[] {
   };
   for (const [index, host] of cluster.hosts.entries())
     for (const [number, { argv, position }] of host.programs.entries())
-      check(argv, "debian", position, `cluster.hosts[${index}].programs[${number}]`);
+      check(() => programOf(argv, "debian"), position, `cluster.hosts[${index}].programs[${number}]`);
   for (const part of ["setup", "steps"] as const)
     for (const [index, step] of run[part].entries())
-      if ("argv" in step)
-        check(step.argv, step.kind === "exec" ? "busybox" : "debian", step.position, `run.${part}[${index}]`);
+      if ("argv" in step) check(() => checkCommand(step), step.position, `run.${part}[${index}]`);
   return diagnostics;
 }

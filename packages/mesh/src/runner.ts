@@ -5,14 +5,14 @@
 import type { Mesh } from "./build.ts";
 import { Cost } from "./costs.ts";
 import { applyFault } from "./faults.ts";
-import type { Netns } from "./netns.ts";
-import { look } from "./program/look.ts";
+import { lookAt } from "./inspect/look-at.ts";
+import { namespaceAt } from "./namespace-at.ts";
 import { type Process, Signal } from "./program/process.ts";
 import { type Environment, USAGE_STATUS, UsageError } from "./program/program.ts";
 import { spawn } from "./program/shell.ts";
 import { notesOn } from "./report/notes.ts";
 import { type CapturedFrame, Replayer } from "./replay.ts";
-import type { CommandStep, ReplayStep, Step } from "./scenario/step.ts";
+import type { CommandStep, NamespacePlace, ReplayStep, Step } from "./scenario/step.ts";
 import type { Wakeable } from "./sim/simulator.ts";
 import { Softnet } from "./sim/softnet.ts";
 
@@ -69,15 +69,20 @@ export class Runner implements Wakeable {
     return Math.max(this.softnet.now, this.#mesh.simulator.now);
   }
 
-  /** Takes all of them, and answers when the last has ended and no frame is on its way. */
-  take(steps: readonly Step[]): readonly StepResult[] {
+  /**
+   * Takes all of them, and answers when the last has ended and no frame is on its way; or at the time `until`, whatever
+   * goes on or is over then.
+   */
+  take(steps: readonly Step[], until?: number): readonly StepResult[] {
     const { simulator } = this.#mesh;
     this.#steps = steps;
     this.#results = [];
     simulator.hold();
     simulator.schedule(this.now, this, this.#argument(Wake.next));
-    simulator.run();
-    for (const running of this.#background) running.endedAt = this.now;
+    if (until === undefined) simulator.run();
+    else simulator.runUntil(until);
+    for (const running of [...this.#background, ...this.#results])
+      if (running.status === undefined) running.endedAt = this.now;
     return this.#results;
   }
 
@@ -112,12 +117,14 @@ export class Runner implements Wakeable {
       case "on":
       case "netns":
         return this.#launch(step, running);
-      case "inspect":
-        return this.#end(
-          running,
-          this.#attempt(running, () => this.#inspect(step, running)),
-          startedAt,
-        );
+      case "inspect": {
+        const look = (): number => {
+          const { status, output } = lookAt(this.#mesh, step, step.argv);
+          running.output.push(...output);
+          return status;
+        };
+        return this.#end(running, this.#attempt(running, look), startedAt);
+      }
       case "sleep":
         return this.#end(running, 0, startedAt + step.durationNs);
       case "pace":
@@ -162,16 +169,10 @@ export class Runner implements Wakeable {
     }
   }
 
-  #inspect({ argv, node, namespace }: Extract<Step, { kind: "inspect" }>, { output }: Running): number {
-    const found = look(this.#inside(this.#netnsOf(node, namespace), node), argv);
-    output.push(...found.output);
-    return found.status;
-  }
-
   #replay(step: Step & ReplayStep, running: Running): void {
     const { node, namespace, device } = step.at;
     const status = this.#attempt(running, () => {
-      const end = this.#netnsOf(node, namespace).deviceNamed(device);
+      const end = namespaceAt(this.#mesh, step.at).deviceNamed(device);
       if (end === undefined) throw new UsageError(`there is no device ${device} in ${namespace} on ${node}`);
       const replayer = new Replayer(end, step, this.#openReplay(step), (time) => {
         running.output.push(`${replayer.fed} frames of ${step.file} fed in at ${node}/${namespace}/${device}`);
@@ -226,9 +227,9 @@ export class Runner implements Wakeable {
         return found;
       }
       case "on":
-        return mesh.machines.get(step.machine) ?? this.#inside(this.#netnsOf(step.machine, "host"), step.machine);
+        return mesh.machines.get(step.machine) ?? this.#inside({ node: step.machine, namespace: "host" });
       case "netns":
-        return this.#inside(this.#netnsOf(step.node, step.namespace), step.node);
+        return this.#inside(step);
     }
   }
 
@@ -238,18 +239,10 @@ export class Runner implements Wakeable {
     return netns && { netns, hostname: task, files: new Map(), mesh: this.#mesh };
   }
 
-  #netnsOf(machine: string, namespace: string): Netns {
-    // A container in the machine's own namespace, or a task by its whole name.
-    const named = this.#mesh.docker?.find(namespace)?.netns;
-    if (named?.node.name === machine) return named;
-    const netns = this.#mesh.nodes.get(machine)?.namespaces.get(namespace);
-    if (netns === undefined) throw new UsageError(`there is no namespace ${namespace} on ${machine}`);
-    return netns;
-  }
-
   /** The machine's own programs and files, in another namespace (nsenter --net). */
-  #inside(netns: Netns, machine: string): Environment {
-    const own = this.#mesh.machines.get(machine);
-    return { netns, hostname: machine, files: own?.files ?? new Map(), mesh: this.#mesh, userland: "debian" };
+  #inside(place: NamespacePlace): Environment {
+    const netns = namespaceAt(this.#mesh, place);
+    const own = this.#mesh.machines.get(place.node);
+    return { netns, hostname: place.node, files: own?.files ?? new Map(), mesh: this.#mesh, userland: "debian" };
   }
 }

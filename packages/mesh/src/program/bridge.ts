@@ -67,8 +67,14 @@ function show({ values, rest }: Words, isJson: boolean, hasStatistics: boolean):
     );
     if (isJson) {
       const plain = entries.map(({ used: _used, updated: _updated, ...entry }) => entry);
-      context.print(JSON.stringify(hasStatistics ? entries : plain));
-    } else for (const line of fdbLines(entries)) context.print(line);
+      // A device that was asked for goes without saying.
+      const said = (hasStatistics ? entries : plain).map(({ mac, ifname, ...entry }) => ({
+        mac,
+        ...(device === undefined ? { ifname } : {}),
+        ...entry,
+      }));
+      context.print(JSON.stringify(said));
+    } else for (const line of fdbLines(entries, device !== undefined)) context.print(line);
     return 0;
   };
 }

@@ -1,7 +1,7 @@
 /**
  * `ip neigh`: shows and changes a namespace's neighbor table.
  *
- * Not modelled: proxy entries, states to set other than reachable, stale and permanent.
+ * Not modelled: proxy entries, the states incomplete, failed and noarp to set.
  */
 import { parseIpv4, parseMac } from "@hopscope/codec/address";
 import { neighborsOf } from "../inspect/neighbors.ts";
@@ -103,17 +103,15 @@ function show({ device, text, nud }: Selection, style: IpStyle): IpAction {
     if (style.json) {
       printJson(
         context,
-        style.statistics
-          ? shown
-          : shown.map(({ dst, dev, lladdr, state }) => ({
-              dst,
-              dev,
-              ...(lladdr === undefined ? {} : { lladdr }),
-              state,
-            })),
+        shown.map(({ dst, dev, ...entry }) => {
+          const { lladdr, state } = entry;
+          const said = style.statistics ? entry : { ...(lladdr === undefined ? {} : { lladdr }), state };
+          return { dst, ...(device === undefined ? { dev } : {}), ...said };
+        }),
       );
     } else {
-      for (const line of isBusybox(context) ? busyboxNeighborLines(shown) : neighborLines(shown)) context.print(line);
+      const lines = isBusybox(context) ? busyboxNeighborLines : neighborLines;
+      for (const line of lines(shown, device !== undefined)) context.print(line);
     }
     return 0;
   };

@@ -4,6 +4,7 @@ import { type Environment, type ProgramContext, UsageError } from "./program.ts"
 import { programOf } from "./shell.ts";
 
 export interface Look {
+  /** The exit status. */
   readonly status: number;
   readonly output: readonly string[];
 }
@@ -14,18 +15,18 @@ export interface Look {
  */
 export function look(environment: Environment, argv: readonly string[]): Look {
   const output: string[] = [];
-  const spawn = (): never => {
-    throw new UsageError(`${argv[0]} starts another program, so it cannot be used with inspect`);
+  const refuse = (does: string): never => {
+    throw new UsageError(`${argv[0]} ${does}, so it cannot be used with inspect`);
   };
   const context: ProgramContext = {
     environment,
-    // Nothing that can be looked with has a system call that waits.
-    process: undefined as unknown as Process,
+    get process(): Process {
+      return refuse("is a process of its own");
+    },
     print: (line) => void output.push(line),
     stdin: "",
-    spawn,
+    spawn: () => refuse("starts another program"),
   };
   const { done, value } = programOf(argv, environment.userland).main(argv, context).next();
-  if (done !== true) throw new UsageError(`${argv[0]} takes time, so it cannot be used with inspect`);
-  return { status: value, output };
+  return done === true ? { status: value, output } : refuse("takes time");
 }

@@ -16,7 +16,10 @@ export interface HopTableOptions {
   readonly style?: Style;
 }
 
-/** All lines: each step's command, its hops with decisions below them, and what the program printed. */
+/**
+ * All lines: each step's command, the hops during it with decisions below them, and what the program printed. What was
+ * printed in the background stands where it ended.
+ */
 export function* hopTable(result: RunResult, options: HopTableOptions = {}): Generator<string> {
   const style = options.style ?? PLAIN;
   const { recorder } = result.mesh;
@@ -24,15 +27,37 @@ export function* hopTable(result: RunResult, options: HopTableOptions = {}): Gen
   let width = 0;
   for (const hop of order) width = Math.max(width, placeOf(result, hop).length);
   const layers = new Layers();
-  let next = 0;
-  for (const [index, step] of result.steps.entries()) {
-    yield* heading(step, index === 0, style);
-    // What happens while a step is taken belongs to it, the hop included that ends it.
-    const endsAt = index === result.steps.length - 1 ? Number.POSITIVE_INFINITY : step.endedAt;
-    for (; next < order.length && timeOf(result, order[next]!) <= endsAt; next++) {
-      yield* hopLines(result, order[next]!, width, layers, style);
+  const background = inOrderOfEnds(result.steps.filter(({ step }) => step.background));
+  let hops = 0;
+  let ends = 0;
+  /** What happens up to that time. */
+  function* happensUntil(time: number): Generator<string> {
+    for (;;) {
+      const hop = order[hops];
+      const hopAt = hop === undefined ? Number.POSITIVE_INFINITY : timeOf(result, hop);
+      const ending = background[ends];
+      const endAt = ending?.endedAt ?? Number.POSITIVE_INFINITY;
+      if (hop !== undefined && hopAt <= time && hopAt <= endAt) {
+        hops++;
+        yield* hopLines(result, hop, width, layers, style);
+      } else if (ending !== undefined && endAt <= time) {
+        ends++;
+        yield* endLines(ending, style);
+      } else return;
     }
-    for (const line of step.output) yield line === "" ? "" : `  | ${line}`;
+  }
+  let isFirst = true;
+  for (const step of result.setup) {
+    yield* heading(step, isFirst, style);
+    isFirst = false;
+    yield* outputOf(step, style);
+  }
+  for (const [index, step] of result.steps.entries()) {
+    yield* heading(step, isFirst, style);
+    isFirst = false;
+    // What happens while a step is taken belongs to it, the hop included that ends it.
+    yield* happensUntil(result.steps[index + 1]?.startedAt ?? Number.POSITIVE_INFINITY);
+    if (!step.step.background) yield* outputOf(step, style);
   }
   for (const [reason, count] of recorder.unreported) {
     yield style.dim(
@@ -41,9 +66,30 @@ export function* hopTable(result: RunResult, options: HopTableOptions = {}): Gen
   }
 }
 
+/** What the steps printed, without the setup's. */
+export function* outputLines({ steps }: RunResult): Generator<string> {
+  for (const { output } of inOrderOfEnds(steps)) yield* output;
+}
+
+function inOrderOfEnds(steps: readonly StepResult[]): readonly StepResult[] {
+  return steps.toSorted((a, b) => a.endedAt - b.endedAt);
+}
+
 function* heading(result: StepResult, isFirst: boolean, style: Style): Generator<string> {
   if (!isFirst) yield "";
   yield `${style.dim(`[${milliseconds(result.startedAt)}]`)} ${style.protocol(`$ ${result.step.text.trim()}`)}`;
+}
+
+/** Of a step in the background. */
+function* endLines(result: StepResult, style: Style): Generator<string> {
+  const word = result.status === undefined ? "still running" : "ended";
+  yield style.dim(`${milliseconds(result.endedAt).padStart(12)} ${word}: ${result.step.text.trim()}`);
+  yield* outputOf(result, style);
+}
+
+function* outputOf({ output, status }: StepResult, style: Style): Generator<string> {
+  for (const line of output) yield line === "" ? "" : `  | ${line}`;
+  if (status !== undefined && status !== 0) yield style.dim(`  exit status ${status}`);
 }
 
 function* hopLines(result: RunResult, hop: number, width: number, layers: Layers, style: Style): Generator<string> {

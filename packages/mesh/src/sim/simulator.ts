@@ -41,15 +41,23 @@ export class Simulator {
 
   /** Handles events in order until nobody holds the run, or nothing is left that could happen. */
   run(): void {
+    while (this.#holds > 0 && this.#queue.size > 0) this.#step();
+  }
+
+  /** Handles all events up to `time`, upkeep included, and stands there. */
+  runUntil(time: number): void {
+    while (this.#queue.nextTime <= time) this.#step();
+    if (time > this.now) this.now = time;
+  }
+
+  #step(): void {
     const queue = this.#queue;
-    while (this.#holds > 0 && queue.size > 0) {
-      const target = queue.nextTarget;
-      const argument = queue.nextArgument;
-      this.now = queue.nextTime;
-      queue.pop();
-      target.softnet.enter(this.now);
-      target.wake(argument);
-      target.softnet.drain();
-    }
+    const target = queue.nextTarget;
+    const argument = queue.nextArgument;
+    this.now = queue.nextTime;
+    queue.pop();
+    target.softnet.enter(this.now);
+    target.wake(argument);
+    target.softnet.drain();
   }
 }

@@ -172,7 +172,10 @@ describe("forwarding and neighbor entries", () => {
 
   test("what is not there", () => {
     const result = go(["fault fdb manager/overlay-back 02:42:0a:00:09:04 gone"]);
-    expect(result.steps[0]).toMatchObject({ status: 2, output: ["there is no namespace overlay-back on manager"] });
+    expect(result.steps[0]!.status).toBe(2);
+    expect(result.steps[0]!.output[0]).toMatch(
+      /^there is no namespace overlay-back on manager; the namespaces there are host, .*overlay-front/,
+    );
   });
 });
 

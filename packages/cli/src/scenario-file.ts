@@ -1,0 +1,29 @@
+/** Opens the scenario of a command, and says what is wrong with it. */
+import { readFileSync } from "node:fs";
+import { checkSteps, type Diagnostic, formatDiagnostics, loadScenario, type Scenario } from "@hopscope/mesh";
+import type { Io } from "./io.ts";
+
+export interface OpenScenario {
+  readonly scenario: Scenario;
+  /** Says something about places in the scenario's files; `word` ("warning") goes before each. */
+  readonly tell: (diagnostics: readonly Diagnostic[], word: string) => void;
+}
+
+/** The scenario, or undefined: all mistakes in it and in its commands have been told. */
+export function openScenario(file: string, io: Io): OpenScenario | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    io.stderr.write(`hopscope: cannot read ${file}: ${(error as Error).message}\n`);
+    return undefined;
+  }
+  const loaded = loadScenario(text, { file, readFile: (path) => readFileSync(path, "utf8") });
+  const tell = (diagnostics: readonly Diagnostic[], word: string): void => {
+    if (diagnostics.length > 0) io.stderr.write(`${formatDiagnostics(diagnostics, loaded.sources, word)}\n`);
+  };
+  tell(loaded.ok ? loaded.scenario.warnings : loaded.warnings, "warning");
+  const mistakes = loaded.ok ? checkSteps(loaded.scenario) : loaded.diagnostics;
+  tell(mistakes, "");
+  return loaded.ok && mistakes.length === 0 ? { scenario: loaded.scenario, tell } : undefined;
+}

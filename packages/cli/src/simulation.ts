@@ -1,0 +1,125 @@
+/** What `hopscope run` and `hopscope replay` have in common: a run with its capture files, its trace and its report. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type Diagnostic,
+  type DropReason,
+  dropReasonName,
+  hopTable,
+  outputLines,
+  run as runScenario,
+  type RunResult,
+  type Scenario,
+  StepKind,
+  type StepResult,
+  type TraceFile,
+  writeTrace,
+} from "@hopscope/mesh";
+import { PcapngWriter } from "@hopscope/tracer/pcapng-writer";
+import { styleFor } from "./colors.ts";
+import { ExitCode } from "./exit-code.ts";
+import type { Io } from "./io.ts";
+import { Output } from "./output.ts";
+import { ReplayFiles } from "./replay-files.ts";
+import type { OpenScenario } from "./scenario-file.ts";
+
+export interface SimulationFlags {
+  readonly output: string;
+  readonly quiet?: true;
+  /** False after `--no-color`. */
+  readonly color: boolean;
+}
+
+/** Opens all capture files that the steps read. Undefined: at least one cannot be used, which has been told. */
+export async function openReplays({ run }: Scenario, tell: OpenScenario["tell"]): Promise<ReplayFiles | undefined> {
+  const files = new ReplayFiles();
+  let all = true;
+  for (const part of ["setup", "steps"] as const)
+    for (const [index, step] of run[part].entries())
+      if (step.kind === "replay" && !(await files.open(step, `run.${part}[${index}]`))) all = false;
+  if (all) return files;
+  tell(files.problems, "");
+  return undefined;
+}
+
+/**
+ * Runs the scenario, writes its trace and prints what happened; unless `problemOf` finds that what was asked for could
+ * not be done.
+ */
+export async function simulate(
+  { scenario, tell }: OpenScenario,
+  flags: SimulationFlags,
+  io: Io,
+  problemOf: (result: RunResult) => string | undefined = () => undefined,
+): Promise<ExitCode> {
+  const files = await openReplays(scenario, tell);
+  if (files === undefined) return ExitCode.usage;
+  const result = runScenario(scenario, { openReplay: files.of });
+  tell(files.problems, "warning");
+  tell(failuresOf(result.setup), "warning");
+  const problem = problemOf(result);
+  if (problem !== undefined) {
+    io.stderr.write(`hopscope: ${problem}\n`);
+    return ExitCode.usage;
+  }
+  const path = join(flags.output, "trace.pcapng");
+  const { mesh, recordingStartedAt: startedAt } = result;
+  const trace = { mesh, name: scenario.name, dataPathPort: scenario.cluster.dataPathPort, startedAt };
+  try {
+    mkdirSync(flags.output, { recursive: true });
+    writeFile(path, trace);
+  } catch (error) {
+    io.stderr.write(`hopscope: cannot write ${path}: ${(error as Error).message}\n`);
+    return ExitCode.usage;
+  }
+  await report(result, path, flags, io);
+  return files.problems.length > 0 ? ExitCode.damaged : ExitCode.ok;
+}
+
+/** Steps of the setup that did not do what they were there for. */
+export function failuresOf(setup: readonly StepResult[]): Diagnostic[] {
+  const failures: Diagnostic[] = [];
+  for (const [index, { step, status, output }] of setup.entries()) {
+    if (status === undefined || status === 0) continue;
+    const last = output.findLast((line) => line !== "");
+    const message = `ended with status ${status}${last === undefined ? "" : `: ${last.trim()}`}`;
+    failures.push({ position: step.position, path: `run.setup[${index}]`, message });
+  }
+  return failures;
+}
+
+function writeFile(path: string, trace: TraceFile): void {
+  const writer = new PcapngWriter(path);
+  try {
+    writeTrace(writer, trace);
+  } finally {
+    writer.closeSync();
+  }
+}
+
+async function report(result: RunResult, path: string, flags: SimulationFlags, io: Io): Promise<void> {
+  const output = new Output(io.stdout);
+  const lines = flags.quiet === true ? outputLines(result) : hopTable(result, { style: styleFor(io, flags.color) });
+  for (const line of lines) {
+    if (output.line(line)) await output.flush();
+    if (output.isClosed) break;
+  }
+  output.line("");
+  output.line(`${summaryOf(result)} -> ${path}`);
+  await output.end();
+}
+
+/** `120 hops of 14 packets at 18 points; dropped: OTHERHOST 2` */
+function summaryOf({ mesh: { recorder } }: RunResult): string {
+  const points = new Set<number>();
+  const drops = new Map<number, number>();
+  for (let hop = 0; hop < recorder.hopCount; hop++) {
+    points.add(recorder.point(hop));
+    recorder.steps(hop, (kind, a) => {
+      if (kind === StepKind.drop) drops.set(a, (drops.get(a) ?? 0) + 1);
+    });
+  }
+  const dropped = [...drops].map(([reason, count]) => `${dropReasonName(reason as DropReason)} ${count}`).join(", ");
+  const tail = dropped === "" ? "" : `; dropped: ${dropped}`;
+  return `${recorder.hopCount} hops of ${recorder.packetCount} packets at ${points.size} points${tail}`;
+}

@@ -1,0 +1,34 @@
+/** Which commands look at a namespace and change nothing in it, so that they can be asked at any moment. */
+
+/** In words, for who has written something else. */
+export const LOOKS: string =
+  "ip … show or get, bridge fdb show, ifconfig, route, arp, iptables -S or -L, iptables-save, conntrack -L, sysctl NAME, " +
+  "ethtool -k, ss, hostname, cat, docker ps, … ls and … inspect";
+
+const SHOW: ReadonlySet<string> = new Set(["show", "list", "lst", "ls", "get"]);
+const DOCKER_LOOKS: ReadonlySet<string> = new Set(["ps", "ls", "inspect"]);
+const IPTABLES_LOOKS: ReadonlySet<string> = new Set(["-S", "--list-rules", "-L", "--list", "-C", "--check"]);
+const CONNTRACK_CHANGES: ReadonlySet<string> = new Set(["-D", "--delete", "-F", "--flush"]);
+const ALWAYS: ReadonlySet<string> = new Set(["ifconfig", "route", "arp", "hostname", "cat", "iptables-save", "ss"]);
+
+export function onlyLooks([program = "", ...words]: readonly string[]): boolean {
+  switch (program) {
+    case "ip":
+    case "bridge": {
+      const [, verb = "show"] = words.filter((word) => !word.startsWith("-"));
+      return SHOW.has(verb);
+    }
+    case "sysctl":
+      return !words.some((word) => word === "-w" || word.includes("="));
+    case "iptables":
+      return words.some((word) => IPTABLES_LOOKS.has(word));
+    case "conntrack":
+      return !words.some((word) => CONNTRACK_CHANGES.has(word));
+    case "ethtool":
+      return words[0] === "-k" || words[0] === "--show-features" || words[0] === "--show-offload";
+    case "docker":
+      return words.slice(0, 2).some((word) => DOCKER_LOOKS.has(word));
+    default:
+      return ALWAYS.has(program);
+  }
+}
