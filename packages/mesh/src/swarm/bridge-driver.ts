@@ -140,6 +140,7 @@ export function createBridgeEndpoint(
     holder: options.name,
     isGateway: options.isGateway ?? false,
     device,
+    isUp: false,
   };
 }
 

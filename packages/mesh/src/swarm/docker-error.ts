@@ -3,6 +3,11 @@ import { formatIpv4 } from "@hopscope/codec/address";
 
 export class DockerError extends Error {}
 
+/** As the client prints it. */
+export function fromDaemon({ message }: DockerError): string {
+  return `Error response from daemon: ${message}`;
+}
+
 export const Refusal = {
   networkNotFound: (name: string): DockerError => new DockerError(`network ${name} not found`),
   networkExists: (name: string): DockerError => new DockerError(`network with name ${name} already exists`),

@@ -25,8 +25,10 @@ export interface Endpoint {
   readonly holder: string;
   /** True on docker_gwbridge, where it is only the way out. */
   readonly isGateway: boolean;
-  /** Name of the interface in the sandbox, once it is up. */
-  device: string | undefined;
+  /** Name of the interface in the sandbox. */
+  device: string;
+  /** The interface is up. */
+  isUp: boolean;
 }
 
 /**

@@ -14,6 +14,8 @@ import type { Swarm, SwarmNode } from "./swarm.ts";
 import { assign, endTask } from "./agent.ts";
 
 export const INGRESS = "ingress";
+/** Of a task that waits for one. */
+const NO_ADDRESS = "could not find an available IP";
 /** Ports that are handed out to services without one (swarmkit portallocator). */
 const FIRST_DYNAMIC_PORT = 30_000;
 
@@ -191,9 +193,12 @@ export function allocate(swarm: Swarm, service: ServiceState, tasks: readonly Ta
       if (task.addresses.has(name)) continue;
       const ip = task.isFirst ? swarm.addresses.take(task.name, name) : network.nextAddress();
       if (ip !== undefined) task.addresses.set(name, ip);
-      else task.enter("pending", swarm.host.now, "could not find an available IP while allocating VIP");
+      else task.enter("pending", swarm.host.now, NO_ADDRESS);
     }
-    for (const { node } of tasks) if (node !== undefined) swarm.balancerAddress(network, node);
+    for (const task of tasks) {
+      if (task.node === undefined || swarm.balancerAddress(network, task.node) !== undefined) continue;
+      task.enter("pending", swarm.host.now, NO_ADDRESS);
+    }
   }
 }
 

@@ -129,6 +129,7 @@ function* addSubnet(engine: Engine, overlay: LocalOverlay, subnet: OverlaySubnet
 function* addBalancer(engine: Engine, overlay: LocalOverlay): Operation {
   const { network } = overlay;
   const ip = engine.swarm.balancerAddress(network, engine.node);
+  if (ip === undefined) throw Refusal.noAddress();
   const sandbox = new Sandbox(
     engine,
     balancerName(network),
@@ -213,6 +214,7 @@ export function* createOverlayEndpoint(
     holder: options.shortName,
     isGateway: false,
     device,
+    isUp: false,
   };
 }
 
@@ -229,6 +231,7 @@ export function removeOverlay(engine: Engine, overlay: LocalOverlay): void {
   if (sandbox !== undefined && overlay.balancer !== undefined) {
     engine.balancers.delete(network.name);
     deleteOverlayEndpoint(engine, overlay, overlay.balancer);
+    sandbox.stopResolver();
     engine.ask({ kind: "netns-delete", node: engine.name, netns: sandbox.netns });
   }
   engine.ask({ kind: "netns-delete", node: engine.name, netns: overlay.netns });

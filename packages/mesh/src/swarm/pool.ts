@@ -49,10 +49,6 @@ export class AddressPool {
     this.#last = Math.max(this.#last, offsetOf(this.subnet, ip));
   }
 
-  get hasFree(): boolean {
-    return this.#taken.size < sizeOf(this.subnet) - 2;
-  }
-
   release(ip: number): void {
     this.#taken.delete(offsetOf(this.subnet, ip));
   }

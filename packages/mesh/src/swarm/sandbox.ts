@@ -128,11 +128,11 @@ export class Sandbox {
     if (!this.endpoints.includes(endpoint)) this.endpoints.push(endpoint);
     const { engine, netns } = this;
     const { device, ip, prefixLength } = endpoint;
-    if (device === undefined) return;
     const place = { node: engine.name, netns };
     engine.ask({ kind: "address-add", ...place, device, ip, prefixLength });
     const late = engine.swarm.choices.latePorts.get(`${engine.name}/${endpoint.portNetns}/${endpoint.port}`);
     engine.ask({ kind: "link-up", ...place, device, ...(late === undefined ? {} : { lateNs: late }) });
+    endpoint.isUp = true;
     for (const route of endpoint.routes) engine.ask({ kind: "route-add", ...place, ...route, device });
     if (engine.version.announcements > 0) engine.host.start(engine.name, this.#announce(endpoint), 0);
     this.#arrangeDefaultRoute();
@@ -148,7 +148,7 @@ export class Sandbox {
     const { engine, netns } = this;
     for (let count = 0; count < engine.version.announcements; count++) {
       if (count > 0) yield ANNOUNCEMENT_INTERVAL;
-      if (!this.endpoints.includes(endpoint) || endpoint.device === undefined) return;
+      if (!this.endpoints.includes(endpoint)) return;
       engine.ask({ kind: "announce", node: engine.name, netns, device: endpoint.device, ip: endpoint.ip });
     }
   }
@@ -156,13 +156,13 @@ export class Sandbox {
   /** getGatewayEndpoint, updateGateway; and the ports of the node go where the way out is. */
   #arrangeDefaultRoute(): void {
     const up = this.isPopulated ? this.endpoints.toSorted(compareEndpoints) : [];
-    const gateway = up.find((endpoint) => endpoint.gateway !== undefined && endpoint.device !== undefined);
+    const gateway = up.find((endpoint) => endpoint.gateway !== undefined && endpoint.isUp);
     if (gateway !== this.#gateway) {
       const { engine, netns } = this;
       const previous = this.#gateway;
       this.#gateway = gateway;
       const route = (kind: "route-add" | "route-delete", { gateway: via, device }: Endpoint): void =>
-        engine.ask({ kind, node: engine.name, netns, destination: 0, prefixLength: 0, via, device: device! });
+        engine.ask({ kind, node: engine.name, netns, destination: 0, prefixLength: 0, via, device });
       // A device that is gone has taken its routes along.
       if (previous !== undefined && this.endpoints.includes(previous)) route("route-delete", previous);
       if (gateway !== undefined) route("route-add", gateway);
@@ -219,7 +219,13 @@ export class Sandbox {
   /** The container has ended: all endpoints go, docker_gwbridge's last. */
   release(): void {
     for (const endpoint of this.endpoints.toSorted(compareEndpoints)) this.#drop(endpoint);
+    this.stopResolver();
+  }
+
+  stopResolver(): void {
+    const { engine, netns, resolver } = this;
     this.resolver = undefined;
+    if (resolver !== undefined) engine.ask({ kind: "resolver-stop", node: engine.name, netns, ...resolver });
   }
 
   startResolver(): void {

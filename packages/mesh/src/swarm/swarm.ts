@@ -207,7 +207,7 @@ export class Swarm {
     const ingress = this.networks.get(INGRESS)!;
     for (const engine of this.engines.values()) {
       // swarmkit gives a node its address in the ingress network as it joins; in a subnet that is used up, none.
-      if (ingress.subnets.some(({ pool }) => pool.hasFree)) this.balancerAddress(ingress, engine.node);
+      this.balancerAddress(ingress, engine.node);
       this.host.start(engine.name, this.#startEngine(engine), 0);
     }
   }
@@ -341,18 +341,17 @@ export class Swarm {
       if (pool === undefined) throw Refusal.outsideSubnets(ip);
       if (pool.reserve(ip, owner, network.name) !== undefined) throw Refusal.addressInUse();
     }
-    this.balancerAddress(network, engine.node);
+    if (this.balancerAddress(network, engine.node) === undefined) throw Refusal.noAddress();
     return ip;
   }
 
   /** The address of a node's load balancer in a network; taken with the first need for it. */
-  balancerAddress(network: OverlayNetwork, node: SwarmNode): number {
+  balancerAddress(network: OverlayNetwork, node: SwarmNode): number | undefined {
     const { loadBalancers } = this.addresses.networks.get(network.name)!;
     const existing = loadBalancers.get(node.name);
     if (existing !== undefined) return existing;
     const ip = this.addresses.takeBalancer(network.name, node.name);
-    if (ip === undefined) throw Refusal.noAddress();
-    loadBalancers.set(node.name, ip);
+    if (ip !== undefined) loadBalancers.set(node.name, ip);
     return ip;
   }
 

@@ -59,6 +59,7 @@ export class World {
   #take(request: Request): void {
     this.requests.push({ at: this.timeline.now, request });
     this.picture.add(request);
+    if (request.kind === "netns-delete") this.#tables.delete(`${request.node} ${request.netns}`);
     if (request.kind === "resolver-start") {
       const { node, netns, udpPort, tcpPort } = request;
       this.swarm.resolverRules.program(udpPort, tcpPort, (table, chain, change) =>

@@ -1,0 +1,111 @@
+/** Requests as the commands that a person would type on the node: ip, bridge, iptables, sysctl, and docker's own words. */
+import { formatIpv4, formatMac } from "@hopscope/codec/address";
+import { formatRule } from "../netfilter/rule-format.ts";
+import { formatCidr } from "./cidr.ts";
+import type { Request, RouteAdd } from "./request.ts";
+import { ResolverRules } from "./task-rules.ts";
+
+const HOST = "host";
+
+/** One line a command; each begins with the node's name and, for another namespace than its own, with that. */
+export function formatRequest(request: Request): readonly string[] {
+  const isOfNode = /^(?:netns|container)-/.test(request.kind);
+  const inNetns = "netns" in request && request.netns !== HOST && !isOfNode;
+  const place = inNetns ? `${request.node}/${request.netns}` : request.node;
+  return commandsOf(request).map((command) => `${place}# ${command}`);
+}
+
+function commandsOf(request: Request): readonly string[] {
+  switch (request.kind) {
+    case "netns-add":
+      return [
+        `ip netns add ${request.netns}`,
+        `ip netns exec ${request.netns} sysctl -w net.ipv4.ip_forward=${request.forwarding ? 1 : 0}`,
+      ];
+    case "netns-delete":
+      return [`ip netns delete ${request.netns}`];
+    case "sysctl":
+      return [`sysctl -w ${request.key}=${request.value}`];
+    case "bridge-add": {
+      const address = request.hasFixedMac ? ` address ${formatMac(request.mac)}` : "";
+      return [`ip link add ${request.device}${address} mtu ${request.mtu} type bridge`];
+    }
+    case "vxlan-add": {
+      const { device, mac, mtu, vni, port, netns } = request;
+      const options = `id ${vni} dstport ${port} learning proxy l2miss l3miss`;
+      return [`ip link add ${device} address ${formatMac(mac)} mtu ${mtu} netns ${netns} type vxlan ${options}`];
+    }
+    case "veth-add": {
+      const { device, mac, mtu, peer } = request;
+      const end = `name ${peer.device} address ${formatMac(peer.mac)} mtu ${mtu} netns ${peer.netns}`;
+      return [`ip link add ${device} address ${formatMac(mac)} mtu ${mtu} type veth peer ${end}`];
+    }
+    case "link-try":
+      return [`ip link add ${request.device} type vxlan id 1`, `ip link delete ${request.device}`];
+    case "link-master":
+      return [`ip link set ${request.device} master ${request.master}`];
+    case "link-up":
+      return [`ip link set ${request.device} up`];
+    case "link-down":
+      return [`ip link set ${request.device} down`];
+    case "link-delete":
+      return [`ip link delete ${request.device}`];
+    case "address-add":
+    case "address-delete": {
+      const { kind, device, ip, prefixLength } = request;
+      return [`ip address ${kind.slice("address-".length)} ${formatCidr({ address: ip, prefixLength })} dev ${device}`];
+    }
+    case "route-add":
+    case "route-delete":
+      return [`ip route ${request.kind.slice("route-".length)} ${routeText(request)}`];
+    case "iptables": {
+      const { table, chain } = request;
+      if (request.change === "new-chain") return [`iptables -t ${table} -N ${chain}`];
+      if (request.change === "policy") return [`iptables -t ${table} -P ${chain} ${request.policy}`];
+      const letter = { append: "A", insert: "I", delete: "D" }[request.change];
+      return [`iptables -t ${table} -${letter} ${chain} ${formatRule(request.rule)}`];
+    }
+    case "announce":
+      return [`arping -U -c 1 -I ${request.device} ${formatIpv4(request.ip)}`];
+    case "peer-add":
+    case "peer-delete": {
+      const change = request.kind === "peer-add" ? "replace" : "delete";
+      const mac = formatMac(request.mac);
+      const others = `(on the other nodes of ${request.network})`;
+      return [
+        `ip neighbor ${change} ${formatIpv4(request.ip)} lladdr ${mac} dev vxlan0 nud permanent ${others}`,
+        `bridge fdb ${change} ${mac} dev vxlan0 dst ${formatIpv4(request.vtep)} self permanent ${others}`,
+      ];
+    }
+    case "container-add":
+      return [`runc create ${request.id} (${request.name}, ${request.image}, hostname ${request.hostname})`];
+    case "container-start":
+      return [`runc start ${request.id}${request.argv.length > 0 ? ` (${request.argv.join(" ")})` : ""}`];
+    case "container-kill":
+      return [`runc kill ${request.id} KILL`];
+    case "container-delete":
+      return [`runc delete ${request.id}`];
+    case "file-write":
+      return [`runc exec ${request.id} sh -c 'cat > ${request.path}'`];
+    case "resolver-start": {
+      const lines = [`dockerd listens on 127.0.0.11, UDP port ${request.udpPort} and TCP port ${request.tcpPort}`];
+      new ResolverRules().program(request.udpPort, request.tcpPort, (table, chain, change) => {
+        lines.push(
+          ...commandsOf({ kind: "iptables", node: request.node, netns: request.netns, table, chain, ...change }),
+        );
+      });
+      return lines;
+    }
+    case "resolver-stop":
+      return ["dockerd no longer listens on 127.0.0.11"];
+    case "process-start":
+      return [`${request.argv.join(" ")} &`];
+    case "process-kill":
+      return [`kill ${request.key}`];
+  }
+}
+
+function routeText({ destination, prefixLength, via, device }: RouteAdd): string {
+  const to = prefixLength === 0 ? "default" : formatCidr({ address: destination, prefixLength });
+  return `${to}${via === undefined ? "" : ` via ${formatIpv4(via)}`} dev ${device}`;
+}
