@@ -15,6 +15,7 @@ import { type CapturedFrame, Replayer } from "./replay.ts";
 import type { CommandStep, NamespacePlace, ReplayStep, Step } from "./scenario/step.ts";
 import type { Wakeable } from "./sim/simulator.ts";
 import { Softnet } from "./sim/softnet.ts";
+import { DockerError, fromDaemon, Refusal } from "./swarm/docker-error.ts";
 
 /** What one step did. */
 export interface StepResult {
@@ -163,9 +164,10 @@ export class Runner implements Wakeable {
       const onExit = (status: number): void => this.#end(running, status, softnet.now + (isExec ? Cost.execEnd : 0));
       this.#processes.set(running, spawn(step.argv, environment, { print, onExit, time }));
     } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      print(error.message);
-      this.#end(running, USAGE_STATUS, running.startedAt);
+      const isRefused = error instanceof DockerError;
+      if (!isRefused && !(error instanceof UsageError)) throw error;
+      print(isRefused ? fromDaemon(error) : error.message);
+      this.#end(running, isRefused ? 1 : USAGE_STATUS, running.startedAt);
     }
   }
 
@@ -222,9 +224,7 @@ export class Runner implements Wakeable {
     const mesh = this.#mesh;
     switch (step.kind) {
       case "exec": {
-        const found = mesh.docker === undefined ? this.#ofPlan(step.container) : mesh.docker.find(step.container);
-        if (found === undefined) throw new UsageError(`Error: No such container: ${step.container}`);
-        return found;
+        return mesh.docker?.running(step.container) ?? this.#ofPlan(step.container);
       }
       case "on":
         return mesh.machines.get(step.machine) ?? this.#inside({ node: step.machine, namespace: "host" });
@@ -234,9 +234,10 @@ export class Runner implements Wakeable {
   }
 
   /** A task of a mesh without Docker. */
-  #ofPlan(task: string): Environment | undefined {
+  #ofPlan(task: string): Environment {
     const netns = this.#mesh.tasks.get(task);
-    return netns && { netns, hostname: task, files: new Map(), mesh: this.#mesh };
+    if (netns === undefined) throw Refusal.noSuchContainer(task);
+    return { netns, hostname: task, files: new Map(), mesh: this.#mesh };
   }
 
   /** The machine's own programs and files, in another namespace (nsenter --net). */

@@ -1,7 +1,7 @@
 /** What a docker command has: its words, the engine it talks to, and operations that it waits for. */
 import type { ProgramContext } from "../program/program.ts";
 import type { Engine } from "../swarm/engine.ts";
-import { DockerError, Refusal } from "../swarm/docker-error.ts";
+import { DockerError, fromDaemon, Refusal } from "../swarm/docker-error.ts";
 import type { Container } from "../swarm/container.ts";
 import type { Operation } from "../swarm/operation.ts";
 import type { Swarm } from "../swarm/swarm.ts";
@@ -85,7 +85,7 @@ export class Call {
         this.print(name);
       } catch (error) {
         if (!(error instanceof DockerError)) throw error;
-        this.print(`Error response from daemon: ${error.message}`);
+        this.print(fromDaemon(error));
         status = 1;
       }
     }

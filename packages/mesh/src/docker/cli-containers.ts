@@ -1,6 +1,7 @@
 /** Containers: `docker run`, `create`, `start`, `stop`, `kill`, `rm`, `exec`, `ps`. */
 import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
 import { DockerCost } from "../costs.ts";
+import type { PortMapping } from "../swarm/bridge-rules.ts";
 import { UsageError } from "../program/program.ts";
 import {
   type Attachment,
@@ -13,7 +14,7 @@ import {
   startContainer,
   stopContainer,
 } from "../swarm/container.ts";
-import { DockerError, Refusal } from "../swarm/docker-error.ts";
+import { DockerError, fromDaemon, Refusal } from "../swarm/docker-error.ts";
 import { hexId } from "../swarm/identifier.ts";
 import type { Operation } from "../swarm/operation.ts";
 import type { Call, Command } from "./cli-call.ts";
@@ -141,7 +142,7 @@ function* run(call: Call): Generator<void, number, boolean> {
     container = yield* call.wait(runOperation(call, isDetached ? undefined : (line) => call.print(line)));
   } catch (error) {
     if (!(error instanceof DockerError)) throw error;
-    call.print(`docker: Error response from daemon: ${error.message}.`);
+    call.print(`docker: ${fromDaemon(error)}.`);
     call.print("See 'docker run --help'.");
     return REFUSED;
   }
@@ -215,7 +216,9 @@ function statusOf(call: Call, container: Container): string {
 }
 
 function portsOf({ ports }: Container): string {
-  return ports.map((port) => `0.0.0.0:${port.hostPort}->${port.containerPort}/${port.protocol}`).join(", ");
+  const to = ({ hostPort, containerPort, protocol }: PortMapping): string =>
+    `${hostPort}->${containerPort}/${protocol}`;
+  return ports.flatMap((port) => [`0.0.0.0:${to(port)}`, `[::]:${to(port)}`]).join(", ");
 }
 
 function ps(call: Call): number {
@@ -289,8 +292,17 @@ function inspect(call: Call): number {
 
 export function printInspected(call: Call, found: readonly object[]): void {
   const format = call.words.value("format");
-  if (format !== undefined) for (const each of found) call.print(render(format, each));
+  // A template that asks for what the client's types do not have gets what the engine sent, sorted (inspect, tryRawInspect).
+  const isRaw = format !== undefined && /\.Id\b/.test(format);
+  if (format !== undefined) for (const each of found) call.print(render(format, isRaw ? sorted(each) : each));
   else call.printAll(JSON.stringify(found, undefined, 4).split("\n"));
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, held]) => [key, sorted(held)]));
 }
 
 const MANY = Number.POSITIVE_INFINITY;

@@ -4,6 +4,7 @@ import { formatCidr } from "../swarm/cidr.ts";
 import type { Container } from "../swarm/container.ts";
 import { type Endpoint, endpointId } from "../swarm/endpoint.ts";
 import { BridgeNetwork, isPlain, type Network, OverlayNetwork } from "../swarm/network.ts";
+import { hexId } from "../swarm/identifier.ts";
 import type { ServiceState } from "../swarm/service.ts";
 import type { SwarmNode } from "../swarm/swarm.ts";
 import type { Call } from "./cli-call.ts";
@@ -76,15 +77,29 @@ function endpointJson(
     Aliases: isNamed && aliases.length > 0 ? aliases : null,
     MacAddress: endpoint === undefined ? "" : formatMac(endpoint.mac),
     DriverOpts: null,
+    GwPriority: 0,
     NetworkID: network?.id ?? "",
-    EndpointID: endpoint === undefined ? "" : endpointId(call.engine, endpoint),
+    EndpointID: endpointIdOf(call, container, network, endpoint),
     Gateway: endpoint?.gateway === undefined ? "" : formatIpv4(endpoint.gateway),
     IPAddress: endpoint === undefined ? "" : formatIpv4(endpoint.ip),
     IPPrefixLen: endpoint?.prefixLength ?? 0,
     IPv6Gateway: "",
     GlobalIPv6Address: "",
     GlobalIPv6PrefixLen: 0,
+    DNSNames: null,
   };
+}
+
+/** The networks `host` and `none` have endpoints, too, in name. */
+function endpointIdOf(
+  { engine }: Call,
+  container: Container,
+  network: Network | undefined,
+  endpoint: Endpoint | undefined,
+): string {
+  if (endpoint !== undefined) return endpointId(engine, endpoint);
+  const isInName = network !== undefined && isPlain(network) && container.state === "running";
+  return isInName ? hexId(engine.random(`endpoint:${network.name}:${container.shortId}`)) : "";
 }
 
 export function networkJson(call: Call, network: Network): object {
@@ -97,7 +112,7 @@ export function networkJson(call: Call, network: Network): object {
     Driver: network.driver,
     ...(newer ? { EnableIPv4: true } : {}),
     EnableIPv6: false,
-    IPAM: { Driver: "default", Options: null, Config: ipamConfig(call, network) },
+    IPAM: { Driver: "default", Options: isOwn(network) ? {} : null, Config: ipamConfig(call, network) },
     Internal: network.isInternal,
     Attachable: network.isAttachable,
     Ingress: network instanceof OverlayNetwork && network.isIngress,
@@ -110,6 +125,11 @@ export function networkJson(call: Call, network: Network): object {
       ? { Peers: peersOf(call, network) }
       : {}),
   };
+}
+
+/** A bridge that somebody made. */
+function isOwn(network: Network): boolean {
+  return network instanceof BridgeNetwork && !network.isDefault && network.icc;
 }
 
 /** Keys in the order in which each driver's networks print them. */

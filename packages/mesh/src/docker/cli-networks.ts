@@ -4,7 +4,7 @@ import type { Cidr } from "../scenario/scenario.ts";
 import { createBridge, removeBridge } from "../swarm/bridge-driver.ts";
 import { networkOf, parseCidr } from "../swarm/cidr.ts";
 import { connect, disconnect } from "../swarm/container.ts";
-import { DockerError, Refusal } from "../swarm/docker-error.ts";
+import { DockerError, fromDaemon, Refusal } from "../swarm/docker-error.ts";
 import { isPlain, type Network, OverlayNetwork } from "../swarm/network.ts";
 import type { Operation } from "../swarm/operation.ts";
 import type { Call, Command } from "./cli-call.ts";
@@ -151,7 +151,7 @@ function inspect(call: Call): number {
     const network = call.engine.network(name);
     if (network !== undefined && isSeen(call, network)) found.push(networkJson(call, network));
     else {
-      call.print(`Error response from daemon: network ${name} not found`);
+      call.print(fromDaemon(Refusal.networkNotFound(name)));
       status = 1;
     }
   }

@@ -96,7 +96,10 @@ function evaluate(words: readonly string[], value: unknown, template: string): u
 }
 
 function field(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  const held = value as Readonly<Record<string, unknown>>;
+  // The client's types say ID where its JSON says Id.
+  return held[name] ?? (name === "ID" ? held["Id"] : undefined);
 }
 
 function isTrue(value: unknown): boolean {

@@ -5,7 +5,7 @@
  * Not modelled: images, volumes, logs, builds, stacks (a scenario has one from the start), contexts, help texts.
  */
 import { type Program, type ProgramContext, UsageError } from "../program/program.ts";
-import { DockerError, Refusal } from "../swarm/docker-error.ts";
+import { DockerError, fromDaemon, Refusal } from "../swarm/docker-error.ts";
 import { Call, type Command } from "./cli-call.ts";
 import { CONTAINER_COMMANDS } from "./cli-containers.ts";
 import { NETWORK_COMMANDS } from "./cli-networks.ts";
@@ -72,7 +72,7 @@ function* main(argv: readonly string[], context: ProgramContext): Generator<void
     return typeof status === "number" ? status : yield* status;
   } catch (error) {
     if (!(error instanceof DockerError)) throw error;
-    context.print(`Error response from daemon: ${error.message}`);
+    context.print(fromDaemon(error));
     return 1;
   }
 }

@@ -13,6 +13,7 @@ import type { Image, Stack } from "../scenario/scenario.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
 import { type Container, containerExited, containerFiles } from "../swarm/container.ts";
+import { Refusal } from "../swarm/docker-error.ts";
 import type { Engine } from "../swarm/engine.ts";
 import { type Host, type Operation, Instant, resume } from "../swarm/operation.ts";
 import { DEPLOYMENT_LIMIT } from "../swarm/plan-swarm.ts";
@@ -261,6 +262,16 @@ export class Docker implements Host {
   find(name: string): Environment | undefined {
     const housed = this.#byName.get(name);
     return housed === undefined ? undefined : this.#environment(housed);
+  }
+
+  /** The same of a container that must run; throws a {@link DockerError}. */
+  running(name: string): Environment {
+    const found = this.find(name);
+    if (found !== undefined) return found;
+    for (const { containers } of this.swarm.engines.values())
+      for (const container of containers.values())
+        if (container.name === name) throw Refusal.isNotRunning(container.id);
+    throw Refusal.noSuchContainer(name);
   }
 
   /** Where programs of a container run; undefined: it does not run. */
