@@ -364,6 +364,129 @@ it("answers what the protocols' own functions answer, for damaged packets too", 
   );
 });
 
+/** PING, SYN or DATAGRAM with VLAN tags and IPv4 options put in, or padding behind. */
+function unusual(hex: string, outerTags: number, outerWords: number, innerTags: number, innerWords: number): DataView {
+  const bytes = [...bytesOf(hex)];
+  const tag = [0x81, 0x00, 0x00, 0x2a];
+  const options = (words: number): number[] => Array.from({ length: words * 4 }, () => 1);
+  const tags = (count: number): number[] => Array.from({ length: count }, () => tag).flat();
+  const view = viewOf(
+    Uint8Array.from([
+      ...bytes.slice(0, 12),
+      ...tags(outerTags),
+      ...bytes.slice(12, OUTER_UDP),
+      ...options(outerWords),
+      ...bytes.slice(OUTER_UDP, INNER + 12),
+      ...tags(innerTags),
+      ...bytes.slice(INNER + 12, TRANSPORT),
+      ...options(innerWords),
+      ...bytes.slice(TRANSPORT),
+    ]),
+  );
+  const ip = OUTER_IP + outerTags * 4;
+  const innerIp = INNER_IP + (outerTags + outerWords + innerTags) * 4;
+  const inside = (innerTags + innerWords) * 4;
+  view.setUint8(ip, 0x45 + outerWords);
+  ipv4.setTotalLength(view, ip, ipv4.totalLength(view, ip) + outerWords * 4 + inside);
+  const udpAt = ip + 20 + outerWords * 4;
+  udp.setLength(view, udpAt, udp.length(view, udpAt) + inside);
+  view.setUint8(innerIp, 0x45 + innerWords);
+  ipv4.setTotalLength(view, innerIp, ipv4.totalLength(view, innerIp) + innerWords * 4);
+  return view;
+}
+
+/** Every getter beside the same field read by its protocol's functions. */
+function fields(packet: VxlanPacket): [number[], number[]] {
+  const { view, at, ipAt, innerAt, innerPayloadAt, transportAt } = packet;
+  const udpAt = innerAt - 16;
+  const outer: [number, number][] = [
+    [packet.dstMac, ethernet.dstMac(view, at)],
+    [packet.srcMac, ethernet.srcMac(view, at)],
+    [packet.tos, ipv4.tos(view, ipAt)],
+    [packet.totalLength, ipv4.totalLength(view, ipAt)],
+    [packet.identification, ipv4.identification(view, ipAt)],
+    [packet.ttl, ipv4.ttl(view, ipAt)],
+    [packet.srcIp, ipv4.srcIp(view, ipAt)],
+    [packet.dstIp, ipv4.dstIp(view, ipAt)],
+    [packet.srcPort, udp.srcPort(view, udpAt)],
+    [packet.udpLength, udp.length(view, udpAt)],
+    [packet.udpChecksum, udp.checksum(view, udpAt)],
+    [packet.flags, vxlan.flags(view, udpAt + 8)],
+    [packet.vni, vxlan.vni(view, udpAt + 8)],
+    [packet.innerDstMac, ethernet.dstMac(view, innerAt)],
+    [packet.innerDstMacHigh, ethernet.dstMacHigh(view, innerAt)],
+    [packet.innerDstMacLow, ethernet.dstMacLow(view, innerAt)],
+    [packet.innerSrcMac, ethernet.srcMac(view, innerAt)],
+    [packet.innerSrcMacHigh, ethernet.srcMacHigh(view, innerAt)],
+    [packet.innerSrcMacLow, ethernet.srcMacLow(view, innerAt)],
+    [packet.innerEtherType, view.getUint16(innerPayloadAt - 2)],
+  ];
+  const ip = innerPayloadAt;
+  const inner: [number, number][] =
+    packet.innerKind < InnerKind.ipv4
+      ? []
+      : [
+          [packet.innerTos, ipv4.tos(view, ip)],
+          [packet.innerTotalLength, ipv4.totalLength(view, ip)],
+          [packet.innerIdentification, ipv4.identification(view, ip)],
+          [packet.innerTtl, ipv4.ttl(view, ip)],
+          [packet.innerProtocol, ipv4.protocol(view, ip)],
+          [packet.innerSrcIp, ipv4.srcIp(view, ip)],
+          [packet.innerDstIp, ipv4.dstIp(view, ip)],
+        ];
+  const transport: [number, number][] =
+    packet.innerKind < InnerKind.icmp
+      ? []
+      : [
+          [packet.innerSrcPort, udp.srcPort(view, transportAt)],
+          [packet.innerDstPort, udp.dstPort(view, transportAt)],
+          [packet.innerIcmpType, view.getUint8(transportAt)],
+          [packet.innerIdentifier, view.getUint16(transportAt + 4)],
+          [packet.innerSequence, view.getUint16(transportAt + 6)],
+        ];
+  const pairs = [...outer, ...inner, ...transport];
+  return [pairs.map(([read]) => read), pairs.map(([, expected]) => expected)];
+}
+
+it("reads the same fields as the protocols' own functions, usual and unusual packets in turn", () => {
+  const packet = new VxlanPacket(new DataView(new ArrayBuffer(0)));
+  const count = fc.constantFrom(0, 0, 0, 1, 2);
+  const change = fc.tuple(fc.nat(107), fc.nat(255));
+  fc.assert(
+    fc.property(
+      fc.constantFrom(PING, SYN, DATAGRAM),
+      fc.tuple(count, count, count, count),
+      fc.array(change, { maxLength: 2 }),
+      (hex, [outerTags, outerWords, innerTags, innerWords], changes) => {
+        const view = unusual(hex, outerTags, outerWords, innerTags, innerWords);
+        for (const [at, byte] of changes) view.setUint8(at, byte);
+        packet.view = view;
+        const status = packet.wrap(0, view.byteLength);
+        if (changes.length === 0) {
+          const kind = hex === PING ? InnerKind.icmp : hex === SYN ? InnerKind.tcp : InnerKind.udp;
+          expect([status, packet.innerKind, packet.innerStatus]).toEqual([Status.ok, kind, Status.ok]);
+        }
+        if (status !== Status.ok) return;
+        const [read, expected] = fields(packet);
+        expect(read).toEqual(expected);
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+it("reads packets that lie behind the first GiB", () => {
+  const at = 2 ** 30 + 8;
+  const bytes = new Uint8Array(at + 148);
+  bytes.set(bytesOf(PING), at);
+  const packet = new VxlanPacket(viewOf(bytes));
+  expect(packet.wrap(at, bytes.length)).toBe(Status.ok);
+  expect([packet.at, packet.transportAt, packet.transportEnd]).toEqual([at, at + TRANSPORT, at + 148]);
+  expect([packet.innerKind, packet.vni, packet.innerIdentifier]).toEqual([InnerKind.icmp, 4097, 25]);
+  const [read, expected] = fields(packet);
+  expect(read).toEqual(expected);
+});
+
 describe("verifyChecksums", () => {
   const simd = createSimdChecksum(4096)!;
 

@@ -147,6 +147,28 @@ describe("PcapReader", () => {
     expect(readSync(long(262_145, 231)).packets).toHaveLength(2);
   });
 
+  it("reads a capture in memory of more than 1 GiB", () => {
+    const length = 262_140;
+    const count = Math.ceil(2 ** 30 / (16 + length)) + 2;
+    const bytes = new Uint8Array(24 + count * (16 + length));
+    bytes.set(pcapHeader({ littleEndian: true }));
+    const view = new DataView(bytes.buffer);
+    for (let index = 0; index < count; index++) {
+      const at = 24 + index * (16 + length);
+      view.setUint32(at, index, true);
+      view.setUint32(at + 8, length, true);
+      view.setUint32(at + 12, length, true);
+    }
+    const reader = pcapOf(bytes);
+    for (let index = 0; index < count; index++) {
+      const start = 24 + index * (16 + length) + 16;
+      expect(reader.next()).toBe(true);
+      expect([reader.seconds, reader.start, reader.end]).toEqual([index, start, start + length]);
+    }
+    expect(reader.next()).toBe(false);
+    expect(reader.number).toBe(count);
+  });
+
   it("says a hostile length at once and does not wait for its bytes", async () => {
     const file = concat([pcapHeader({ littleEndian: true }), bytesOf("00000000 00000000 ffffffff ffffffff")]);
     expect(readSync(file).error).toMatchObject({ code: "ERR_PCAP_PACKET_TOO_LARGE", offset: 24 });
