@@ -203,6 +203,9 @@ function reportProblem(
     case "service":
       place = compose?.services.get(about.service);
       break;
+    case "ports":
+      place = compose?.services.get(about.service)?.at("ports");
+      break;
     case "placement":
       place = root.at("placement", about.task);
       break;

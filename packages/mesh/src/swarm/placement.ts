@@ -38,7 +38,65 @@ export function placeTasks(
   problems: Problem[],
 ): readonly PlacedTask[] {
   const occupation: Occupation = { nodes, pins, load: new Map() };
-  return services.flatMap((service) => placeNew(service, taskNames(service, nodes), occupation, problems));
+  const taken: TakenPorts = new Map(nodes.map((node) => [node, new Map()]));
+  return services.flatMap((service) =>
+    hostPorts(service).length > 0
+      ? placeWithPorts(service, occupation, taken, problems)
+      : placeNew(service, taskNames(service, nodes), occupation, problems),
+  );
+}
+
+/** Of each node, whose task has a port of it: `8080/tcp` to the task's name. */
+type TakenPorts = ReadonlyMap<ClusterNode, Map<string, string>>;
+
+function hostPorts({ ports }: Service): readonly string[] {
+  return ports
+    .filter(({ mode, published }) => mode === "host" && published !== 0)
+    .map(({ published, protocol }) => `${published}/${protocol}`);
+}
+
+/** Tasks that have ports of their nodes: each leaves one node less for the next. */
+function placeWithPorts(
+  service: Service,
+  { nodes, pins, load }: Occupation,
+  taken: TakenPorts,
+  problems: Problem[],
+): readonly PlacedTask[] {
+  const ports = hostPorts(service);
+  const counts = new Map<ClusterNode, number>();
+  const tasks: PlacedTask[] = [];
+  const about = { kind: "ports", service: service.name } as const;
+  const suitable = suitableNodes(service, nodes);
+  if (suitable.length === 0) return placeNew(service, taskNames(service, nodes), { nodes, pins, load }, problems);
+  let pending = 0;
+  for (const name of taskNames(service, nodes)) {
+    const free = nodes.filter((node) => !ports.some((port) => taken.get(node)!.has(port)));
+    const pin = nodes.find((node) => node.name === pins.get(name));
+    if (pin !== undefined && !free.includes(pin)) {
+      const port = ports.find((each) => taken.get(pin)!.has(each))!;
+      const message = `${name} cannot run on ${pin.name}: ${taken.get(pin)!.get(port)} has the port ${port} there`;
+      problems.push({ level: "error", about: { kind: "placement", task: name }, message });
+    }
+    const isPossible = (pin === undefined || free.includes(pin)) && free.some((node) => suitable.includes(node));
+    const [task] = isPossible ? placeNew(service, [name], { nodes: free, pins, load }, problems, counts) : [];
+    if (task?.node === undefined) {
+      // A global service wants no task where none can be.
+      if (service.mode === "global" && !suitable.some((node) => name === `${service.name}.${node.name}`)) continue;
+      if (pin === undefined) pending++;
+      tasks.push({ name, service, node: undefined });
+      continue;
+    }
+    counts.set(task.node, (counts.get(task.node) ?? 0) + 1);
+    for (const port of ports) taken.get(task.node)!.set(port, name);
+    tasks.push(task);
+  }
+  if (pending > 0) {
+    const nodesWords = `${suitable.length} node${suitable.length === 1 ? "" : "s"}`;
+    const who = pending === 1 ? "one task stays" : `${pending} tasks stay`;
+    const message = `${who} pending: no suitable node (host-mode port already in use on ${nodesWords})`;
+    problems.push({ level: "warning", about, message });
+  }
+  return tasks;
 }
 
 /** Places new tasks of one service; `counts` are the tasks of it that nodes have already. */

@@ -8,7 +8,7 @@ export interface Problem {
 
 export type Subject =
   | { readonly kind: "network"; readonly network: string; readonly part: "subnet" | "gateway" | "vni" | "name" }
-  | { readonly kind: "service"; readonly service: string }
+  | { readonly kind: "service" | "ports"; readonly service: string }
   | { readonly kind: "placement"; readonly task: string }
   /** A pinned address; `owner` is a task, a service (its virtual IP), or `lb-NET`, whose `key` is a node. */
   | { readonly kind: "address"; readonly owner: string; readonly key: string };

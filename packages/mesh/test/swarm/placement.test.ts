@@ -157,3 +157,53 @@ test("a thousand nodes with fifty tasks each are spread evenly", () => {
   for (const task of tasks) counts.set(task.node!.name, (counts.get(task.node!.name) ?? 0) + 1);
   expect(new Set(counts.values())).toEqual(new Set([50]));
 });
+
+describe("ports of nodes", () => {
+  const port = { mode: "host", protocol: "tcp", target: 80, published: 8080 } as const;
+
+  test("one task a node, and the rest stays pending", () => {
+    expect(place([service("a", 2, { ports: [port] }), service("b", 3, { ports: [port] })])).toEqual({
+      where: ["a.1 m", "a.2 w1", "b.1 w2", "b.2 pending", "b.3 pending"],
+      problems: ["warning 2 tasks stay pending: no suitable node (host-mode port already in use on 3 nodes)"],
+    });
+  });
+
+  test("another protocol, another port, one that Docker chooses, and ingress are no others' business", () => {
+    const ports = [
+      [port],
+      [{ ...port, protocol: "udp" as const }],
+      [{ ...port, published: 8081 }],
+      [{ ...port, published: 0 }],
+      [{ ...port, mode: "ingress" as const }],
+    ];
+    const services = ports.map((each, index) => service(`s${index}`, 1, { ports: each }));
+    expect(place(services, {}, [node("m")])).toEqual({ where: ports.map((_, index) => `s${index}.1 m`), problems: [] });
+  });
+
+  test("constraints count first", () => {
+    const only = { constraints: ["node.role == manager"], ports: [port] };
+    expect(place([service("a", 2, only)])).toEqual({
+      where: ["a.1 m", "a.2 pending"],
+      problems: ["warning one task stays pending: no suitable node (host-mode port already in use on 1 node)"],
+    });
+    expect(place([service("a", 1, { ...only, constraints: ["node.role == none"] })]).problems).toEqual([
+      "warning no suitable node (scheduling constraints not satisfied on 3 nodes)",
+    ]);
+  });
+
+  test("a place that was chosen and is taken", () => {
+    expect(
+      place([service("a", 1, { ports: [port] }), service("b", 1, { ports: [port] })], { "a.1": "w1", "b.1": "w1" }),
+    ).toEqual({
+      where: ["a.1 w1", "b.1 pending"],
+      problems: ["error b.1 cannot run on w1: a.1 has the port 8080/tcp there"],
+    });
+  });
+
+  test("a global service has a task wherever the port is free", () => {
+    expect(place([service("a", 1, { ports: [port] }), service("g", 0, { mode: "global", ports: [port] })])).toEqual({
+      where: ["a.1 m", "g.m pending", "g.w1 w1", "g.w2 w2"],
+      problems: ["warning one task stays pending: no suitable node (host-mode port already in use on 3 nodes)"],
+    });
+  });
+});
