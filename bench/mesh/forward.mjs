@@ -76,8 +76,8 @@ function sender(simulator, frames, from, device, to, last, links) {
         copy(frames.view, frames.start(frame));
         device.transmit(frame);
       }
-      if (--left > 0) simulator.schedule(softnet.now + 1e6, burst, 0);
-      else simulator.schedule(softnet.now + 2e6, end, 0);
+      if (--left > 0) simulator.scheduleAfter(softnet, 1e6, burst, 0);
+      else simulator.scheduleAfter(softnet, 2e6, end, 0);
     },
   };
   const words = new DataView(bytes.buffer);

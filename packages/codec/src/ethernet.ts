@@ -66,6 +66,17 @@ export function srcMacLow(view: DataView, at: number): number {
   return view.getInt32(at + 8);
 }
 
+/** True if the destination is a group, or everybody (the I/G bit, IEEE 802 §8.2). */
+export function isToGroup(view: DataView, at: number): boolean {
+  return (view.getUint8(at) & 1) !== 0;
+}
+
+/** True if the source can be one: neither a group nor all zeros. */
+export function isFromStation(view: DataView, at: number): boolean {
+  const high = view.getUint16(at + 6);
+  return (high & 0x0100) === 0 && (high !== 0 || view.getInt32(at + 8) !== 0);
+}
+
 /** EtherType, or below 0x0600 the payload's length (IEEE 802.3 §3.2.6). */
 export function etherType(view: DataView, at: number): number {
   return view.getUint16(at + 12);
@@ -77,6 +88,18 @@ export function setDstMac(view: DataView, at: number, mac: number): void {
 
 export function setSrcMac(view: DataView, at: number, mac: number): void {
   setMacAt(view, at + 6, mac);
+}
+
+/** {@link setDstMac} of an address' first 16 bits and its last 32. */
+export function setDstMacHalves(view: DataView, at: number, high: number, low: number): void {
+  view.setUint16(at, high);
+  view.setInt32(at + 2, low);
+}
+
+/** {@link setSrcMac} of an address' first 16 bits and its last 32. */
+export function setSrcMacHalves(view: DataView, at: number, high: number, low: number): void {
+  view.setUint16(at + 6, high);
+  view.setInt32(at + 8, low);
 }
 
 export function setEtherType(view: DataView, at: number, type: number): void {

@@ -10,6 +10,7 @@ import { segment } from "./host/gso.ts";
 import type { PacketSocket } from "./host/packet-socket.ts";
 import type { Netns } from "./netns.ts";
 import type { BridgePort } from "./devices/bridge.ts";
+import { highOf } from "./tables/mac-table.ts";
 import { DropReason } from "./trace/drop-reason.ts";
 import { Direction } from "./trace/recorder.ts";
 
@@ -60,7 +61,9 @@ export abstract class NetDevice {
   readonly point: number;
   /** Bytes of layer-3 payload; set by {@link setMtu}. */
   mtu: number;
-  mac: number;
+  /** The MAC address' first 16 bits, and its last 32 as an int32: the data path needs no floating point. */
+  macHigh = 0;
+  macLow = 0;
   /** IFF_UP. A device that is down neither sends nor receives. */
   isUp: boolean;
   isDeleted = false;
@@ -99,6 +102,15 @@ export abstract class NetDevice {
     );
   }
 
+  get mac(): number {
+    return this.macHigh * 0x100000000 + (this.macLow >>> 0);
+  }
+
+  set mac(mac: number) {
+    this.macHigh = highOf(mac);
+    this.macLow = mac | 0;
+  }
+
   /** Linux dev_queue_xmit: the frame leaves by this device. */
   transmit(frame: Frame): void {
     if (!this.isUp) return this.netns.drop(frame, DropReason.DEV_READY);
@@ -130,7 +142,7 @@ export abstract class NetDevice {
     const { statistics } = this;
     statistics.txPackets++;
     statistics.txBytes += frame.end - frame.start;
-    recorder.hop(this.point, Direction.out, frame, softnet.now);
+    recorder.hop(this.point, Direction.out, frame, softnet);
     this.startXmit(frame);
   }
 
@@ -143,7 +155,7 @@ export abstract class NetDevice {
     const { statistics } = this;
     statistics.rxPackets++;
     statistics.rxBytes += frame.end - frame.start;
-    node.recorder.hop(this.point, Direction.in, frame, node.softnet.now);
+    node.recorder.hop(this.point, Direction.in, frame, node.softnet);
     if (this.packetSockets.length > 0) for (const socket of this.packetSockets) socket.enqueue(frame);
     if (this.port === undefined) this.netns.receive(this, frame);
     else this.port.handleFrame(frame);

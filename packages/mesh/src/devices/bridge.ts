@@ -4,12 +4,12 @@
  * Not modelled: spanning tree (Docker switches it off), VLANs, hairpin, group_fwd_mask, multicast snooping (multicast is
  * flooded, which is what a bridge without a querier does).
  */
-import { isGroupMac } from "@hopscope/codec/address";
 import * as ethernet from "@hopscope/codec/ethernet";
 import { Cost } from "../costs.ts";
 import { type DeviceOptions, NetDevice } from "../device.ts";
 import type { Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
+import type { Clock } from "../sim/clock.ts";
 import { Fdb } from "../tables/fdb.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
@@ -18,11 +18,6 @@ import { StepKind } from "../trace/step.ts";
 const FORWARDABLE_EXTRA = ethernet.HEADER_LENGTH + 4;
 /** Port number of the bridge itself in its FDB. */
 const SELF = 0;
-/** 01:80:c2:00:00:00 to 0f: for the station at the other end of the wire (IEEE 802.1Q §8.6.3). */
-const LINK_LOCAL_BLOCK = 0x0180c200000;
-/** 01:80:c2:00:00:00, spanning tree's, is forwarded by a bridge without. */
-const BRIDGE_GROUP_MAC = 0x0180c2000000;
-
 /** 224.0.0.106, all snoopers (RFC 4286 §4). */
 const ALL_SNOOPERS = 0xe000006a | 0;
 
@@ -116,8 +111,8 @@ export class Bridge extends NetDevice {
    * (br_stp_change_bridge_id): a bridge whose address was set has none before its first port, a fresh one has.
    */
   override get hasCarrier(): boolean {
-    const { now } = this.netns.node.softnet;
-    return !this.#awaitsPorts || this.ports.some((port) => port.isForwarding(now));
+    const { softnet } = this.netns.node;
+    return !this.#awaitsPorts || this.ports.some((port) => port.isForwarding(softnet));
   }
 
   /** Without a carrier it has no queue (dev_activate; noop_qdisc). */
@@ -130,11 +125,12 @@ export class Bridge extends NetDevice {
   protected startXmit(frame: Frame): void {
     const { frames, softnet } = this.netns.node;
     if (frame.bridgedFrom !== 0) return this.netns.netfilter!.bridge.resume(this, frame);
-    const dstMac = ethernet.dstMac(frames.view, frames.start(frame));
-    if (isGroupMac(dstMac)) return this.#flood(frame, undefined, false, false);
-    const entry = this.fdb.find(dstMac, softnet.now);
+    const { view } = frames;
+    const { start } = frame;
+    if (ethernet.isToGroup(view, start)) return this.#flood(frame, undefined, false, false);
+    const entry = this.fdb.findHalves(ethernet.dstMacHigh(view, start), ethernet.dstMacLow(view, start), softnet);
     if (entry === undefined) this.#flood(frame, undefined, true, false);
-    else this.#forward(entry.port, undefined, dstMac, frame);
+    else this.#forward(entry.port, undefined, frame);
   }
 
   /** Linux br_handle_frame: a frame came in by a port. */
@@ -143,12 +139,11 @@ export class Bridge extends NetDevice {
     const { view } = netns.node.frames;
     const { start } = frame;
     // BR_STATE_DISABLED: the bridge has not noticed yet that something is plugged in, or is down itself.
-    if (!from.isForwarding(netns.node.softnet.now)) return netns.drop(frame, DropReason.BRIDGE_INGRESS_STP_STATE);
-    const srcMac = ethernet.srcMac(view, start);
-    if (isGroupMac(srcMac) || srcMac === 0) return netns.drop(frame, DropReason.MAC_INVALID_SOURCE);
-    if (isLinkLocalMac(ethernet.dstMac(view, start))) {
+    if (!from.isForwarding(netns.node.softnet)) return netns.drop(frame, DropReason.BRIDGE_INGRESS_STP_STATE);
+    if (!ethernet.isFromStation(view, start)) return netns.drop(frame, DropReason.MAC_INVALID_SOURCE);
+    if (isToLinkLocal(view, start)) {
       // RX_HANDLER_PASS: for the stack that the port is in, as if there were no bridge.
-      this.#learn(from, srcMac, frame);
+      this.#learn(from, frame);
       return netns.receive(from.device, frame);
     }
     const { netfilter } = netns;
@@ -165,29 +160,33 @@ export class Bridge extends NetDevice {
     const { frames, softnet } = this.netns.node;
     const { view } = frames;
     const { start } = frame;
-    this.#learn(from, ethernet.srcMac(view, start), frame);
+    this.#learn(from, frame);
     softnet.spend(Cost.bridge);
-    const dstMac = ethernet.dstMac(view, start);
-    if (isGroupMac(dstMac)) return this.#flood(frame, from, false, true);
-    const entry = this.fdb.find(dstMac, softnet.now);
+    if (ethernet.isToGroup(view, start)) return this.#flood(frame, from, false, true);
+    const entry = this.fdb.findHalves(ethernet.dstMacHigh(view, start), ethernet.dstMacLow(view, start), softnet);
     if (entry === undefined) this.#flood(frame, from, true, false);
     else if (entry.isLocal) this.#passUp(frame);
-    else this.#forward(entry.port, from, dstMac, frame);
+    else this.#forward(entry.port, from, frame);
   }
 
-  #learn(from: BridgePort, srcMac: number, frame: Frame): void {
-    const { recorder, softnet } = this.netns.node;
-    if (this.fdb.learn(srcMac, from.number, softnet.now)) recorder.step(frame, StepKind.learn, from.device.point, 0);
+  #learn(from: BridgePort, frame: Frame): void {
+    const { frames, recorder, softnet } = this.netns.node;
+    const high = ethernet.srcMacHigh(frames.view, frame.start);
+    const low = ethernet.srcMacLow(frames.view, frame.start);
+    if (this.fdb.learnHalves(high, low, from.number, softnet))
+      recorder.step(frame, StepKind.learn, from.device.point, 0);
   }
 
-  /** Linux br_forward: out by the one port that leads to `dstMac`. */
-  #forward(number: number, from: BridgePort | undefined, dstMac: number, frame: Frame): void {
+  /** Linux br_forward: out by the one port that leads there. */
+  #forward(number: number, from: BridgePort | undefined, frame: Frame): void {
     const to = this.#byNumber[number];
     // should_deliver: never back to where it came from, and no port leads to the bridge itself.
     if (to === undefined || to === from) return this.netns.drop(frame, DropReason.BRIDGE_SAME_PORT);
-    if (!to.isForwarding(this.netns.node.softnet.now))
-      return this.netns.drop(frame, DropReason.BRIDGE_EGRESS_STP_STATE);
-    this.netns.node.recorder.step(frame, StepKind.forward, dstMac, to.device.point);
+    const { frames, recorder, softnet } = this.netns.node;
+    if (!to.isForwarding(softnet)) return this.netns.drop(frame, DropReason.BRIDGE_EGRESS_STP_STATE);
+    if (recorder.isOn) {
+      recorder.step(frame, StepKind.forward, ethernet.dstMac(frames.view, frame.start), to.device.point);
+    }
     this.#deliver(from, to, frame);
   }
 
@@ -196,7 +195,7 @@ export class Bridge extends NetDevice {
     const { frames, recorder, softnet } = this.netns.node;
     recorder.step(frame, StepKind.flood, this.#countOthers(from), isUnknown ? 1 : 0);
     for (const port of this.ports) {
-      if (port === from || !port.isForwarding(softnet.now)) continue;
+      if (port === from || !port.isForwarding(softnet)) continue;
       this.#deliver(from, port, frames.clone(frame));
       softnet.spend(Cost.bridge);
     }
@@ -205,9 +204,9 @@ export class Bridge extends NetDevice {
   }
 
   #countOthers(from: BridgePort | undefined): number {
-    const { now } = this.netns.node.softnet;
+    const { softnet } = this.netns.node;
     let count = 0;
-    for (const port of this.ports) if (port !== from && port.isForwarding(now)) count++;
+    for (const port of this.ports) if (port !== from && port.isForwarding(softnet)) count++;
     return count;
   }
 
@@ -234,9 +233,17 @@ export class Bridge extends NetDevice {
   }
 }
 
-function isLinkLocalMac(mac: number): boolean {
-  return Math.floor(mac / 16) === LINK_LOCAL_BLOCK && mac !== BRIDGE_GROUP_MAC;
+/**
+ * 01:80:c2:00:00:01 to 0f: for the station at the other end of the wire (IEEE 802.1Q §8.6.3). 00, spanning tree's, is
+ * forwarded by a bridge without.
+ */
+function isToLinkLocal(view: DataView, start: number): boolean {
+  const low = ethernet.dstMacLow(view, start);
+  return low > LINK_LOCAL_LOW && low <= LINK_LOCAL_LOW + 15 && ethernet.dstMacHigh(view, start) === 0x0180;
 }
+
+/** The last 32 bits of 01:80:c2:00:00:00 as an int32. */
+const LINK_LOCAL_LOW = 0xc2000000 | 0;
 
 /** A device that is plugged into a bridge. */
 export class BridgePort {
@@ -267,7 +274,7 @@ export class BridgePort {
   }
 
   /** BR_STATE_FORWARDING. Without spanning tree a port is so from the moment that it is noticed. */
-  isForwarding(now: number): boolean {
-    return now >= this.#forwardsFrom && this.bridge.isUp;
+  isForwarding(clock: Clock): boolean {
+    return clock.now >= this.#forwardsFrom && this.bridge.isUp;
   }
 }

@@ -13,7 +13,9 @@ export class GroCells implements Napi, Wakeable {
   readonly #device: NetDevice;
   readonly #simulator: Simulator;
   readonly #gro: Gro;
-  readonly #queue: Frame[] = [];
+  /** The first `#count` wait. An array that is emptied would give its memory back each time. */
+  readonly #queue: (Frame | undefined)[] = [];
+  #count = 0;
 
   constructor(device: NetDevice) {
     const { frames, recorder, simulator, softnet } = device.netns.node;
@@ -26,7 +28,8 @@ export class GroCells implements Napi, Wakeable {
   /** Linux gro_cells_receive. Takes the frame. */
   receive(frame: Frame): void {
     if (!this.#device.offloads.gro) return this.softnet.enqueue(this.#device, frame);
-    if (this.#queue.push(frame) === 1) this.softnet.schedule(this);
+    this.#queue[this.#count++] = frame;
+    if (this.#count === 1) this.softnet.schedule(this);
   }
 
   /** The CPU has done what came before. What has arrived meanwhile at its interfaces belongs to the same poll. */
@@ -44,19 +47,26 @@ export class GroCells implements Napi, Wakeable {
 
   /** The device is gone, and what waits for it. */
   clear(reason: (frame: Frame) => void): void {
-    for (const frame of this.#queue.splice(0)) reason(frame);
+    const count = this.#count;
+    this.#count = 0;
+    for (const frame of this.#queue.splice(0).slice(0, count)) reason(frame!);
   }
 
   /** Linux gro_cell_poll. */
   #deliver(): void {
     const queue = this.#queue;
     const device = this.#device;
-    if (queue.length === 1) {
-      const frame = queue.pop()!;
+    const count = this.#count;
+    this.#count = 0;
+    if (count === 1) {
+      const frame = queue[0]!;
+      queue[0] = undefined;
       return device.receive(frame);
     }
-    for (const frame of queue) this.#gro.receive(frame);
-    queue.length = 0;
-    this.#gro.flush((frame) => device.receive(frame));
+    for (let at = 0; at < count; at++) {
+      this.#gro.receive(queue[at]!);
+      queue[at] = undefined;
+    }
+    this.#gro.flush(device);
   }
 }

@@ -6,6 +6,7 @@
  */
 import type { LinkProperties } from "../scenario/scenario.ts";
 import type { LinkChange } from "../scenario/step.ts";
+import type { Clock } from "../sim/clock.ts";
 import type { Random } from "../sim/random.ts";
 
 /** A cable of which nobody has said anything: it delays as cable and both ends' hardware do. */
@@ -62,14 +63,14 @@ export class Link {
     this.#isPlain = isPlain(this.#usual);
   }
 
-  /** A frame of `length` bytes, Ethernet header included, is put onto the cable at `now`. */
-  fateOf(length: number, now: number): Fate {
+  /** A frame of `length` bytes, Ethernet header included, is put onto the cable now. */
+  fateOf(length: number, clock: Clock): Fate {
     if (this.#isPlain) {
       this.isDoubled = false;
-      this.arrivesAt = now + this.#now.latencyNs;
+      this.arrivesAt = clock.now + this.#now.latencyNs;
       return Fate.arrives;
     }
-    return this.#impairedFateOf(length, now);
+    return this.#impairedFateOf(length, clock.now);
   }
 
   #impairedFateOf(length: number, now: number): Fate {

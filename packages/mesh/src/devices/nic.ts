@@ -90,7 +90,7 @@ export class Nic extends NetDevice implements Wakeable {
       this.faults.spoil(frames, frame);
     }
     const { link } = this;
-    const fate = link.fateOf(frame.end - frame.start, softnet.now);
+    const fate = link.fateOf(frame.end - frame.start, softnet);
     if (fate !== Fate.arrives) return this.netns.drop(frame, REASONS[fate]);
     frames.scrub(frame);
     frame.innerOffset = 0;
@@ -101,7 +101,7 @@ export class Nic extends NetDevice implements Wakeable {
     // Both ends in one kernel: the cable is a veth pair.
     if (link.arrivesAt === softnet.now && peer.softnet === softnet) return softnet.enqueue(peer, frame);
     simulator.hold();
-    simulator.schedule(link.arrivesAt, peer, frame.id);
+    simulator.scheduleAfter(softnet, link.arrivesAt - softnet.now, peer, frame.id);
   }
 
   protected override unregister(): void {

@@ -6,7 +6,6 @@
  * Not modelled: learning switched off, group policy, GPE, several remotes.
  */
 import * as arp from "@hopscope/codec/arp";
-import { isGroupMac } from "@hopscope/codec/address";
 import { EtherType, IpProtocol } from "@hopscope/codec/code-points";
 import { decapsulateEcn, encapsulate, OVERHEAD, VxlanTunnel } from "@hopscope/codec/encapsulation";
 import * as ethernet from "@hopscope/codec/ethernet";
@@ -105,10 +104,10 @@ export class VxlanDevice extends NetDevice {
     const { frames, recorder, softnet } = this.netns.node;
     const start = frames.start(frame);
     if (ethernet.etherType(frames.view, start) === EtherType.arp) return this.#arpReduce(frame);
-    const dstMac = ethernet.dstMac(frames.view, start);
-    const remote = this.fdb.find(dstMac, softnet.now);
+    const { view } = frames;
+    const remote = this.fdb.findHalves(ethernet.dstMacHigh(view, start), ethernet.dstMacLow(view, start), softnet);
     if (remote === undefined) return this.netns.drop(frame, DropReason.VXLAN_NO_REMOTE);
-    recorder.step(frame, StepKind.vxlanFdb, dstMac, remote);
+    if (recorder.isOn) recorder.step(frame, StepKind.vxlanFdb, ethernet.dstMac(view, start), remote);
     this.#xmitOne(frame, remote);
   }
 
@@ -159,7 +158,8 @@ export class VxlanDevice extends NetDevice {
     const dst = transport.ipv4.lookup(remote, this.vtep);
     if (dst === undefined) return this.netns.drop(frame, DropReason.IP_OUTNOROUTES);
     if (dst.type === RouteType.local) return this.#bypass(frame);
-    const mtu = transport.ipv4.mtuOf(dst, softnet.now) - OVERHEAD;
+    const { routing } = transport.ipv4;
+    const mtu = (routing.hasExceptions ? routing.mtuOf(dst, softnet.now) : dst.mtu) - OVERHEAD;
     if (frame.end - frame.start - ethernet.HEADER_LENGTH > mtu && this.#answersTooLong(frame, mtu)) return;
     if (!frames.own(frame)) return this.netns.drop(frame, DropReason.NOMEM);
     if (frame.csum === Checksum.partial && frame.gsoSize === 0) checksumHelp(frames, frame);
@@ -222,10 +222,11 @@ export class VxlanDevice extends NetDevice {
   decapsulated(frame: Frame, vtep: number, outerTos: number): void {
     const { frames, softnet } = this.netns.node;
     const start = frames.start(frame);
-    const srcMac = ethernet.srcMac(frames.view, start);
-    if (srcMac === this.mac) return this.netns.drop(frame, DropReason.LOCAL_MAC);
-    if (srcMac === 0 || isGroupMac(srcMac)) return this.netns.drop(frame, DropReason.MAC_INVALID_SOURCE);
-    if (!this.fdb.snoop(srcMac, vtep, softnet.now)) return this.netns.drop(frame, DropReason.VXLAN_ENTRY_EXISTS);
+    const high = ethernet.srcMacHigh(frames.view, start);
+    const low = ethernet.srcMacLow(frames.view, start);
+    if (low === this.macLow && high === this.macHigh) return this.netns.drop(frame, DropReason.LOCAL_MAC);
+    if (!ethernet.isFromStation(frames.view, start)) return this.netns.drop(frame, DropReason.MAC_INVALID_SOURCE);
+    if (!this.fdb.snoopHalves(high, low, vtep, softnet)) return this.netns.drop(frame, DropReason.VXLAN_ENTRY_EXISTS);
     if (decapsulateEcn(frames.view, outerTos, start, frames.end(frame)) !== Status.ok) {
       return this.netns.drop(frame, DropReason.IP_TUNNEL_ECN);
     }

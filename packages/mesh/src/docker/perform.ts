@@ -25,7 +25,7 @@ import type {
   VxlanAdd,
 } from "../swarm/request.ts";
 import type { Gossip } from "../swarm/gossip.ts";
-import { PeerTable } from "../tables/peer.ts";
+import { PeerTable, type Spread } from "../tables/peer.ts";
 import { maskOf, RouteType } from "../tables/route.ts";
 
 const LOOPBACK_MTU = 65_536;
@@ -55,7 +55,8 @@ export class Kernels {
     let table = this.#peers.get(network);
     if (table === undefined) {
       const number = (vtep: number): number => this.#numbers.get(vtep) ?? 0;
-      table = new PeerTable((time, from, to, record) => this.#gossip.arrival(time, number(from), number(to), record));
+      const spread: Spread = (time, from, to, record) => this.#gossip.arrival(time, number(from), number(to), record);
+      table = new PeerTable(spread, this.#gossip.settled(0));
       this.#peers.set(network, table);
     }
     return table;

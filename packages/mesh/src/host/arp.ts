@@ -239,15 +239,15 @@ export class Arp implements Wakeable {
 
   #transmitTo(device: NetDevice, entry: Neighbor, frame: Frame): void {
     const { frames, recorder } = this.#netns.node;
-    recorder.step(frame, StepKind.neighbor, entry.ip, entry.mac);
+    if (recorder.isOn) recorder.step(frame, StepKind.neighbor, entry.ip, entry.mac);
     entry.hasHeader = true;
-    ethernet.setDstMac(frames.view, frame.start, entry.mac);
+    ethernet.setDstMacHalves(frames.view, frame.start, entry.macHigh, entry.macLow);
     this.#transmitFrom(device, frame);
   }
 
   #transmitFrom(device: NetDevice, frame: Frame): void {
     const { view } = this.#netns.node.frames;
-    ethernet.setSrcMac(view, frame.start, device.mac);
+    ethernet.setSrcMacHalves(view, frame.start, device.macHigh, device.macLow);
     ethernet.setEtherType(view, frame.start, EtherType.ipv4);
     device.transmit(frame);
   }

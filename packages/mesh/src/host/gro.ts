@@ -38,7 +38,9 @@ export class Gro {
   readonly #recorder: Recorder;
   readonly #held: Held[] = [];
   /** What goes up, in order (napi->rx_list). */
-  readonly #ready: Frame[] = [];
+  #ready: (Frame | undefined)[] = [];
+  #readyCount = 0;
+  #spare: (Frame | undefined)[] = [];
 
   constructor(frames: FramePool, recorder: Recorder) {
     this.#frames = frames;
@@ -48,7 +50,7 @@ export class Gro {
   /** Linux dev_gro_receive. Takes the frame. */
   receive(frame: Frame): void {
     if (!this.#isEligible(frame)) {
-      this.#ready.push(frame);
+      this.#ready[this.#readyCount++] = frame;
       return;
     }
     const { view } = this.#frames;
@@ -66,16 +68,25 @@ export class Gro {
     if (isMerged) {
       this.#recorder.step(frame, StepKind.gro, held.count, 0);
       this.#frames.free(frame);
-    } else if (isEnd) this.#ready.push(frame);
+    } else if (isEnd) this.#ready[this.#readyCount++] = frame;
     else this.#held.push({ frame, segmentLength: length, count: 1, hasFixedId: false });
   }
 
-  /** Linux napi_gro_flush: calls `visit` with everything that has come, in order, who takes it. */
-  flush(visit: (frame: Frame) => void): void {
+  /** Linux napi_gro_flush: `receiver` gets everything that has come, in order, and takes it. */
+  flush(receiver: { receive(frame: Frame): void }): void {
     for (const held of this.#held) this.#complete(held);
     this.#held.length = 0;
-    // What is visited may bring more, for another poll.
-    for (const frame of this.#ready.splice(0)) visit(frame);
+    // What is received may bring more, for another poll.
+    const ready = this.#ready;
+    const count = this.#readyCount;
+    this.#ready = this.#spare;
+    this.#readyCount = 0;
+    for (let at = 0; at < count; at++) {
+      const frame = ready[at]!;
+      ready[at] = undefined;
+      receiver.receive(frame);
+    }
+    this.#spare = ready;
   }
 
   /** IPv4 without options, whole, TCP, checksums right. */
@@ -163,7 +174,7 @@ export class Gro {
 
   /** Linux napi_gro_complete, inet_gro_complete and tcp4_gro_complete: a super-frame, or the one frame it was. */
   #complete({ frame, segmentLength, count }: Held): void {
-    this.#ready.push(frame);
+    this.#ready[this.#readyCount++] = frame;
     if (count === 1) return;
     const { view } = this.#frames;
     const ipAt = frame.start + IP_AT;

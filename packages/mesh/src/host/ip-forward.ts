@@ -3,7 +3,6 @@
  *
  * Not modelled: redirects (no recording has a case where one would be sent), source routes, router alert.
  */
-import { isGroupMac } from "@hopscope/codec/address";
 import * as ethernet from "@hopscope/codec/ethernet";
 import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
@@ -21,14 +20,16 @@ export function forward(netns: Netns, device: NetDevice, frame: Frame, dst: Dst)
   const { frames, softnet } = netns.node;
   const { view } = frames;
   // PACKET_HOST only: what was for everybody on one link is not for somebody on another.
-  if (isGroupMac(ethernet.dstMac(view, frame.start))) return netns.drop(frame, DropReason.IP_INADDRERRORS);
+  if (ethernet.isToGroup(view, frame.start)) return netns.drop(frame, DropReason.IP_INADDRERRORS);
   const at = frame.start + ethernet.HEADER_LENGTH;
   if (ipv4.ttl(view, at) <= 1) {
     netns.icmp.error(frame, icmp.IcmpType.timeExceeded, TTL_EXCEEDED, 0);
     return netns.drop(frame, DropReason.IP_INHDR);
   }
   // ip_dst_mtu_maybe_forward: the device's MTU, whatever this host has learned for its own packets.
-  const mtu = netns.ipv4.routing.isMtuLocked(dst, softnet.now) ? netns.ipv4.mtuOf(dst, softnet.now) : dst.mtu;
+  const { routing } = netns.ipv4;
+  const isLocked = routing.hasExceptions && routing.isMtuLocked(dst, softnet.now);
+  const mtu = isLocked ? routing.mtuOf(dst, softnet.now) : dst.mtu;
   if (ipv4.totalLength(view, at) > mtu && exceedsMtu(netns, frame, at, mtu)) {
     netns.icmp.error(frame, icmp.IcmpType.destinationUnreachable, icmp.UnreachableCode.fragmentationNeeded, mtu);
     return netns.drop(frame, DropReason.PKT_TOO_BIG);

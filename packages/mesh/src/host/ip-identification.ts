@@ -3,6 +3,7 @@
  * random amount that grows with the time since its last use (Linux net/ipv4/route.c, ip_idents_reserve). A kernel has
  * one table of them; each namespace chooses by a key of its own.
  */
+import type { Clock } from "../sim/clock.ts";
 import type { Random } from "../sim/random.ts";
 
 const BUCKETS = 2048;
@@ -20,7 +21,7 @@ export class IpIdentification {
   }
 
   /** `key` is the namespace's. `count`: how many packets in a row will have one. */
-  next(srcIp: number, dstIp: number, protocol: number, key: number, now: number, count: number = 1): number {
+  next(srcIp: number, dstIp: number, protocol: number, key: number, { now }: Clock, count: number = 1): number {
     let hash = Math.imul(srcIp ^ key, 0x9e3779b1) ^ Math.imul(dstIp + protocol, 0x85ebca77);
     hash ^= hash >>> 15;
     const bucket = hash & (BUCKETS - 1);

@@ -3,7 +3,6 @@
  *
  * Not modelled: IP options, raw sockets other than ping's, early demux.
  */
-import { isGroupMac } from "@hopscope/codec/address";
 import { IpProtocol } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
 import * as icmp from "@hopscope/codec/icmp";
@@ -24,9 +23,10 @@ export function receive(netns: Netns, device: NetDevice, frame: Frame): void {
   const { start } = frame;
   const at = start + ethernet.HEADER_LENGTH;
   if (!frame.isLoopedBack) {
-    const dstMac = ethernet.dstMac(view, start);
     // PACKET_OTHERHOST: a copy that a bridge flooded. The loopback device has no addresses to compare.
-    if (dstMac !== device.mac && !isGroupMac(dstMac)) return netns.drop(frame, DropReason.OTHERHOST);
+    const isForHost =
+      ethernet.dstMacLow(view, start) === device.macLow && ethernet.dstMacHigh(view, start) === device.macHigh;
+    if (!isForHost && !ethernet.isToGroup(view, start)) return netns.drop(frame, DropReason.OTHERHOST);
   }
   const status = ipv4.check(view, at, frame.end);
   if (status !== Status.ok) {

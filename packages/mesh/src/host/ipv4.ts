@@ -107,7 +107,7 @@ export class Ipv4 {
   /** The identification of the next packet between the two, or the first of `count` (Linux __ip_select_ident). */
   nextIdentification(srcIp: number, dstIp: number, protocol: number, count: number = 1): number {
     const { identification, softnet } = this.#netns.node;
-    return identification.next(srcIp, dstIp, protocol, this.#identificationKey, softnet.now, count);
+    return identification.next(srcIp, dstIp, protocol, this.#identificationKey, softnet, count);
   }
 
   /** Linux ip_rcv. Takes the frame. */

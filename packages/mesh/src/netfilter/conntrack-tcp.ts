@@ -5,6 +5,7 @@
  * The sysctls have their defaults: nf_conntrack_tcp_loose 1, tcp_be_liberal 0, tcp_max_retrans 3,
  * tcp_ignore_invalid_rst 0. Not modelled: SYN proxy, sequence adjustment by helpers.
  */
+import type { Clock } from "../sim/clock.ts";
 import { type Conntrack, CtDirection, CtStatus, type ProtocolState } from "../tables/conntrack.ts";
 import {
   before,
@@ -131,7 +132,7 @@ export class TcpTrack implements ProtocolState {
   }
 
   /** The rest of nf_conntrack_tcp_packet. Whoever removes `ct` from the table on "repeat" is the caller. */
-  follow(ct: Conntrack, segment: Segment, direction: CtDirection, now: number): TrackVerdict {
+  follow(ct: Conntrack, segment: Segment, direction: CtDirection, clock: Clock): TrackVerdict {
     const { kind } = segment;
     const oldState = this.state;
     let newState = TRANSITIONS[(direction * KINDS + kind) * STATES + oldState]!;
@@ -172,7 +173,7 @@ export class TcpTrack implements ProtocolState {
       const verdict = this.#inWindow(segment, direction);
       if (verdict === WindowVerdict.ignore) return TrackVerdict.accept;
       if (verdict === WindowVerdict.invalid) {
-        this.#refused(ct, kind, direction, now);
+        this.#refused(ct, kind, direction, clock);
         return TrackVerdict.invalid;
       }
     }
@@ -180,18 +181,18 @@ export class TcpTrack implements ProtocolState {
     this.lastDirection = direction;
     this.state = newState;
     if (newState === TcpState.finWait && oldState !== newState) this.side(direction).flags |= SideFlag.closeInit;
-    return this.#settle(ct, kind, oldState, now);
+    return this.#settle(ct, kind, oldState, clock);
   }
 
   /** Linux nf_conntrack_tcp_set_closing: this host has reset it. */
-  setClosing(ct: Conntrack, now: number): void {
+  setClosing(ct: Conntrack, clock: Clock): void {
     if (!ct.isConfirmed) return;
-    if (this.state !== TcpState.close) ct.refresh(now, TIMEOUTS[TcpState.close]!);
+    if (this.state !== TcpState.close) ct.refresh(clock, TIMEOUTS[TcpState.close]!);
     this.state = TcpState.close;
   }
 
   /** What the connection's state makes of its time and of its being assured. */
-  #settle(ct: Conntrack, kind: number, oldState: number, now: number): TrackVerdict {
+  #settle(ct: Conntrack, kind: number, oldState: number, clock: Clock): TrackVerdict {
     let timeout = this.#timeout(kind);
     if ((ct.status & CtStatus.seenReply) === 0) {
       if (kind === SegmentKind.rst) {
@@ -208,7 +209,7 @@ export class TcpTrack implements ProtocolState {
     ) {
       ct.status |= CtStatus.assured;
     }
-    ct.refresh(now, timeout);
+    ct.refresh(clock, timeout);
     return TrackVerdict.accept;
   }
 
@@ -344,11 +345,11 @@ export class TcpTrack implements ProtocolState {
   }
 
   /** Linux nf_tcp_handle_invalid: closed from both sides, though not as expected, it shall not stay for days. */
-  #refused(ct: Conntrack, kind: number, direction: CtDirection, now: number): void {
+  #refused(ct: Conntrack, kind: number, direction: CtDirection, clock: Clock): void {
     if ((ct.status & CtStatus.assured) === 0 || (kind !== SegmentKind.rst && kind !== SegmentKind.fin)) return;
     const wasClosing = this.lastKind === SegmentKind.fin || this.lastKind === SegmentKind.rst;
     if (this.lastDirection !== direction && wasClosing) {
-      if (ct.expiresAt - now >= INVALID_CLOSE && ct.expiresAt - now > PATIENCE) ct.refresh(now, PATIENCE);
+      if (ct.expiresAt - clock.now >= INVALID_CLOSE && ct.expiresAt - clock.now > PATIENCE) ct.refresh(clock, PATIENCE);
       return;
     }
     this.lastKind = kind;

@@ -14,6 +14,7 @@ import { TcpFlag } from "@hopscope/codec/tcp";
 import * as udp from "@hopscope/codec/udp";
 import { Checksum, type Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
+import type { Clock } from "../sim/clock.ts";
 import {
   Conntrack,
   type ConntrackTable,
@@ -98,12 +99,12 @@ export class ConntrackHook {
     end: number,
   ): boolean {
     const table = this.#table;
-    const { now } = this.#netns.node.softnet;
-    const found = table.find(srcIp, dstIp, ports, protocol, now);
+    const { softnet } = this.#netns.node;
+    const found = table.find(srcIp, dstIp, ports, protocol, softnet);
     let ct: Conntrack;
     let info: number;
     if (found < 0) {
-      if (!table.hasRoom(now)) return false;
+      if (!table.hasRoom(softnet.now)) return false;
       ct = new Conntrack(protocol, srcIp, dstIp, ports);
       info = CtInfo.new;
     } else {
@@ -111,7 +112,7 @@ export class ConntrackHook {
       if ((found & 1) === CtDirection.reply) info = CtInfo.establishedReply;
       else info = (ct.status & CtStatus.seenReply) === 0 ? CtInfo.new : CtInfo.established;
     }
-    const verdict = this.#follow(ct, directionOf(info), at, end, now);
+    const verdict = this.#follow(ct, directionOf(info), at, end, softnet);
     if (verdict === TrackVerdict.invalid) return true;
     if (verdict === TrackVerdict.repeat) {
       // The ports of a connection that is over: forgotten, and seen anew.
@@ -126,39 +127,39 @@ export class ConntrackHook {
   }
 
   /** Linux nf_conntrack_handle_packet. */
-  #follow(ct: Conntrack, direction: CtDirection, at: number, end: number, now: number): TrackVerdict {
+  #follow(ct: Conntrack, direction: CtDirection, at: number, end: number, clock: Clock): TrackVerdict {
     switch (ct.protocol) {
       case IpProtocol.tcp:
-        return this.#followTcp(ct, direction, at, end, now);
+        return this.#followTcp(ct, direction, at, end, clock);
       case IpProtocol.udp:
-        followUdp(ct, now);
+        followUdp(ct, clock);
         return TrackVerdict.accept;
       case IpProtocol.icmp: {
         // Only a question begins something (nf_conntrack_icmp_packet, valid_new).
         const type = (ct.originalPorts >>> 8) & 0xff;
         if (type === 0 || (type !== 8 && (type & 1) === 0)) return TrackVerdict.invalid;
-        ct.refresh(now, ICMP_TIMEOUT);
+        ct.refresh(clock, ICMP_TIMEOUT);
         return TrackVerdict.accept;
       }
       case GRE:
-        followGre(ct, now);
+        followGre(ct, clock);
         return TrackVerdict.accept;
       default:
-        ct.refresh(now, GENERIC_TIMEOUT);
+        ct.refresh(clock, GENERIC_TIMEOUT);
         return TrackVerdict.accept;
     }
   }
 
-  #followTcp(ct: Conntrack, direction: CtDirection, at: number, end: number, now: number): TrackVerdict {
+  #followTcp(ct: Conntrack, direction: CtDirection, at: number, end: number, clock: Clock): TrackVerdict {
     const segment = this.#segment;
     segment.wrap(this.#netns.node.frames.view, at, end);
     if (!(ct.state instanceof TcpTrack)) {
       const track = new TcpTrack();
       if (!track.begin(segment)) return TrackVerdict.invalid;
       ct.state = track;
-      return track.follow(ct, segment, direction, now);
+      return track.follow(ct, segment, direction, clock);
     }
-    return ct.state.follow(ct, segment, direction, now);
+    return ct.state.follow(ct, segment, direction, clock);
   }
 
   /**
@@ -174,9 +175,9 @@ export class ConntrackHook {
     const protocol = ipv4.protocol(view, quotedAt);
     if (protocol === IpProtocol.icmp && !isIcmpQuery(icmp.type(view, transportAt))) return;
     const ports = invertPorts(protocol, portsOf(view, protocol, transportAt));
-    const { now } = this.#netns.node.softnet;
+    const { softnet } = this.#netns.node;
     const quotedSrcIp = ipv4.srcIp(view, quotedAt);
-    const found = this.#table.find(ipv4.dstIp(view, quotedAt), quotedSrcIp, ports, protocol, now);
+    const found = this.#table.find(ipv4.dstIp(view, quotedAt), quotedSrcIp, ports, protocol, softnet);
     if (found < 0) return;
     const ct = this.#table.at(found);
     const direction = (found & 1) as CtDirection;
@@ -192,8 +193,7 @@ export class ConntrackHook {
   confirm(frame: Frame): boolean {
     const { ct } = frame;
     if (ct === undefined || ct.isConfirmed || directionOf(frame.ctInfo) !== CtDirection.original) return true;
-    const { now } = this.#netns.node.softnet;
-    return (ct.status & CtStatus.dying) === 0 && this.#table.insert(ct, now);
+    return (ct.status & CtStatus.dying) === 0 && this.#table.insert(ct, this.#netns.node.softnet);
   }
 
   /** tcp_error, udp_error, icmp_error: false if the packet is none that could be followed. */
@@ -232,16 +232,16 @@ function portsOf(view: DataView, protocol: number, at: number): number {
 }
 
 /** Linux nf_conntrack_udp_packet. */
-function followUdp(ct: Conntrack, now: number): void {
-  if (!ct.isConfirmed) ct.streamAt = now + UDP_STREAM_AFTER;
-  if ((ct.status & CtStatus.seenReply) === 0 || now <= ct.streamAt) return ct.refresh(now, UDP_TIMEOUT);
-  ct.refresh(now, UDP_STREAM_TIMEOUT);
+function followUdp(ct: Conntrack, clock: Clock): void {
+  if (!ct.isConfirmed) ct.streamAt = clock.now + UDP_STREAM_AFTER;
+  if ((ct.status & CtStatus.seenReply) === 0 || clock.now <= ct.streamAt) return ct.refresh(clock, UDP_TIMEOUT);
+  ct.refresh(clock, UDP_STREAM_TIMEOUT);
   ct.status |= CtStatus.assured;
 }
 
 /** Linux nf_conntrack_gre_packet. */
-function followGre(ct: Conntrack, now: number): void {
-  if ((ct.status & CtStatus.seenReply) === 0) return ct.refresh(now, GRE_TIMEOUT);
-  ct.refresh(now, GRE_STREAM_TIMEOUT);
+function followGre(ct: Conntrack, clock: Clock): void {
+  if ((ct.status & CtStatus.seenReply) === 0) return ct.refresh(clock, GRE_TIMEOUT);
+  ct.refresh(clock, GRE_STREAM_TIMEOUT);
   ct.status |= CtStatus.assured;
 }

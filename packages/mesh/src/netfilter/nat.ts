@@ -25,7 +25,7 @@ export class Nat {
   #srcIp = 0;
   #dstIp = 0;
   #ports = 0;
-  #now = 0;
+  readonly #clock = { now: 0 };
 
   constructor(table: ConntrackTable, random: Random) {
     this.#table = table;
@@ -35,7 +35,7 @@ export class Nat {
   /** Linux nf_nat_setup_info: binds an end of the connection to a range. Does nothing to one that is in the table. */
   setup(ct: Conntrack, range: NatRange, manip: Manip, now: number): void {
     if (ct.isConfirmed) return;
-    this.#now = now;
+    this.#clock.now = now;
     const srcIp = ct.replyDstIp;
     const dstIp = ct.replySrcIp;
     const ports = invertPorts(ct.protocol, ct.replyPorts);
@@ -84,7 +84,7 @@ export class Nat {
 
   /** Linux find_appropriate_src. */
   #takeMappingOf(ct: Conntrack, range: NatRange): boolean {
-    const mapped = this.#table.findBySource(ct, this.#now, (other) =>
+    const mapped = this.#table.findBySource(ct, this.#clock.now, (other) =>
       isSourceIn(ct.protocol, other.replyDstIp, invertPorts(ct.protocol, other.replyPorts), range),
     );
     if (mapped === undefined) return false;
@@ -149,7 +149,7 @@ export class Nat {
   /** Linux nf_nat_used_tuple: whether an answer would be taken for another connection's. */
   #isUsed(ct: Conntrack): boolean {
     const ports = invertPorts(ct.protocol, this.#ports);
-    return this.#table.isTaken(this.#dstIp, this.#srcIp, ports, ct.protocol, ct, this.#now);
+    return this.#table.isTaken(this.#dstIp, this.#srcIp, ports, ct.protocol, ct, this.#clock);
   }
 
   /** Linux nf_nat_used_tuple_harder: near the end of its attempts a new TCP connection drives out one that is over. */
@@ -159,7 +159,7 @@ export class Nat {
       return this.#isUsed(ct);
     }
     const ports = invertPorts(ct.protocol, this.#ports);
-    const found = this.#table.find(this.#dstIp, this.#srcIp, ports, ct.protocol, this.#now);
+    const found = this.#table.find(this.#dstIp, this.#srcIp, ports, ct.protocol, this.#clock);
     if (found < 0) return false;
     const other = this.#table.at(found);
     const isOriginal = (found & 1) === 0;

@@ -76,7 +76,7 @@ function reset(netfilter: Netfilter, frame: Frame): void {
   attachConntrack(answer, frame);
   answer.reportAt = frame.hop;
   const state = frame.ct?.state;
-  if (state instanceof TcpTrack) state.setClosing(frame.ct!, netns.node.softnet.now);
+  if (state instanceof TcpTrack) state.setClosing(frame.ct!, netns.node.softnet);
   const { physIn } = frame;
   if (physIn === undefined) {
     netns.ipv4.output(answer);

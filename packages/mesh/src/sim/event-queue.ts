@@ -11,6 +11,8 @@ export class EventQueue<Target> {
   readonly #targets: (Target | undefined)[] = [];
   #size = 0;
   #nextSequence = 0;
+  /** Time of the next push. A field: handed over as an argument, a double may become an object. */
+  time = 0;
 
   constructor(capacity: number = 1024) {
     this.#times = new Float64Array(capacity);
@@ -37,6 +39,13 @@ export class EventQueue<Target> {
   }
 
   push(time: number, target: Target, argument: number): void {
+    this.time = time;
+    this.pushAtTime(target, argument);
+  }
+
+  /** {@link push} at {@link time}. */
+  pushAtTime(target: Target, argument: number): void {
+    const { time } = this;
     if (this.#size === this.#times.length) this.#grow();
     let at = this.#size++;
     const sequence = this.#nextSequence++;

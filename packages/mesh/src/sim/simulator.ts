@@ -4,6 +4,7 @@
  * A run goes on as long as somebody holds it: a step that has not ended, a frame on a cable. Upkeep that never ends by
  * itself, such as neighbor timers, holds nothing: its events happen while the run goes on, and no longer.
  */
+import type { Clock } from "./clock.ts";
 import { EventQueue } from "./event-queue.ts";
 import type { Softnet } from "./softnet.ts";
 
@@ -28,6 +29,14 @@ export class Simulator {
   /** Wakes `target` at `time`, or now if that is past. */
   schedule(time: number, target: Wakeable, argument: number): void {
     this.#queue.push(time < this.now ? this.now : time, target, argument);
+  }
+
+  /** {@link schedule} at a whole number of nanoseconds after `clock`: seconds at most, a number that is no object. */
+  scheduleAfter(clock: Clock, delay: number, target: Wakeable, argument: number): void {
+    const queue = this.#queue;
+    const time = clock.now + delay;
+    queue.time = time < this.now ? this.now : time;
+    queue.pushAtTime(target, argument);
   }
 
   /** The run may not end before a `release` follows. */

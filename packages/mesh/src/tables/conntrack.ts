@@ -9,6 +9,7 @@
  * Not modelled: zones, helpers and expectations, events, accounting (nf_conntrack_acct is 0 unless switched on).
  */
 import { IpProtocol } from "@hopscope/codec/code-points";
+import type { Clock } from "../sim/clock.ts";
 
 export const CtDirection = { original: 0, reply: 1 } as const;
 export type CtDirection = (typeof CtDirection)[keyof typeof CtDirection];
@@ -92,8 +93,9 @@ export class Conntrack {
   }
 
   /** Linux nf_ct_refresh: from now on kept for `duration`. */
-  refresh(now: number, duration: number): void {
-    this.expiresAt = (this.status & CtStatus.confirmed) !== 0 ? now + duration : duration;
+  refresh(clock: Clock, duration: number): void {
+    if ((this.status & CtStatus.confirmed) === 0) this.expiresAt = duration;
+    else this.expiresAt = clock.now + duration;
   }
 
   srcIp(direction: CtDirection): number {
@@ -168,7 +170,7 @@ export class ConntrackTable {
   }
 
   /** Linux __nf_conntrack_find: `place * 2 + direction` of the connection that has this tuple, or -1. */
-  find(srcIp: number, dstIp: number, ports: number, protocol: number, now: number): number {
+  find(srcIp: number, dstIp: number, ports: number, protocol: number, clock: Clock): number {
     const hash = tupleHash(srcIp, dstIp, ports, protocol);
     let link = this.#heads[hash & (this.#heads.length - 1)]!;
     for (; link >= 0; link = this.#next[link]!) {
@@ -182,7 +184,7 @@ export class ConntrackTable {
           entry.ports(direction) === ports &&
           entry.protocol === protocol
         ) {
-          if (entry.expiresAt > now) return place * 2 + direction;
+          if (entry.expiresAt > clock.now) return place * 2 + direction;
           // No other entry has this tuple.
           this.delete(entry);
           return -1;
@@ -198,8 +200,8 @@ export class ConntrackTable {
   }
 
   /** Linux nf_conntrack_tuple_taken: whether another connection than `except` has the tuple. */
-  isTaken(srcIp: number, dstIp: number, ports: number, protocol: number, except: Conntrack, now: number): boolean {
-    const found = this.find(srcIp, dstIp, ports, protocol, now);
+  isTaken(srcIp: number, dstIp: number, ports: number, protocol: number, except: Conntrack, clock: Clock): boolean {
+    const found = this.find(srcIp, dstIp, ports, protocol, clock);
     return found >= 0 && this.at(found) !== except;
   }
 
@@ -225,10 +227,11 @@ export class ConntrackTable {
   }
 
   /** Linux __nf_conntrack_confirm: takes the entry in. False if another one has one of its tuples. */
-  insert(entry: Conntrack, now: number): boolean {
+  insert(entry: Conntrack, clock: Clock): boolean {
+    const { now } = clock;
     const { protocol, originalSrcIp, originalDstIp, originalPorts, replySrcIp, replyDstIp, replyPorts } = entry;
-    if (this.find(originalSrcIp, originalDstIp, originalPorts, protocol, now) >= 0) return false;
-    if (this.find(replySrcIp, replyDstIp, replyPorts, protocol, now) >= 0) return false;
+    if (this.find(originalSrcIp, originalDstIp, originalPorts, protocol, clock) >= 0) return false;
+    if (this.find(replySrcIp, replyDstIp, replyPorts, protocol, clock) >= 0) return false;
     this.#collect(now);
     const place = this.#free.pop() ?? this.#places.length;
     this.#places[place] = entry;

@@ -5,6 +5,9 @@
  * Not modelled: VLANs, sticky and offloaded entries; the kernel's collection of dead entries is only a matter of memory.
  */
 
+import type { Clock } from "../sim/clock.ts";
+import { MacTable } from "./mac-table.ts";
+
 /** Linux' default, and Docker's. Nanoseconds. */
 export const AGEING_TIME = 300_000_000_000;
 
@@ -21,7 +24,7 @@ export interface FdbEntry {
 
 export class Fdb {
   readonly ageingTime: number;
-  readonly #entries: Map<number, FdbEntry> = new Map();
+  readonly #entries: MacTable<FdbEntry> = new MacTable();
 
   constructor(ageingTime: number = AGEING_TIME) {
     this.ageingTime = ageingTime;
@@ -39,6 +42,17 @@ export class Fdb {
     const isNews = entry.port !== port || this.#hasExpired(entry, now);
     entry.port = port;
     entry.updatedAt = now;
+    return isNews;
+  }
+
+  /** {@link learn} of an address' two halves (mac-table.ts). */
+  learnHalves(high: number, low: number, port: number, clock: Clock): boolean {
+    const entry = this.#entries.at(high, low);
+    if (entry === undefined) return this.learn(high * 0x100000000 + (low >>> 0), port, clock.now);
+    if (entry.isLocal) return false;
+    const isNews = entry.port !== port || (!entry.isStatic && clock.now - entry.updatedAt >= this.ageingTime);
+    entry.port = port;
+    entry.updatedAt = clock.now;
     return isNews;
   }
 
@@ -61,7 +75,7 @@ export class Fdb {
 
   /** A port is gone, and all that was known of it (br_fdb_delete_by_port). */
   deletePort(port: number): void {
-    for (const [mac, entry] of this.#entries) {
+    for (const [mac, entry] of this.#entries.entries()) {
       if (entry.port === port) this.#entries.delete(mac);
     }
   }
@@ -72,7 +86,7 @@ export class Fdb {
   }
 
   /** Every entry with its address, dead ones too. */
-  entries(): IterableIterator<[number, FdbEntry]> {
+  entries(): readonly (readonly [number, FdbEntry])[] {
     return this.#entries.entries();
   }
 
@@ -80,6 +94,13 @@ export class Fdb {
   find(mac: number, now: number): FdbEntry | undefined {
     const entry = this.#entries.get(mac);
     return entry === undefined || this.#hasExpired(entry, now) ? undefined : entry;
+  }
+
+  /** {@link find} of an address' two halves. */
+  findHalves(high: number, low: number, clock: Clock): FdbEntry | undefined {
+    const entry = this.#entries.at(high, low);
+    const isDead = entry !== undefined && !entry.isStatic && clock.now - entry.updatedAt >= this.ageingTime;
+    return isDead ? undefined : entry;
   }
 
   /** Linux has_expired. */

@@ -5,6 +5,7 @@
  *
  * Not modelled: garbage collection and its thresholds, proxy entries, APP_PROBES.
  */
+import { highOf } from "./mac-table.ts";
 import type { Random } from "../sim/random.ts";
 
 const SECOND = 1_000_000_000;
@@ -73,11 +74,14 @@ export class Neighbor {
   readonly ip: number;
   /** Interface number. */
   readonly device: number;
-  mac = 0;
+  /** The MAC address' first 16 bits, and its last 32 as an int32. */
+  macHigh = 0;
+  macLow = 0;
   state: NeighborState = NeighborState.none;
-  updatedAt: number;
+  // With a value, or V8 takes the field for one of objects, and makes an object of each time.
+  updatedAt = 0;
   confirmedAt: number = Number.NEGATIVE_INFINITY;
-  usedAt: number;
+  usedAt = 0;
   probes = 0;
   /** When the timer is due; `Infinity`: none runs. */
   timerAt: number = Number.POSITIVE_INFINITY;
@@ -92,6 +96,15 @@ export class Neighbor {
     this.device = device;
     this.updatedAt = now;
     this.usedAt = now;
+  }
+
+  get mac(): number {
+    return this.macHigh * 0x100000000 + (this.macLow >>> 0);
+  }
+
+  set mac(mac: number) {
+    this.macHigh = highOf(mac);
+    this.macLow = mac | 0;
   }
 }
 

@@ -4,6 +4,9 @@
  * not heard of yet, instead of keeping a copy: a thousand nodes with fifty tasks each would be fifty million entries.
  */
 
+import type { Clock } from "../sim/clock.ts";
+import { MacTable } from "./mac-table.ts";
+
 /** When what the node `from` does at `time` is known at the node `to`; both are VTEPs. */
 export type Spread = (time: number, from: number, to: number, record: number) => number;
 
@@ -19,17 +22,20 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 export class PeerTable {
   readonly #spread: Spread;
+  /** Nanoseconds after which everybody knows. */
+  readonly #longest: number;
   readonly #ips: number[] = [];
   readonly #macs: number[] = [];
   readonly #vteps: number[] = [];
   readonly #since: number[] = [];
   readonly #until: number[] = [];
   readonly #byIp: Map<number, number> = new Map();
-  readonly #byMac: Map<number, number> = new Map();
+  readonly #byMac: MacTable<number> = new MacTable();
 
-  /** Default: everybody knows everything at once. */
-  constructor(spread: Spread = (time) => time) {
+  /** Default: everybody knows everything at once. `longest`: nanoseconds after which everybody knows, if that is known. */
+  constructor(spread: Spread = (time) => time, longest: number = Number.POSITIVE_INFINITY) {
     this.#spread = spread;
+    this.#longest = longest;
   }
 
   /** `since`: when its node made it; by default it is known everywhere. */
@@ -61,6 +67,17 @@ export class PeerTable {
   vtepOf(mac: number, ownVtep: number, now: number = 0): number | undefined {
     const index = this.#byMac.get(mac);
     return index === undefined || !this.#isKnown(index, ownVtep, now) ? undefined : this.#vteps[index]!;
+  }
+
+  /** {@link vtepOf} of an address' two halves (mac-table.ts). */
+  vtepOfHalves(high: number, low: number, ownVtep: number, clock: Clock): number | undefined {
+    const index = this.#byMac.at(high, low);
+    if (index === undefined) return undefined;
+    const vtep = this.#vteps[index]!;
+    if (vtep === ownVtep) return undefined;
+    // What everybody has known for long need not be asked for each packet.
+    const isOld = clock.now >= this.#since[index]! + this.#longest && this.#until[index] === NEVER;
+    return isOld || this.#isKnown(index, ownVtep, clock.now) ? vtep : undefined;
   }
 
   /** What the node with `ownVtep` has entries of, in the order in which they were made. */

@@ -5,7 +5,9 @@
  * Not modelled: several destinations of one address, the all-zero default entry (Docker makes none), nexthop groups;
  * that the kernel looks for aged entries only every ten seconds (FDB_AGE_INTERVAL).
  */
+import type { Clock } from "../sim/clock.ts";
 import { AGEING_TIME } from "./fdb.ts";
+import { MacTable } from "./mac-table.ts";
 import type { PeerTable } from "./peer.ts";
 
 interface LearnedEntry {
@@ -17,7 +19,7 @@ interface LearnedEntry {
 export class VxlanFdb {
   readonly #peers: PeerTable;
   readonly #ownVtep: number;
-  readonly #learned: Map<number, LearnedEntry> = new Map();
+  readonly #learned: MacTable<LearnedEntry> = new MacTable();
   /** What is wrong on purpose: instead of the peer records' answer, another tunnel endpoint or none. */
   #wrong: Map<number, number | undefined> | undefined = undefined;
 
@@ -51,7 +53,7 @@ export class VxlanFdb {
       const vtep = this.#permanent(mac, now);
       if (vtep !== undefined) yield { mac, vtep, isPermanent: true };
     }
-    for (const [mac, { vtep, updatedAt }] of this.#learned) {
+    for (const [mac, { vtep, updatedAt }] of this.#learned.entries()) {
       if (now - updatedAt < AGEING_TIME && this.#permanent(mac, now) === undefined) {
         yield { mac, vtep, isPermanent: false };
       }
@@ -85,5 +87,29 @@ export class VxlanFdb {
       entry.updatedAt = now;
     }
     return true;
+  }
+
+  /** {@link find} of an address' two halves (mac-table.ts). */
+  findHalves(high: number, low: number, clock: Clock): number | undefined {
+    const permanent = this.#permanentHalves(high, low, clock);
+    if (permanent !== undefined) return permanent;
+    const entry = this.#learned.at(high, low);
+    return entry === undefined || clock.now - entry.updatedAt >= AGEING_TIME ? undefined : entry.vtep;
+  }
+
+  /** {@link snoop} of an address' two halves. */
+  snoopHalves(high: number, low: number, vtep: number, clock: Clock): boolean {
+    const permanent = this.#permanentHalves(high, low, clock);
+    if (permanent !== undefined) return permanent === vtep;
+    const entry = this.#learned.at(high, low);
+    if (entry === undefined) return this.snoop(high * 0x100000000 + (low >>> 0), vtep, clock.now);
+    entry.vtep = vtep;
+    entry.updatedAt = clock.now;
+    return true;
+  }
+
+  #permanentHalves(high: number, low: number, clock: Clock): number | undefined {
+    if (this.#wrong !== undefined) return this.#permanent(high * 0x100000000 + (low >>> 0), clock.now);
+    return this.#peers.vtepOfHalves(high, low, this.#ownVtep, clock);
   }
 }

@@ -3,6 +3,7 @@
  * arrays; objects are made when somebody reads. Switched off, it is the same class and does nothing.
  */
 import type { Frame, FramePool } from "../frame.ts";
+import type { Clock } from "../sim/clock.ts";
 import type { DropReason } from "./drop-reason.ts";
 import { orderOf } from "./order.ts";
 import { StepKind } from "./step.ts";
@@ -28,7 +29,8 @@ export class Recorder {
   /** What steps say in words that are made when somebody reads them. */
   readonly #labels: (() => string)[] = [];
   readonly #frames: FramePool;
-  #isOn = false;
+  /** True while frames and decisions are recorded. */
+  isOn = false;
 
   #packetCount = 0;
   #hopCount = 0;
@@ -76,11 +78,11 @@ export class Recorder {
   }
 
   start(): void {
-    this.#isOn = true;
+    this.isOn = true;
   }
 
   stop(): void {
-    this.#isOn = false;
+    this.isOn = false;
   }
 
   addPoint(point: CapturePoint, description: string): number {
@@ -103,16 +105,16 @@ export class Recorder {
   }
 
   /** The frame passes a tap. Its bytes are copied: later hops may rewrite them. */
-  hop(point: number, direction: Direction, frame: Frame, now: number): void {
-    if (this.#isOn) this.#record(point, direction, frame, now);
+  hop(point: number, direction: Direction, frame: Frame, clock: Clock): void {
+    if (this.isOn) this.#record(point, direction, frame, clock);
     else frame.hop = -1;
   }
 
-  #record(point: number, direction: Direction, frame: Frame, now: number): void {
+  #record(point: number, direction: Direction, frame: Frame, clock: Clock): void {
     const hop = this.#hopCount++;
     if (hop === this.#times.length) this.#growHops();
     this.#keepBytes(hop, this.#frames.start(frame), this.#frames.end(frame));
-    this.#times[hop] = now;
+    this.#times[hop] = clock.now;
     this.#hopPoints[hop] = point;
     this.#directions[hop] = direction;
     if (frame.packetId === 0) frame.packetId = ++this.#packetCount;
@@ -143,7 +145,7 @@ export class Recorder {
 
   /** Something was decided about the frame at its last hop; before its first one, it belongs to that. */
   step(frame: Frame, kind: StepKind, a: number, b: number): void {
-    if (this.#isOn) this.#addStep(frame, kind, a, b);
+    if (this.isOn) this.#addStep(frame, kind, a, b);
   }
 
   #addStep(frame: Frame, kind: StepKind, a: number, b: number): void {

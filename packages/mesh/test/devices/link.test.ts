@@ -17,7 +17,7 @@ function send(
 ): { fate: Fate; sentAt: number; at: number; isDoubled: boolean }[] {
   return Array.from({ length: count }, (_, index) => {
     const sentAt = index * gapNs;
-    const fate = cable.fateOf(1000, sentAt);
+    const fate = cable.fateOf(1000, { now: sentAt });
     return { fate, sentAt, at: cable.arrivesAt, isDoubled: cable.isDoubled };
   });
 }
@@ -55,9 +55,9 @@ describe("a cable", () => {
 
   test("keeps the order of frames, also when its delay becomes shorter, unless it is to reorder", () => {
     const cable = link({ latencyNs: 5000 });
-    cable.fateOf(1000, 0);
+    cable.fateOf(1000, { now: 0 });
     cable.change({ latencyNs: 10 });
-    cable.fateOf(1000, 100);
+    cable.fateOf(1000, { now: 100 });
     expect(cable.arrivesAt).toBe(5000);
     const times = send(link({ reorder: 0.5 }), 100).map(({ at }) => at);
     expect(times).not.toEqual(times.toSorted((a, b) => a - b));
@@ -65,14 +65,14 @@ describe("a cable", () => {
 
   test("takes no packets above its MTU, and tells nobody", () => {
     const cable = link({ mtu: 986 });
-    expect(cable.fateOf(1000, 0)).toBe(Fate.arrives);
-    expect(cable.fateOf(1001, 0)).toBe(Fate.tooLong);
+    expect(cable.fateOf(1000, { now: 0 })).toBe(Fate.arrives);
+    expect(cable.fateOf(1001, { now: 0 })).toBe(Fate.tooLong);
   });
 
   test("is as it was when all is right again", () => {
     const cable = link({ loss: 1, latencyNs: 1, mtu: 10 });
     cable.restore();
-    expect([cable.fateOf(1500, 0), cable.arrivesAt]).toEqual([Fate.arrives, 1000]);
+    expect([cable.fateOf(1500, { now: 0 }), cable.arrivesAt]).toEqual([Fate.arrives, 1000]);
   });
 
   test("never lets a frame arrive before it was sent, nor loses order without being told to", () => {
@@ -86,7 +86,7 @@ describe("a cable", () => {
         let last = 0;
         for (const gap of list) {
           now += gap;
-          if (cable.fateOf(64, now) !== Fate.arrives) continue;
+          if (cable.fateOf(64, { now }) !== Fate.arrives) continue;
           expect(cable.arrivesAt).toBeGreaterThanOrEqual(Math.max(now, last));
           last = cable.arrivesAt;
         }

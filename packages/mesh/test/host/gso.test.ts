@@ -151,7 +151,7 @@ describe("segments that arrive together", () => {
       gro.receive(frame);
     }
     const ready: Frame[] = [];
-    gro.flush((frame) => ready.push(frame));
+    gro.flush({ receive: (frame) => ready.push(frame) });
     return ready;
   };
   const row = (
@@ -181,7 +181,7 @@ describe("segments that arrive together", () => {
           const gro = new Gro(lab.frames, lab.recorder);
           for (const part of lab.segments(frame)) gro.receive(part);
           const ready: Frame[] = [];
-          gro.flush((each) => ready.push(each));
+          gro.flush({ receive: (each) => ready.push(each) });
           expect(ready).toHaveLength(1);
           const [merged] = ready as [Frame];
           if (count > 1) {
@@ -258,7 +258,7 @@ describe("segments that arrive together", () => {
     gro.receive(first);
     gro.receive(second);
     const ready: Frame[] = [];
-    gro.flush((frame) => ready.push(frame));
+    gro.flush({ receive: (frame) => ready.push(frame) });
     expect(ready).toEqual([second, first]);
   });
 

@@ -66,7 +66,7 @@ describe("chains", () => {
     expect(passes(firewall)).toBe(true);
     const { recorder } = firewall.netns.node;
     const frame = firewall.frame(question());
-    recorder.hop(firewall.docker0.point, 1, frame, 0);
+    recorder.hop(firewall.docker0.point, 1, frame, { now: 0 });
     expect(firewall.netfilter.run(Hook.forward, frame, firewall.docker0, firewall.user)).toBeUndefined();
     expect(firewall.netfilter.hasDropped).toBe(true);
     const words: string[] = [];
@@ -79,7 +79,7 @@ describe("chains", () => {
     firewall.netfilter.iptables.setPolicy("filter", "INPUT", "DROP");
     const { recorder } = firewall.netns.node;
     const frame = firewall.frame(question());
-    recorder.hop(firewall.docker0.point, 1, frame, 0);
+    recorder.hop(firewall.docker0.point, 1, frame, { now: 0 });
     firewall.netfilter.run(Hook.input, frame, firewall.docker0, undefined);
     const steps: string[] = [];
     recorder.steps(0, (kind, a) => steps.push(kind === StepKind.rule ? recorder.label(a) : dropReasonName(a as 0)));

@@ -55,11 +55,11 @@ class Insert implements fc.Command<Model, ConntrackTable> {
     // As source NAT would have it.
     if (protocol === UDP) ct.replyPorts = (ct.replyPorts & 0xffff0000) | this.replyPort;
     ct.status |= CtStatus.srcNatDone;
-    ct.refresh(model.now, this.seconds);
+    ct.refresh({ now: model.now }, this.seconds);
     const isFree = [CtDirection.original, CtDirection.reply].every(
       (direction) => find(model, tupleOf(ct, direction)) === undefined,
     );
-    expect(table.insert(ct, model.now)).toBe(isFree);
+    expect(table.insert(ct, { now: model.now })).toBe(isFree);
     if (isFree) model.entries.push({ ct, expiresAt: model.now + this.seconds });
   }
   toString(): string {
@@ -78,7 +78,7 @@ class Find implements fc.Command<Model, ConntrackTable> {
   run(model: Model, table: ConntrackTable): void {
     const expected = find(model, this.tuple);
     const { srcIp, dstIp, ports, protocol } = this.tuple;
-    const found = table.find(srcIp, dstIp, ports, protocol, model.now);
+    const found = table.find(srcIp, dstIp, ports, protocol, { now: model.now });
     if (expected === undefined) {
       expect(found).toBe(-1);
       return;
@@ -88,7 +88,7 @@ class Find implements fc.Command<Model, ConntrackTable> {
     if (!same(tupleOf(expected[0], CtDirection.original), tupleOf(expected[0], CtDirection.reply))) {
       expect(found & 1).toBe(expected[1]);
     }
-    expect(table.isTaken(srcIp, dstIp, ports, protocol, expected[0], model.now)).toBe(false);
+    expect(table.isTaken(srcIp, dstIp, ports, protocol, expected[0], { now: model.now })).toBe(false);
   }
   toString(): string {
     return `find ${JSON.stringify(this.tuple)}`;
@@ -116,7 +116,7 @@ class Touch implements fc.Command<Model, ConntrackTable> {
       model.entries = model.entries.filter((each) => each !== entry);
       return;
     }
-    entry.ct.refresh(model.now, this.seconds);
+    entry.ct.refresh({ now: model.now }, this.seconds);
     entry.expiresAt = model.now + this.seconds;
   }
   toString(): string {
@@ -183,8 +183,8 @@ test("a tuple inverted twice is itself", () => {
 const insert = (table: ConntrackTable, port: number, status: number, now: number): Conntrack => {
   const ct = new Conntrack(UDP, 1, 2, port << 16);
   ct.status |= status;
-  ct.refresh(now, 100);
-  expect(table.insert(ct, now)).toBe(true);
+  ct.refresh({ now }, 100);
+  expect(table.insert(ct, { now })).toBe(true);
   return ct;
 };
 
@@ -193,14 +193,14 @@ test("a full table makes room: what is past its time, then what is not assured, 
   table.max = 4;
   insert(table, 1, CtStatus.assured, 0);
   const old = insert(table, 2, 0, 0);
-  old.refresh(0, 10);
+  old.refresh({ now: 0 }, 10);
   insert(table, 3, CtStatus.assured, 0);
   expect(table.hasRoom(20)).toBe(true);
   insert(table, 4, 0, 20);
   insert(table, 5, CtStatus.assured, 20);
   expect(table.size).toBe(4);
   expect(table.hasRoom(20)).toBe(true);
-  expect(table.find(1, 2, 4 << 16, UDP, 20)).toBe(-1);
+  expect(table.find(1, 2, 4 << 16, UDP, { now: 20 })).toBe(-1);
   insert(table, 6, CtStatus.assured, 20);
   expect(table.hasRoom(20)).toBe(false);
 });
@@ -210,15 +210,15 @@ test("many entries: found in constant time, and gone with their time", () => {
   for (let port = 0; port < 50_000; port++) insert(table, port, 0, port / 1000);
   expect(table.size).toBe(50_000);
   for (let port = 0; port < 50_000; port += 97) {
-    expect(table.at(table.find(2, 1, port, UDP, 60)).originalPorts).toBe(port << 16);
+    expect(table.at(table.find(2, 1, port, UDP, { now: 60 })).originalPorts).toBe(port << 16);
   }
   expect(table.deleteIf(60, (entry) => (entry.originalPorts & 0x10000) === 0)).toBe(25_000);
   expect(table.list(60)).toHaveLength(25_000);
   // With each new one two old ones go.
   for (let port = 0; port < 50_000; port++) {
     const ct = new Conntrack(UDP, 3, 4, port << 16);
-    ct.refresh(1000, 100);
-    table.insert(ct, 1000);
+    ct.refresh({ now: 1000 }, 100);
+    table.insert(ct, { now: 1000 });
   }
   expect(table.size).toBe(50_000);
 });

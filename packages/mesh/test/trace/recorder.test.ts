@@ -44,7 +44,7 @@ describe("Recorder", () => {
             continue;
           }
           frames.view.setUint32(frames.start(at), number);
-          recorder.hop(frame, Direction.out, at, time);
+          recorder.hop(frame, Direction.out, at, { now: time });
           packetOf[frame] ||= ++packets;
           const bytes = [...frames.bytes.subarray(frames.start(at), frames.end(at))];
           last[frame] = { time, packet: packetOf[frame]!, bytes, steps: early[frame]!.splice(0) };
@@ -71,11 +71,11 @@ describe("Recorder", () => {
     recorder.start();
     const frame = frames.allocate(1500)!;
     frames.view.setUint32(frames.start(frame), 7);
-    recorder.hop(0, Direction.in, frame, 0);
+    recorder.hop(0, Direction.in, frame, { now: 0 });
     const first = recorder.bytes(0);
     for (let hop = 1; hop < 2000; hop++) {
       frames.view.setUint32(frames.start(frame), hop);
-      recorder.hop(0, Direction.in, frame, hop);
+      recorder.hop(0, Direction.in, frame, { now: hop });
     }
     const numbers = Array.from({ length: 2000 }, (_, hop) =>
       new DataView(recorder.bytes(hop).slice().buffer).getUint32(0),
@@ -89,9 +89,9 @@ describe("Recorder", () => {
     const recorder = new Recorder(frames);
     const frame = frames.allocate(60)!;
     recorder.start();
-    recorder.hop(0, Direction.in, frame, 1);
+    recorder.hop(0, Direction.in, frame, { now: 1 });
     recorder.stop();
-    recorder.hop(0, Direction.out, frame, 2);
+    recorder.hop(0, Direction.out, frame, { now: 2 });
     recorder.step(frame, StepKind.passUp, 0, 0);
     expect(recorder.hopCount).toBe(1);
     expect(frame.hop).toBe(-1);
@@ -103,7 +103,7 @@ describe("Recorder", () => {
     const recorder = new Recorder(frames);
     recorder.start();
     const [seen, reported, unreported] = [0, 1, 2].map(() => frames.allocate(60)!);
-    recorder.hop(0, Direction.in, seen!, 0);
+    recorder.hop(0, Direction.in, seen!, { now: 0 });
     reported!.reportAt = seen!.hop;
     recorder.step(reported!, StepKind.route, 1, 0);
     recorder.step(reported!, StepKind.drop, DropReason.NEIGH_FAILED, 0);
