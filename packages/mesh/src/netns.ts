@@ -16,6 +16,7 @@ import { Tcp } from "./host/tcp.ts";
 import { Udp } from "./host/udp.ts";
 import type { Netfilter } from "./netfilter/netfilter.ts";
 import type { Node } from "./node.ts";
+import { drawReachableTime } from "./tables/neighbor.ts";
 import { maskOf, type Route, RouteTable, RouteType } from "./tables/route.ts";
 import { DropReason } from "./trace/drop-reason.ts";
 import { StepKind } from "./trace/step.ts";
@@ -34,12 +35,17 @@ export class Netns {
   readonly devices: NetDevice[] = [];
   readonly addresses: InterfaceAddress[] = [];
   readonly routes: RouteTable = new RouteTable();
-  readonly arp: Arp;
-  readonly ipv4: Ipv4;
-  readonly icmp: Icmp;
-  readonly igmp: Igmp;
-  readonly udp: Udp;
-  readonly tcp: Tcp;
+  /** Protocols come into being when they are first needed: most containers of a large swarm never see a packet. */
+  #arp: Arp | undefined = undefined;
+  #ipv4: Ipv4 | undefined = undefined;
+  #icmp: Icmp | undefined = undefined;
+  #igmp: Igmp | undefined = undefined;
+  #udp: Udp | undefined = undefined;
+  #tcp: Tcp | undefined = undefined;
+  /** What they draw by chance is drawn when the namespace is made, so that nobody's use changes another's. */
+  readonly #reachableTime: number;
+  readonly #identificationKey: number;
+  readonly #portSecret: number;
   /** net.bridge.bridge-nf-call-iptables: bridges show IPv4 to those hooks. */
   bridgeCallsIptables = true;
   #netfilter: Netfilter | undefined = undefined;
@@ -51,19 +57,44 @@ export class Netns {
   nextPid = 20;
   #forwarding = false;
   #nextIndex = 1;
-  readonly #byIndex: Map<number, NetDevice> = new Map();
-  readonly #byIp: Map<number, NetDevice> = new Map();
 
   constructor(node: Node, name: string) {
     this.node = node;
     this.name = name;
-    this.arp = new Arp(this);
-    this.ipv4 = new Ipv4(this);
-    this.icmp = new Icmp(this);
-    this.igmp = new Igmp(this);
-    this.udp = new Udp(this);
-    this.tcp = new Tcp(this);
+    this.#reachableTime = drawReachableTime(node.random);
+    this.#identificationKey = node.random.int32();
+    this.#portSecret = node.socketRandom.int32();
     node.namespaces.set(name, this);
+  }
+
+  get arp(): Arp {
+    this.#arp ??= new Arp(this, this.#reachableTime);
+    return this.#arp;
+  }
+
+  get ipv4(): Ipv4 {
+    this.#ipv4 ??= new Ipv4(this, this.#identificationKey);
+    return this.#ipv4;
+  }
+
+  get icmp(): Icmp {
+    this.#icmp ??= new Icmp(this);
+    return this.#icmp;
+  }
+
+  get igmp(): Igmp {
+    this.#igmp ??= new Igmp(this);
+    return this.#igmp;
+  }
+
+  get udp(): Udp {
+    this.#udp ??= new Udp(this);
+    return this.#udp;
+  }
+
+  get tcp(): Tcp {
+    this.#tcp ??= new Tcp(this, this.#portSecret);
+    return this.#tcp;
   }
 
   /**
@@ -73,9 +104,8 @@ export class Netns {
   attach(device: NetDevice, madeIn: Netns | undefined): number {
     const counter = this.devices.length === 0 ? this : (madeIn ?? this.node.host ?? this);
     let index = counter.#nextIndex++;
-    while (this.#byIndex.has(index)) index = this.#nextIndex++;
+    while (this.#find(index) !== undefined) index = this.#nextIndex++;
     this.devices.push(device);
-    this.#byIndex.set(index, device);
     return index;
   }
 
@@ -90,9 +120,8 @@ export class Netns {
       this.removeAddress(device, address.ip, address.prefixLength);
     }
     this.routes.deleteWhere((route) => route.device === device.index);
-    this.igmp.deleteDevice(device);
+    this.#igmp?.deleteDevice(device);
     this.devices.splice(this.devices.indexOf(device), 1);
-    this.#byIndex.delete(device.index);
   }
 
   /** NETDEV_UP: the routes of its addresses come back (fib_inetaddr_event), and groups are joined. */
@@ -101,14 +130,14 @@ export class Netns {
       if (address.device === device) this.#addRoutes(address);
     }
     this.routes.invalidate();
-    this.igmp.deviceIsUp(device);
+    this.#igmp?.deviceIsUp(device);
   }
 
   /** NETDEV_DOWN: routes by it and its neighbors go; its addresses stay this host's (fib_disable_ip). */
   deviceGoesDown(device: NetDevice): void {
-    this.igmp.deviceGoesDown(device);
+    this.#igmp?.deviceGoesDown(device);
     this.routes.deleteWhere((route) => route.device === device.index && route.type !== RouteType.local);
-    this.arp.deleteDevice(device);
+    this.#arp?.deleteDevice(device);
     this.netfilter?.deviceGoesDown(device);
   }
 
@@ -116,7 +145,7 @@ export class Netns {
   delete(): void {
     if (this.isDeleted) return;
     for (const device of this.devices.toReversed()) device.delete();
-    this.ipv4.fragments.clear();
+    this.#ipv4?.fragments.clear();
     this.isDeleted = true;
     this.node.namespaces.delete(this.name);
   }
@@ -169,7 +198,12 @@ export class Netns {
   }
 
   deviceAt(index: number): NetDevice {
-    return this.#byIndex.get(index)!;
+    return this.#find(index)!;
+  }
+
+  #find(index: number): NetDevice | undefined {
+    for (const device of this.devices) if (device.index === index) return device;
+    return undefined;
   }
 
   deviceNamed(name: string): NetDevice | undefined {
@@ -180,7 +214,6 @@ export class Netns {
   addAddress(device: NetDevice, ip: number, prefixLength: number): void {
     const address = { device, ip, prefixLength };
     this.addresses.push(address);
-    if (!this.#byIp.has(ip)) this.#byIp.set(ip, device);
     this.#addRoutes(address);
   }
 
@@ -193,8 +226,6 @@ export class Netns {
     this.addresses.splice(at, 1);
     this.netfilter?.addressIsRemoved(device, ip);
     const other = this.addresses.find((each) => each.ip === ip);
-    if (other === undefined) this.#byIp.delete(ip);
-    else this.#byIp.set(ip, other.device);
     // With the address everything goes that would be sent from it (fib_sync_down_addr).
     this.routes.deleteWhere((route) => route.source === ip && route.device === device.index);
     if (other === undefined) this.routes.deleteWhere((route) => route.source === ip);
@@ -204,11 +235,13 @@ export class Netns {
   }
 
   #addRoutes(address: InterfaceAddress): void {
-    for (const route of routesOf(address)) {
+    const { device, ip, prefixLength } = address;
+    const isLoopback = ip === LOOPBACK_IP && prefixLength === 8 && device.index === 1;
+    for (const route of isLoopback ? LOOPBACK_ROUTES : routesOf(ip, prefixLength, device.index)) {
       // A device that is down has its own address and no network (fib_add_ifaddr).
-      if (route.type !== RouteType.local && !address.device.isUp) continue;
-      const { type, destination, prefixLength, device: index } = route;
-      if (!this.routes.has({ type, destination, prefixLength, device: index })) this.routes.add(route);
+      if (route.type !== RouteType.local && !device.isUp) continue;
+      const isThere = this.routes.hasOn(route.type, route.destination, route.prefixLength, route.device);
+      if (!isThere) this.routes.add(route);
     }
   }
 
@@ -219,7 +252,7 @@ export class Netns {
 
   /** True if a device has exactly this address (inet_lookup_ifaddr_rcu). */
   hasAddress(ip: number): boolean {
-    return this.#byIp.has(ip);
+    return this.deviceWith(ip) !== undefined;
   }
 
   hasAddressOn(device: NetDevice, ip: number): boolean {
@@ -228,7 +261,8 @@ export class Netns {
 
   /** The device with this address (ip_dev_find). */
   deviceWith(ip: number): NetDevice | undefined {
-    return this.#byIp.get(ip);
+    for (const address of this.addresses) if (address.ip === ip) return address.device;
+    return undefined;
   }
 
   /** Source address for talking to `ip` on the device's own network (inet_select_addr). */
@@ -268,14 +302,14 @@ export class Netns {
 }
 
 /** The routes that an address brings. */
-function routesOf({ device, ip, prefixLength }: InterfaceAddress): Route[] {
+function routesOf(ip: number, prefixLength: number, device: number): readonly Route[] {
   const mask = maskOf(prefixLength);
   const route = (type: RouteType, destination: number, length: number): Route => ({
     type,
     destination,
     prefixLength: length,
     via: undefined,
-    device: device.index,
+    device,
     source: ip,
     protocol: "kernel",
   });
@@ -287,3 +321,7 @@ function routesOf({ device, ip, prefixLength }: InterfaceAddress): Route[] {
   }
   return routes;
 }
+
+const LOOPBACK_IP = 0x7f000001;
+/** Every namespace has them. */
+const LOOPBACK_ROUTES: readonly Route[] = routesOf(LOOPBACK_IP, 8, 1);

@@ -48,10 +48,10 @@ export class Arp implements Wakeable {
   acquaintances: ReadonlyMap<number, number> = NOBODY;
   readonly #netns: Netns;
 
-  constructor(netns: Netns) {
+  constructor(netns: Netns, reachableTime: number) {
     this.#netns = netns;
     this.softnet = netns.node.softnet;
-    this.neighbors = new NeighborTable(netns.node.random);
+    this.neighbors = new NeighborTable(reachableTime);
   }
 
   /** Linux neigh_resolve_output: the packet behind a blank Ethernet header goes to `nextHop`, now or when it is known. */

@@ -38,11 +38,11 @@ export class Ipv4 {
   /** This namespace's key for choosing identifications (net->ipv4.ip_id_key). */
   readonly #identificationKey: number;
 
-  constructor(netns: Netns) {
+  constructor(netns: Netns, identificationKey: number) {
     this.#netns = netns;
     this.routing = new Routing(netns);
     this.fragments = new IpFragments(netns);
-    this.#identificationKey = netns.node.random.int32();
+    this.#identificationKey = identificationKey;
   }
 
   /**

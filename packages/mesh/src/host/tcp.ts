@@ -57,9 +57,9 @@ export class Tcp {
   readonly #portSecret: number;
   readonly #segment: TcpSegment = new TcpSegment();
 
-  constructor(netns: Netns) {
+  constructor(netns: Netns, portSecret: number) {
     this.netns = netns;
-    this.#portSecret = netns.node.socketRandom.int32();
+    this.#portSecret = portSecret;
   }
 
   /** All connections, and what is left of them, as `ss -t -a` lists them. */

@@ -108,6 +108,11 @@ export class Neighbor {
   }
 }
 
+/** neigh_rand_reach_time */
+export function drawReachableTime(random: Random): number {
+  return BASE_REACHABLE_TIME / 2 + random.below(BASE_REACHABLE_TIME / 1000) * 1000;
+}
+
 export class NeighborTable {
   readonly #byDevice: Map<number, Map<number, Neighbor>> = new Map();
   readonly #byId: Map<number, Neighbor> = new Map();
@@ -115,8 +120,8 @@ export class NeighborTable {
   /** Drawn anew by the kernel every five minutes; here once. */
   readonly reachableTime: number;
 
-  constructor(random: Random) {
-    this.reachableTime = BASE_REACHABLE_TIME / 2 + random.below(BASE_REACHABLE_TIME / 1000) * 1000;
+  constructor(reachableTime: number) {
+    this.reachableTime = reachableTime;
   }
 
   find(device: number, ip: number): Neighbor | undefined {

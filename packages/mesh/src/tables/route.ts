@@ -86,6 +86,11 @@ export class RouteTable {
     return this.#select(selector) !== undefined;
   }
 
+  /** {@link has} for who makes many namespaces. */
+  hasOn(type: RouteType, destination: number, prefixLength: number, device: number): boolean {
+    return this.#tableOf(type).has(type, destination, prefixLength, device);
+  }
+
   /** `ip route del`. False if there is none (ESRCH). */
   delete(selector: RouteSelector): boolean {
     const route = this.#select(selector);
@@ -149,23 +154,90 @@ function isSelected(route: Route, selector: RouteSelector): boolean {
   );
 }
 
-const NONE: readonly Route[] = [];
-
-/** Routes by prefix length, then destination. */
+/** Routes of one table. */
 class PrefixTable {
-  /** Lengths that occur, the longest first. */
-  readonly #lengths: number[] = [];
-  /** By prefix length. */
-  readonly #byLength: Map<number, Route[]>[] = [];
+  /** Those of one prefix by metric, then age. */
+  #list: Route[] = [];
+  /** For lookups: made when there is one, gone with the next change. */
+  #index: PrefixIndex | undefined = undefined;
 
   /** By destination, then prefix length: the order of a trie's walk (fib_table_dump). */
   get routes(): Route[] {
-    const all = this.#lengths.flatMap((length) => Array.from(this.#byLength[length]!.values()).flat());
-    return all.sort((a, b) => (a.destination >>> 0) - (b.destination >>> 0) || a.prefixLength - b.prefixLength);
+    return this.#list.toSorted(
+      (a, b) => (a.destination >>> 0) - (b.destination >>> 0) || a.prefixLength - b.prefixLength,
+    );
   }
 
   at(destination: number, prefixLength: number): readonly Route[] {
-    return this.#byLength[prefixLength]?.get(destination) ?? NONE;
+    return this.#list.filter((route) => route.destination === destination && route.prefixLength === prefixLength);
+  }
+
+  has(type: RouteType, destination: number, prefixLength: number, device: number): boolean {
+    for (const route of this.#list) {
+      if (
+        route.destination === destination &&
+        route.prefixLength === prefixLength &&
+        route.type === type &&
+        route.device === device
+      )
+        return true;
+    }
+    return false;
+  }
+
+  find(address: number, device: number): Route | undefined {
+    this.#index ??= new PrefixIndex(this.#list);
+    return this.#index.find(address, device);
+  }
+
+  add(route: Route): void {
+    const list = this.#list;
+    let at = list.length;
+    // In front of those of the same prefix that have a higher metric.
+    for (let index = 0; index < list.length && at === list.length; index++) {
+      const other = list[index]!;
+      const isSame = other.destination === route.destination && other.prefixLength === route.prefixLength;
+      if (isSame && metricOf(other) > metricOf(route)) at = index;
+    }
+    if (at === list.length) list.push(route);
+    else list.splice(at, 0, route);
+    this.#index = undefined;
+  }
+
+  exchange(old: Route, route: Route): void {
+    this.#list[this.#list.indexOf(old)] = route;
+    this.#index = undefined;
+  }
+
+  delete(route: Route): void {
+    this.#list.splice(this.#list.indexOf(route), 1);
+    this.#index = undefined;
+  }
+
+  deleteWhere(isGone: (route: Route) => boolean): void {
+    this.#list = this.#list.filter((route) => !isGone(route));
+    this.#index = undefined;
+  }
+}
+
+/** Routes by prefix length, then destination. */
+class PrefixIndex {
+  /** Lengths that occur, the longest first. */
+  readonly #lengths: readonly number[];
+  /** By prefix length. */
+  readonly #byLength: readonly (ReadonlyMap<number, readonly Route[]> | undefined)[];
+
+  constructor(routes: readonly Route[]) {
+    const byLength: Map<number, Route[]>[] = [];
+    for (const route of routes) {
+      const byDestination = byLength[route.prefixLength] ?? new Map<number, Route[]>();
+      byLength[route.prefixLength] = byDestination;
+      const others = byDestination.get(route.destination);
+      if (others === undefined) byDestination.set(route.destination, [route]);
+      else others.push(route);
+    }
+    this.#byLength = byLength;
+    this.#lengths = Object.keys(byLength).map(Number).toReversed();
   }
 
   find(address: number, device: number): Route | undefined {
@@ -177,40 +249,5 @@ class PrefixTable {
       }
     }
     return undefined;
-  }
-
-  add(route: Route): void {
-    const { prefixLength } = route;
-    let byDestination = this.#byLength[prefixLength];
-    if (byDestination === undefined) {
-      byDestination = new Map();
-      this.#byLength[prefixLength] = byDestination;
-    }
-    if (byDestination.size === 0) {
-      this.#lengths.push(prefixLength);
-      this.#lengths.sort((a, b) => b - a);
-    }
-    const routes = byDestination.get(route.destination) ?? [];
-    let at = routes.length;
-    while (at > 0 && metricOf(routes[at - 1]!) > metricOf(route)) at--;
-    routes.splice(at, 0, route);
-    byDestination.set(route.destination, routes);
-  }
-
-  exchange(old: Route, route: Route): void {
-    const routes = this.#byLength[old.prefixLength]!.get(old.destination)!;
-    routes[routes.indexOf(old)] = route;
-  }
-
-  delete(route: Route): void {
-    const byDestination = this.#byLength[route.prefixLength]!;
-    const left = byDestination.get(route.destination)!.filter((each) => each !== route);
-    if (left.length > 0) byDestination.set(route.destination, left);
-    else byDestination.delete(route.destination);
-    if (byDestination.size === 0) this.#lengths.splice(this.#lengths.indexOf(route.prefixLength), 1);
-  }
-
-  deleteWhere(isGone: (route: Route) => boolean): void {
-    for (const route of this.routes.filter(isGone)) this.delete(route);
   }
 }

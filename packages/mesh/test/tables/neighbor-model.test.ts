@@ -11,6 +11,7 @@ import {
   NeighborAction,
   NeighborState,
   NeighborTable,
+  drawReachableTime,
   type SettableState,
 } from "../../src/tables/neighbor.ts";
 
@@ -217,7 +218,7 @@ test("does what one neighbor does that is looked at once a second", () => {
     { maxCommands: 40 },
   );
   const setup = (): { model: Model; real: Real } => {
-    const table = new NeighborTable(middle);
+    const table = new NeighborTable(drawReachableTime(middle));
     const never = Number.NEGATIVE_INFINITY;
     const times = { second: 0, enteredAt: 0, changedAt: 0, confirmedAt: never, usedAt: never };
     return { model: { ...times, state: "none", mac: 0, asked: 0 }, real: { table, entry: table.create(1, 5, 0) } };

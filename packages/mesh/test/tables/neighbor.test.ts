@@ -7,12 +7,13 @@ import {
   NeighborAction,
   NeighborState,
   NeighborTable,
+  drawReachableTime,
   RETRANS_TIME,
 } from "../../src/tables/neighbor.ts";
 
 const SECOND = 1e9;
 const make = (): { table: NeighborTable; entry: Neighbor } => {
-  const table = new NeighborTable(new Random(1, "test"));
+  const table = new NeighborTable(drawReachableTime(new Random(1, "test")));
   return { table, entry: table.create(2, 0x0a000905, 0) };
 };
 
