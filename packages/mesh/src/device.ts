@@ -51,43 +51,48 @@ export interface Offloads {
   gro: boolean;
 }
 
+const NO_STATISTICS: DeviceStatistics = {
+  rxBytes: 0,
+  rxPackets: 0,
+  rxDropped: 0,
+  multicast: 0,
+  txBytes: 0,
+  txPackets: 0,
+  txDropped: 0,
+};
+
+/** Virtual devices do everything: it costs nothing to leave a frame as it is. */
+const ALL_OFFLOADS: Offloads = { tx: true, tso: true, gso: true, gro: true };
+
 export abstract class NetDevice {
-  readonly netns: Netns;
+  // Declared, and set by the constructor: a subclass each is too many for how V8 defines fields, not for how it sets them.
+  declare readonly netns: Netns;
   /** As Linux prints it: `br0`, `vxlan0`, `eth1`. */
-  readonly name: string;
+  declare readonly name: string;
   /** Interface number. */
-  readonly index: number;
+  declare readonly index: number;
   /** Capture point in the recording. */
-  readonly point: number;
+  declare readonly point: number;
   /** Bytes of layer-3 payload; set by {@link setMtu}. */
-  mtu: number;
+  declare mtu: number;
   /** The MAC address' first 16 bits, and its last 32 as an int32: the data path needs no floating point. */
-  macHigh = 0;
-  macLow = 0;
+  declare macHigh: number;
+  declare macLow: number;
   /** IFF_UP. A device that is down neither sends nor receives. */
-  isUp: boolean;
-  isDeleted = false;
+  declare isUp: boolean;
+  declare isDeleted: boolean;
   /** What arrives ends here: a recording plays the part of this device's namespace (replay.ts). */
-  isDeaf = false;
-  readonly statistics: DeviceStatistics = {
-    rxBytes: 0,
-    rxPackets: 0,
-    rxDropped: 0,
-    multicast: 0,
-    txBytes: 0,
-    txPackets: 0,
-    txDropped: 0,
-  };
-  /** Virtual devices do everything: it costs nothing to leave a frame as it is. */
-  readonly offloads: Offloads = { tx: true, tso: true, gso: true, gro: true };
+  declare isDeaf: boolean;
+  declare readonly statistics: DeviceStatistics;
+  declare readonly offloads: Offloads;
   /** Programs that look at what arrives here (the ptype list of a device). */
-  readonly packetSockets: PacketSocket[] = [];
+  declare readonly packetSockets: PacketSocket[];
   /** net.ipv4.conf.DEVICE.arp_ignore: 1 answers for addresses of this device only. */
-  arpIgnore: 0 | 1 = 0;
+  declare arpIgnore: 0 | 1;
   /** net.ipv4.conf.DEVICE.arp_announce: 2 asks as an address of this device, whoever sends. */
-  arpAnnounce: 0 | 2 = 0;
+  declare arpAnnounce: 0 | 2;
   /** Set while the device is a port of a bridge: received frames go there (Linux rx_handler). */
-  port: BridgePort | undefined = undefined;
+  declare port: BridgePort | undefined;
 
   constructor(netns: Netns, options: DeviceOptions) {
     this.netns = netns;
@@ -95,6 +100,14 @@ export abstract class NetDevice {
     this.mtu = options.mtu;
     this.mac = options.mac;
     this.isUp = options.isUp ?? true;
+    this.isDeleted = false;
+    this.isDeaf = false;
+    this.statistics = { ...NO_STATISTICS };
+    this.offloads = { ...ALL_OFFLOADS };
+    this.packetSockets = [];
+    this.arpIgnore = 0;
+    this.arpAnnounce = 0;
+    this.port = undefined;
     this.index = netns.attach(this, options.madeIn);
     this.point = netns.node.recorder.addPoint(
       { node: netns.node.name, namespace: netns.name, device: options.name },
