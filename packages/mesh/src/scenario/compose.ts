@@ -3,6 +3,7 @@
  * refused in its words, what it ignores is named in a warning, and so is what is not modelled here.
  */
 import { parseConstraint } from "../swarm/constraint.ts";
+import { conflictMessage, portConflict } from "../swarm/port-conflict.ts";
 import { parseIpv4 } from "@hopscope/codec/address";
 import { check, isMap, isText, openMap, type Schema, type UnknownKey } from "./check.ts";
 import { type Treatment, treatmentOf } from "./compose-key.ts";
@@ -86,6 +87,7 @@ export function readCompose(
     if (file !== undefined) services.push(readService(name, file, joined, at, report));
   }
   if (servicePlaces.size === 0) report.warn(place, "the stack has no services");
+  refuseSharedPorts(services, servicePlaces, report);
 
   const networks: OverlayNetwork[] = [];
   const networkPlaces = new Map<string, NetworkPlaces>();
@@ -99,6 +101,15 @@ export function readCompose(
   }
   const sound = report.errors.length === before;
   return { stack: { services, networks }, sound, services: servicePlaces, networks: networkPlaces };
+}
+
+/** The service that comes first has the port, as if the services were made in this order. */
+function refuseSharedPorts(services: readonly Service[], places: ReadonlyMap<string, Place>, report: Report): void {
+  for (const [index, { name, ports }] of services.entries())
+    for (const other of services.slice(0, ports.length === 0 ? 0 : index)) {
+      const held = portConflict(ports, other.ports);
+      if (held !== undefined) report.error(places.get(name)!.at("ports"), conflictMessage(held, `'${other.name}'`));
+    }
 }
 
 /** Keys that begin with `x-` are anybody's, and stand where the format allows them. */

@@ -1,5 +1,7 @@
 /** What Docker answers when it refuses, in its own words: behind `Error response from daemon: `. */
 import { formatIpv4 } from "@hopscope/codec/address";
+import type { PublishedPort } from "../scenario/scenario.ts";
+import { conflictMessage } from "./port-conflict.ts";
 
 export class DockerError extends Error {}
 
@@ -51,10 +53,8 @@ export const Refusal = {
     new DockerError(
       `rpc error: code = AlreadyExists desc = name conflicts with an existing object: service ${name} already exists`,
     ),
-  ingressPortInUse: (port: number, service: string, id: string): DockerError =>
-    new DockerError(
-      `rpc error: code = InvalidArgument desc = port '${port}' is already in use by service '${service}' (${id}) as an ingress port`,
-    ),
+  portConflict: (port: PublishedPort, service: string, id: string): DockerError =>
+    new DockerError(`rpc error: code = InvalidArgument desc = ${conflictMessage(port, `'${service}' (${id})`)}`),
   dnsrrIngress: (): DockerError =>
     new DockerError(
       "rpc error: code = InvalidArgument desc = EndpointSpec: port published with ingress mode can't be used with dnsrr mode",

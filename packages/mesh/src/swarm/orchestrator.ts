@@ -8,6 +8,7 @@ import type { ClusterNode, PublishedPort, Service } from "../scenario/scenario.t
 import { Refusal } from "./docker-error.ts";
 import { complete, swarmId } from "./identifier.ts";
 import type { Operation } from "./operation.ts";
+import { portConflict } from "./port-conflict.ts";
 import { noSuitableNode, placeNew, suitableNodes, taskNames } from "./placement.ts";
 import { type ServiceState, Task } from "./service.ts";
 import type { Swarm, SwarmNode } from "./swarm.ts";
@@ -44,12 +45,10 @@ function checkService(swarm: Swarm, spec: Service): void {
   for (const network of spec.networks)
     if (!swarm.networks.has(network) && network !== "host" && network !== "bridge")
       throw Refusal.networkNotFound(network);
-  const ingress = spec.ports.filter((port) => port.mode === "ingress");
-  if (spec.endpointMode === "dnsrr" && ingress.length > 0) throw Refusal.dnsrrIngress();
-  for (const { published, protocol } of ingress) {
-    const holder = ingressHolder(swarm, published, protocol);
-    if (published !== 0 && holder !== undefined && holder.spec.name !== spec.name)
-      throw Refusal.ingressPortInUse(published, holder.spec.name, holder.id);
+  if (spec.endpointMode === "dnsrr" && spec.ports.some((port) => port.mode === "ingress")) throw Refusal.dnsrrIngress();
+  for (const { spec: other, ports, id } of swarm.services.values()) {
+    const held = portConflict(spec.ports, ports);
+    if (held !== undefined) throw Refusal.portConflict(held, other.name, id);
   }
 }
 
@@ -165,23 +164,11 @@ function usesPort(task: Task, { protocol, published }: PublishedPort): boolean {
   );
 }
 
-/** The scheduler's words (manager/scheduler/pipeline.go, Explain). */
 function pendingReason(swarm: Swarm, service: ServiceState, busy: ReadonlySet<SwarmNode>): string {
-  const reasons: string[] = [];
-  const add = (count: number, words: string): void => {
-    if (count > 0) reasons.push(`${words} on ${count} node${count === 1 ? "" : "s"}`);
-  };
   const active = activeNodes(swarm);
   const suitable = suitableNodes(service.spec, active);
   const blocked = suitable.filter((node) => busy.has(node as SwarmNode)).length;
-  if (active.length === swarm.nodes.length && blocked === 0) return noSuitableNode(active.length - suitable.length);
-  if (active.length < swarm.nodes.length)
-    reasons.push(
-      `${swarm.nodes.length - active.length} node${swarm.nodes.length - active.length === 1 ? "" : "s"} not available for new tasks`,
-    );
-  add(active.length - suitable.length, "scheduling constraints not satisfied");
-  add(blocked, "host-mode port already in use");
-  return `no suitable node (${reasons.join("; ")})`;
+  return noSuitableNode(active.length - suitable.length, blocked, swarm.nodes.length - active.length);
 }
 
 /** Addresses of tasks, then those of load balancers that they bring, in each network. */

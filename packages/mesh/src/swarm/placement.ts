@@ -91,9 +91,8 @@ function placeWithPorts(
     tasks.push(task);
   }
   if (pending > 0) {
-    const nodesWords = `${suitable.length} node${suitable.length === 1 ? "" : "s"}`;
     const who = pending === 1 ? "one task stays" : `${pending} tasks stay`;
-    const message = `${who} pending: no suitable node (host-mode port already in use on ${nodesWords})`;
+    const message = `${who} pending: ${noSuitableNode(0, suitable.length)}`;
     problems.push({ level: "warning", about, message });
   }
   return tasks;
@@ -164,9 +163,14 @@ function placeGlobal(
   return tasks;
 }
 
-/** Docker's words of a pending task. */
-export function noSuitableNode(nodes: number): string {
-  return `no suitable node (scheduling constraints not satisfied on ${nodes} node${nodes === 1 ? "" : "s"})`;
+/** Docker's words of a pending task (swarmkit manager/scheduler/pipeline.go, Explain): why nodes are left out, and how many. */
+export function noSuitableNode(unsuitable: number, busy: number = 0, unavailable: number = 0): string {
+  const some = (count: number): string => `${count} node${count === 1 ? "" : "s"}`;
+  const reasons: string[] = [];
+  if (unavailable > 0) reasons.push(`${some(unavailable)} not available for new tasks`);
+  if (unsuitable > 0) reasons.push(`scheduling constraints not satisfied on ${some(unsuitable)}`);
+  if (busy > 0) reasons.push(`host-mode port already in use on ${some(busy)}`);
+  return reasons.length === 0 ? "no suitable node" : `no suitable node (${reasons.join("; ")})`;
 }
 
 export function suitableNodes(service: Service, nodes: readonly ClusterNode[]): readonly ClusterNode[] {

@@ -362,6 +362,23 @@ describe("ignored, with a warning", () => {
     ]);
   });
 
+  test.each([
+    ["'80:80'", "'80:80'", "as an ingress port"],
+    ["'80:80'", "{target: 80, published: 80, mode: host}", "as an ingress port"],
+    ["{target: 80, published: 80, mode: host}", "'80:80'", "as a host-published port"],
+  ])("a port of two services: %s and %s", (one, other, how) => {
+    const stack = `services:\n  a: {image: i, ports: [${one}]}\n  b: {image: i, ports: [${other}]}\n`;
+    expect(ofStack(stack).mistakes).toEqual([
+      `3:24 services.b.ports: port '80' is already in use by service 'a' ${how}`,
+    ]);
+  });
+
+  test("a port of two services in host mode is for the scheduler", () => {
+    const port = "{target: 80, published: 80, mode: host}";
+    const stack = `services:\n  a: {image: i, ports: [${port}]}\n  b: {image: i, ports: [${port}, '80:80/udp']}\n`;
+    expect(ofStack(stack).mistakes).toEqual([]);
+  });
+
   test("no services at all", () => {
     expect(ofStack("version: '3'\n").warnings).toEqual(["1:1 (document): the stack has no services"]);
   });
