@@ -363,14 +363,15 @@ export function* connect(engine: Engine, container: Container, attachment: Attac
     container.attachments.delete(network.name);
     throw error;
   }
-  if (needsResolver(network)) container.sandbox.startResolver();
-  engine.ask({
-    kind: "file-write",
-    node: engine.name,
-    id: container.shortId,
-    path: "/etc/hosts",
-    text: containerFiles(container)["/etc/hosts"]!,
-  });
+  const changed = ["/etc/hosts"];
+  if (needsResolver(network) && container.sandbox.resolver === undefined) {
+    container.sandbox.startResolver();
+    // libnetwork sandbox_dns_unix.go, startResolver: rebuildDNS. The first network with names brings its server.
+    changed.push("/etc/resolv.conf");
+  }
+  const files = containerFiles(container);
+  for (const path of changed)
+    engine.ask({ kind: "file-write", node: engine.name, id: container.shortId, path, text: files[path]! });
   addName(engine, container, network);
 }
 

@@ -42,6 +42,17 @@ const masked = (lines: readonly string[]): readonly string[] =>
       .replaceAll(/^(?=[0-9a-z]*\d)[0-9a-z]{12}\b/g, "ID12________"),
   );
 
+test("a container of the default bridge finds names as soon as a network has them", () => {
+  const steps = go("20.10", [
+    "on swarm-manager docker run -d --name c1 bb:1 web",
+    "docker network connect myoverlay c1",
+    "exec c1 cat /etc/resolv.conf",
+    "exec c1 ping -c 1 overlay_service",
+  ]);
+  expect(steps[2]!.output).toEqual(["nameserver 127.0.0.11", "options ndots:0"]);
+  expect(steps[3]!.output[0]).toMatch(/^PING overlay_service \(10\.0\.9\.\d+\): 56 data bytes$/);
+});
+
 describe("networks (recordings s00, s09)", () => {
   test("create answers the identifier, inspect what a template asks for", () => {
     const steps = go("20.10", [
