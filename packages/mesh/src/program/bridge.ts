@@ -19,7 +19,6 @@ export const BRIDGE: Program = {
   check(argv) {
     actionOf(argv);
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(argv, context) {
     return actionOf(argv)(context);
   },

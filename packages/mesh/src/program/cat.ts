@@ -9,7 +9,6 @@ export const CAT: Program = {
     const option = argv.slice(1).find((word) => word.startsWith("-"));
     if (option !== undefined) throw new UsageError(`cat: option ${option} is not modelled`);
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(argv, context) {
     let status = 0;
     for (const path of argv.slice(1)) {

@@ -21,7 +21,6 @@ export const CONNTRACK: Program = {
   check(argv) {
     read(argv);
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(argv, { environment: { netns }, print }) {
     const { command, matches } = read(argv);
     const { now } = netns.node.softnet;

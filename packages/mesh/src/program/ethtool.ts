@@ -34,7 +34,6 @@ export const ETHTOOL: Program = {
   check(argv) {
     read(argv);
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(argv, { environment, print }) {
     const { device: name, changes } = read(argv);
     const device = environment.netns.deviceNamed(name);

@@ -10,7 +10,6 @@ export const HOSTNAME: Program = {
       throw new UsageError(`hostname: "${more ?? option}" is not modelled; there are hostname and hostname -i`);
     }
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(argv, { environment, print }) {
     const { hostname, files } = environment;
     if (argv[1] !== "-i") print(hostname);

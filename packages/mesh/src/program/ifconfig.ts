@@ -15,7 +15,6 @@ export const IFCONFIG: Program = {
     if (words.length > 1)
       throw new UsageError("ifconfig: only showing is modelled: ifconfig, ifconfig -a, ifconfig eth0");
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(argv, context) {
     const { netns } = context.environment;
     const name = argv.slice(1).find((word) => word !== "-a");
@@ -37,7 +36,6 @@ export const ROUTE: Program = {
     const [, option, more] = argv;
     if (option !== "-n" || more !== undefined) throw new UsageError("route: only route -n is modelled; see ip route");
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(_argv, context) {
     const lines = kernelTableLines(routesOf(context.environment.netns), isBusybox(context) ? "busybox" : "net-tools");
     for (const line of lines) context.print(line);
@@ -52,7 +50,6 @@ export const ARP: Program = {
       throw new UsageError("arp: only arp -n is modelled; see ip neigh");
     }
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(_argv, context) {
     const { netns } = context.environment;
     const neighbors = neighborsOf(netns, netns.node.softnet.now);

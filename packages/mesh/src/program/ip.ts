@@ -25,7 +25,6 @@ export const IP: Program = {
   check(argv) {
     actionOf(argv);
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(argv, context) {
     return actionOf(argv)(context);
   },

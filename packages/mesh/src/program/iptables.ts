@@ -15,7 +15,6 @@ export const IPTABLES: Program = {
   check(argv) {
     parseIptables(argv);
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(argv, { environment, print }) {
     try {
       for (const line of run(parseIptables(argv), environment.netns)) print(line);
@@ -148,7 +147,6 @@ export const IPTABLES_SAVE: Program = {
   check(argv) {
     readSave(argv);
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(argv, { environment: { netns }, print }) {
     const { counters, table } = readSave(argv);
     const iptables = seen(netns);

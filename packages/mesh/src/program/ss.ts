@@ -21,7 +21,6 @@ export const SS: Program = {
   check(argv) {
     read(argv);
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(argv, { environment: { netns }, print }) {
     const letters = read(argv);
     const [tcp, udp] = [letters.has("t"), letters.has("u")];

@@ -6,7 +6,6 @@ export const SYSCTL: Program = {
   check(argv) {
     read(argv);
   },
-  // oxlint-disable-next-line require-yield -- it waits for nothing
   *main(argv, { environment, print }) {
     const { isQuiet, hasNoNames, names } = read(argv);
     let status = 0;
