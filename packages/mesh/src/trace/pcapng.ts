@@ -150,9 +150,12 @@ function packetBlock({ mesh: { recorder }, startedAt }: TraceFile, hop: number):
 
 /** What a hop decided, in one line; "" if the frame only passed. */
 export function decisionOf(recorder: Recorder, hop: number): string {
-  const steps: string[] = [];
+  let line = "";
   const nameOf = (point: number): string => recorder.points[point]!.device;
   const labelOf = (label: number): string => recorder.label(label);
-  recorder.steps(hop, (kind: StepKind, a: number, b: number) => steps.push(formatStep(kind, a, b, nameOf, labelOf)));
-  return steps.join("; ");
+  recorder.steps(hop, (kind: StepKind, a: number, b: number) => {
+    if (line !== "") line += line.endsWith(":") ? " " : "; ";
+    line += formatStep(kind, a, b, nameOf, labelOf);
+  });
+  return line;
 }
