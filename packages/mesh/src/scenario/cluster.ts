@@ -1,6 +1,7 @@
 /** Reads `cluster`: the machines with their defaults filled in, and the network under them. */
 import { PERFECT_LINK } from "../devices/link.ts";
 import { formatCidr } from "../swarm/cidr.ts";
+import { DEFAULT_POOL } from "../swarm/networks.ts";
 import { check, openMap, type Schema } from "./check.ts";
 import type { Place, Report } from "./diagnostic.ts";
 import { DEFAULT_DOCKER, type DockerVersion, dockerVersion } from "./docker-version.ts";
@@ -25,7 +26,6 @@ import {
   dataPathPort,
   DEFAULT_DATA_PATH_PORT,
   DEFAULT_MTU,
-  DEFAULT_POOL,
   DEFAULT_SUBNET,
   dnsServers,
   FIRST_HOST,
@@ -48,6 +48,8 @@ export interface ClusterReading {
   readonly cluster: Cluster | undefined;
   /** The subnet under the nodes, if at least that is sound. */
   readonly subnet: Cidr | undefined;
+  /** The pool of overlays' subnets, if that is sound. */
+  readonly pool: AddressPool | undefined;
   /** Every name that a node is given, also of nodes that are otherwise wrong. */
   readonly names: ReadonlySet<string>;
   /** The same of machines beside the swarm. */
@@ -59,6 +61,7 @@ export interface ClusterReading {
 export const NO_CLUSTER: ClusterReading = {
   cluster: undefined,
   subnet: undefined,
+  pool: undefined,
   names: new Set(),
   hosts: new Set(),
   manager: undefined,
@@ -115,7 +118,7 @@ export function readCluster(value: unknown, place: Place, report: Report): Clust
   const cluster = sound
     ? { nodes, hosts, dataPathPort: dataPath, underlay: under.underlay, dns, addressPool: pool }
     : undefined;
-  return { cluster, subnet, names, hosts: hostNames, manager };
+  return { cluster, subnet, pool, names, hosts: hostNames, manager };
 }
 
 function readPool(

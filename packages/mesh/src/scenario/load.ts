@@ -82,7 +82,7 @@ function readScenario(
   let networks: readonly AllocatedNetwork[] | undefined;
   let tasks: readonly PlacedTask[] | undefined;
   if (compose?.sound === true) {
-    networks = allocateNetworks(compose.stack.networks, cluster.subnet, problems);
+    networks = allocateNetworks(compose.stack.networks, cluster.subnet, problems, cluster.pool);
     if (cluster.cluster !== undefined && fitsMemory(compose, cluster.cluster.nodes.length, report))
       tasks = placeTasks(compose.stack.services, cluster.cluster.nodes, placement, problems);
   }

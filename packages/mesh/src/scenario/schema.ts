@@ -9,7 +9,7 @@ import { type DockerVersion, dockerVersion } from "./docker-version.ts";
 import { files, imageEntries } from "./image-schema.ts";
 import { linkEntries, type LinkFile } from "./link.ts";
 import { pinEntries } from "./pin-schema.ts";
-import type { AddressPool, Cidr } from "./scenario.ts";
+import type { Cidr } from "./scenario.ts";
 import { bytes, integer, ipv4, mac, name, oneOf, subnet, text, truth } from "./values.ts";
 
 export const DEFAULT_SUBNET: Cidr = { address: (192 << 24) | (168 << 16) | (77 << 8), prefixLength: 24 };
@@ -21,7 +21,6 @@ export const FIRST_NODE = 11;
 /** The first machine beside the swarm gets .100. */
 export const FIRST_HOST = 100;
 /** What `docker swarm init` takes without being told. */
-export const DEFAULT_POOL: AddressPool = { subnet: { address: 10 << 24, prefixLength: 8 }, prefixLength: 24 };
 const MAX_NODES = 10_000;
 
 export interface NodeFile {

@@ -6,13 +6,12 @@
  * nothing is handed out that a later network asks for by name.
  */
 import { formatIpv4 } from "@hopscope/codec/address";
-import type { Cidr, OverlayNetwork } from "../scenario/scenario.ts";
+import type { AddressPool, Cidr, OverlayNetwork } from "../scenario/scenario.ts";
 import { addressAt, formatCidr, isHost, overlap } from "./cidr.ts";
 import type { Problem } from "./problem.ts";
 
 /** Default address pool of a swarm (docker swarm init --default-addr-pool): 10.0.0.0/8 in networks of /24. */
-const POOL: Cidr = { address: 10 << 24, prefixLength: 8 };
-const POOL_PREFIX = 24;
+export const DEFAULT_POOL: AddressPool = { subnet: { address: 10 << 24, prefixLength: 8 }, prefixLength: 24 };
 /** RFC 7348 §5. */
 export const MAX_VNI = 0xffffff;
 /** VNIs below are VLAN numbers on Windows, so none is handed out there (ovmanager vxlanIDStart). */
@@ -21,7 +20,7 @@ export const FIRST_VNI = 4096;
 /** The routing mesh's own network. */
 export const INGRESS: { readonly name: string; readonly subnet: Cidr; readonly vni: number } = {
   name: "ingress",
-  subnet: { address: 10 << 24, prefixLength: POOL_PREFIX },
+  subnet: { address: 10 << 24, prefixLength: DEFAULT_POOL.prefixLength },
   vni: FIRST_VNI,
 };
 
@@ -38,8 +37,9 @@ export function allocateNetworks(
   networks: readonly OverlayNetwork[],
   underlay: Cidr | undefined,
   problems: Problem[],
+  pool: AddressPool = DEFAULT_POOL,
 ): readonly AllocatedNetwork[] {
-  const subnets = assignSubnets(networks, problems);
+  const subnets = assignSubnets(networks, pool, problems);
   const vnis = assignVnis(networks, problems);
   return networks.map((network, index) => {
     const subnet = subnets[index]!;
@@ -64,8 +64,13 @@ export function allocateNetworks(
   });
 }
 
-function assignSubnets(networks: readonly OverlayNetwork[], problems: Problem[]): readonly Cidr[] {
-  const taken: { readonly name: string; readonly subnet: Cidr }[] = [INGRESS];
+function assignSubnets(
+  networks: readonly OverlayNetwork[],
+  { subnet: pool, prefixLength }: AddressPool,
+  problems: Problem[],
+): readonly Cidr[] {
+  const ingress = { address: pool.address, prefixLength };
+  const taken: { readonly name: string; readonly subnet: Cidr }[] = [{ name: INGRESS.name, subnet: ingress }];
   for (const { name, subnet } of networks) {
     if (subnet === undefined) continue;
     const other = taken.find((one) => overlap(one.subnet, subnet));
@@ -81,16 +86,15 @@ function assignSubnets(networks: readonly OverlayNetwork[], problems: Problem[])
   let next = 0;
   return networks.map((network) => {
     if (network.subnet !== undefined) return network.subnet;
-    // 65,536 networks of /24 are in the pool: more than a file of 2 million values describes with services.
     for (;;) {
-      const subnet = { address: addressAt(POOL, next++ * 2 ** (32 - POOL_PREFIX)), prefixLength: POOL_PREFIX };
-      if (!overlap(subnet, POOL)) {
+      const subnet = { address: addressAt(pool, next++ * 2 ** (32 - prefixLength)), prefixLength };
+      if (!overlap(subnet, pool)) {
         problems.push({
           level: "error",
           about: { kind: "network", network: network.name, part: "subnet" },
-          message: `could not find an available, non-overlapping IPv4 address pool among the defaults (${formatCidr(POOL)}) to assign to the network`,
+          message: `could not find an available, non-overlapping IPv4 address pool among the defaults (${formatCidr(pool)}) to assign to the network`,
         });
-        return INGRESS.subnet;
+        return ingress;
       }
       if (!pinned.some((one) => overlap(one, subnet))) return subnet;
     }

@@ -1,0 +1,83 @@
+/** Choices that are arbitrary in reality. */
+import { parseIpv4 } from "@hopscope/codec/address";
+import { describe, expect, test } from "vitest";
+import { run } from "../../src/run.ts";
+import { loadGood, mistakes, SMALL, SMALL_LINES } from "./loading.ts";
+
+test("all kinds of them", () => {
+  const { pins } = loadGood(`${SMALL}pins:
+  containers: { web.1: 0123456789ab }
+  tasks: { web.1: abc, web.2: [abc, def] }
+  networks: { front: fedcba }
+  dns: { web: [[10.0.9.4, 10.0.9.3], [10.0.9.3]] }
+  interfaces: { web.1: [docker_gwbridge, front] }
+  ports: { manager/overlay-front: { web.1: 3, lb-front: 0 } }
+`);
+  expect(pins).toEqual({
+    containers: new Map([["web.1", "0123456789ab"]]),
+    tasks: new Map([
+      ["web.1", ["abc"]],
+      ["web.2", ["abc", "def"]],
+    ]),
+    networks: new Map([["front", "fedcba"]]),
+    dns: new Map([["web", [["10.0.9.4", "10.0.9.3"].map(parseIpv4), [parseIpv4("10.0.9.3")]]]]),
+    interfaces: new Map([["web.1", ["docker_gwbridge", "front"]]]),
+    ports: new Map([
+      [
+        "manager/overlay-front",
+        new Map([
+          ["web.1", 3],
+          ["lb-front", 0],
+        ]),
+      ],
+    ]),
+  });
+});
+
+test("they come true", () => {
+  const { steps } = run(
+    loadGood(`${SMALL}placement: { web.1: manager }
+pins:
+  containers: { web.1: 0123456789ab }
+  interfaces: { web.1: [docker_gwbridge, front] }
+  ports: { manager/overlay-front: { web.1: 7 } }
+run:
+  steps:
+    - exec web.1 hostname
+    - inspect manager/web.1 ip -o -4 addr show dev eth1
+    - inspect manager/overlay-front ip -br link show dev veth7
+`),
+  );
+  expect(steps[0]!.output).toEqual(["0123456789ab"]);
+  expect(steps[1]!.output.join("\n")).toContain("10.0.9.");
+  expect(steps[2]!.output.join("\n")).toMatch(/^veth7@/);
+});
+
+describe("mistakes", () => {
+  const LINE = SMALL_LINES + 2;
+  test.each([
+    [
+      "containers: { wbe.1: a }",
+      `${LINE}:17 pins.containers["wbe.1"]: there is no task or container "wbe.1"; did you mean "web.1"?`,
+    ],
+    ["containers: [web.1]", `${LINE}:15 pins.containers: expected a map, found a list`],
+    ["tasks: { web.1: 5 }", `${LINE}:19 pins.tasks["web.1"]: expected`],
+    ["dns: { web: [10.0.9.4] }", `${LINE}:16 pins.dns.web[0]: expected the addresses in their order, found "10.0.9.4"`],
+    [
+      "ports: { mangaer/overlay-front: { web.1: 3 } }",
+      `${LINE}:12 pins.ports["mangaer/overlay-front"]: there is no node "mangaer"; did you mean "manager"?`,
+    ],
+    [
+      "ports: { manager/overlay-front: { web.1: -3 } }",
+      `${LINE}:44 pins.ports["manager/overlay-front"]["web.1"]: expected a whole number from 0 to 100000, found the number -3`,
+    ],
+    [
+      "veths: {}",
+      `${LINE}:3 pins.veths: unknown key "veths", expected one of containers, tasks, networks, dns, interfaces, ports`,
+    ],
+  ])("%s", (yaml, message) => {
+    const found = mistakes(`${SMALL}pins:\n  ${yaml}\n`);
+    expect(found).toHaveLength(1);
+    expect(found[0]!.startsWith(message), found[0]).toBe(true);
+  });
+});
