@@ -180,10 +180,18 @@ function* create(call: Call): Generator<void, number, boolean> {
   return yield* converge(call, service);
 }
 
+/** From then on the client looks ever less often: what has not converged by now needs somebody to do something. */
+const PATIENCE = 60_000_000_000;
+
 /** What the client waits for without `-d`. */
 function* converge(call: Call, service: ServiceState): Generator<void, number, boolean> {
   if (call.words.has("detach")) return 0;
-  while (!isConverged(call.swarm, service)) yield* call.context.process.sleep(DockerCost.orchestrate);
+  const { host } = call.swarm;
+  const begun = host.now;
+  while (!isConverged(call.swarm, service)) {
+    const waited = host.now - begun;
+    yield* call.context.process.sleep(waited < PATIENCE ? DockerCost.orchestrate : Math.floor(waited / 60));
+  }
   call.print("verify: Service converged");
   return 0;
 }
