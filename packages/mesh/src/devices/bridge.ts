@@ -49,14 +49,19 @@ export class Bridge extends NetDevice {
   /** `ip link set DEVICE master BRIDGE` (br_add_if). */
   addPort(device: NetDevice): BridgePort {
     const now = this.netns.node.softnet.now;
-    const port = new BridgePort(this, device, this.#byNumber.length);
-    this.#byNumber.push(port);
+    const port = new BridgePort(this, device, this.#freeNumber());
+    this.#byNumber[port.number] = port;
     this.ports.unshift(port);
     device.port = port;
     this.fdb.addLocal(device.mac, port.number, now);
     this.#chooseMac();
     port.carrierChanged(0);
     return port;
+  }
+
+  /** The lowest number that no port has (br_if.c, find_portno). */
+  #freeNumber(): number {
+    for (let number = 1; ; number++) if (this.#byNumber[number] === undefined) return number;
   }
 
   /** The bridge is known by the lowest address of its ports (br_stp_recalculate_bridge_id). */

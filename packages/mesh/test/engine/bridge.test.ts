@@ -7,7 +7,7 @@ import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import { describe, expect, test } from "vitest";
 import { build, type Mesh } from "../../src/build.ts";
-import { Bridge } from "../../src/devices/bridge.ts";
+import { Bridge, type BridgePort } from "../../src/devices/bridge.ts";
 import { Nic } from "../../src/devices/nic.ts";
 import { Veth } from "../../src/devices/veth.ts";
 import type { Netns } from "../../src/netns.ts";
@@ -222,6 +222,17 @@ describe("devices alone", () => {
       bridge.addPort(new Veth(netns, { name: `veth${index}`, mtu: 1500, mac: address }));
     }
     expect(bridge.mac).toBe(3);
+  });
+
+  test("a bridge's new port has the lowest number that is free, and floods as the newest", () => {
+    const netns = machine();
+    const bridge = new Bridge(netns, { name: "br0", mtu: 1500, mac: undefined });
+    const add = (index: number): BridgePort =>
+      bridge.addPort(new Veth(netns, { name: `veth${index}`, mtu: 1500, mac: index }));
+    const [, second] = [add(1), add(2), add(3)];
+    bridge.deletePort(second!);
+    expect([add(4).number, add(5).number]).toEqual([2, 4]);
+    expect(bridge.ports.map(({ device }) => device.name)).toEqual(["veth5", "veth4", "veth3", "veth1"]);
   });
 
   test("a bridge that sends to its own address reaches nobody", () => {
