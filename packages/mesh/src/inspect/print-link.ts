@@ -36,9 +36,9 @@ function fullName(link: LinkBase): string {
 /** `2: eth0@if4: <UP> mtu 1450 qdisc noqueue master br0 state UP`. */
 function headLine(link: LinkBase & { readonly txqlen?: number }, mode: string): string {
   const master = link.master === undefined ? "" : ` master ${link.master}`;
-  const queue = link.txqlen === undefined ? "" : ` qlen ${link.txqlen}`;
+  const queue = link.txqlen === undefined ? "" : `qlen ${link.txqlen}`;
   const flags = link.flags.join(",");
-  return `${link.ifindex}: ${fullName(link)}: <${flags}> mtu ${link.mtu} qdisc ${link.qdisc}${master} state ${link.operstate}${mode} group default${queue}`;
+  return `${link.ifindex}: ${fullName(link)}: <${flags}> mtu ${link.mtu} qdisc ${link.qdisc}${master} state ${link.operstate}${mode} group default ${queue}`;
 }
 
 function hardwareLine(link: LinkJson | AddressLinkJson): string {

@@ -114,3 +114,11 @@ describe.each(Object.entries(FIXTURE))("what Linux' tools print in %s", (_, stat
     expect(busyboxNeighborLines(neighbors).map(plain)).toEqual(state["busybox ip neigh"]!.map(plain));
   });
 });
+
+test("a device without a queue length leaves the space before it (recording s08, ip addr)", () => {
+  const [lo] = Object.values(FIXTURE)[0]!["ip -j addr"];
+  const { txqlen: _, ...bare } = lo!;
+  expect(addressLines([bare])[0]).toBe(
+    "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default ",
+  );
+});
