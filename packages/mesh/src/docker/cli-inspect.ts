@@ -6,8 +6,9 @@ import { type Endpoint, endpointId } from "../swarm/endpoint.ts";
 import { BridgeNetwork, isPlain, type Network, OverlayNetwork } from "../swarm/network.ts";
 import { hexId } from "../swarm/identifier.ts";
 import type { ServiceState } from "../swarm/service.ts";
-import type { SwarmNode } from "../swarm/swarm.ts";
+import { OVERLAY_MTU, type SwarmNode } from "../swarm/swarm.ts";
 import type { Call } from "./cli-call.ts";
+import { MTU_OPTION, VXLAN_OVERHEAD } from "./cli-networks.ts";
 import { timestamp } from "./cli-table.ts";
 
 /** Virtual time 0: 2026-01-01 00:00:00 UTC, as in traces. */
@@ -32,7 +33,8 @@ export function containerJson(call: Call, container: Container): object {
       [{ HostIp: "0.0.0.0", HostPort: String(port.hostPort) }],
     ]),
   );
-  const mode = options.attachments[0]?.network ?? "default";
+  // A task's networks are no mode: swarmkit gives none.
+  const mode = options.task === undefined ? (options.attachments[0]?.network ?? "bridge") : "bridge";
   return {
     Id: container.id,
     Created: time(container.createdAt),
@@ -146,7 +148,10 @@ function optionsOf(network: Network): Readonly<Record<string, string>> {
   const bridge = "com.docker.network.bridge";
   if (network instanceof OverlayNetwork) {
     const vnis = network.subnets.map(({ vni }) => vni).join(",");
-    return { "com.docker.network.driver.overlay.vxlanid_list": vnis };
+    return {
+      ...(network.mtu === OVERLAY_MTU ? {} : { [MTU_OPTION]: String(network.mtu + VXLAN_OVERHEAD) }),
+      "com.docker.network.driver.overlay.vxlanid_list": vnis,
+    };
   }
   if (!(network instanceof BridgeNetwork)) return {};
   if (network.isDefault)
@@ -192,7 +197,7 @@ function containersIn(call: Call, network: Network): Readonly<Record<string, obj
 
 function peersOf(call: Call, network: OverlayNetwork): readonly object[] {
   const nodes = call.swarm.nodes.filter((node) => call.swarm.engine(node.name).overlays.has(network.name));
-  return nodes.map((node) => ({ Name: node.id.slice(0, 12), IP: formatIpv4(node.ip) }));
+  return nodes.map((node) => ({ Name: call.swarm.engine(node.name).peerName, IP: formatIpv4(node.ip) }));
 }
 
 export function serviceJson(call: Call, service: ServiceState): object {

@@ -15,8 +15,8 @@ import { table } from "./cli-table.ts";
 import { render } from "./cli-template.ts";
 
 const SHORT_ID = 12;
-const VXLAN_OVERHEAD = 50;
-const MTU_OPTION = "com.docker.network.driver.mtu";
+export const VXLAN_OVERHEAD = 50;
+export const MTU_OPTION = "com.docker.network.driver.mtu";
 const VNI_OPTION = "com.docker.network.driver.overlay.vxlanid_list";
 
 function readSubnet(text: string): Cidr {

@@ -129,6 +129,12 @@ function readNetwork(call: Call, text: string): { readonly name: string; readonl
   return { name: call.engine.network(name)?.name ?? name, aliases };
 }
 
+/** The order in which the client sends them (cli/command/service, ToService and updateNetworks). */
+function byIdentifier({ engine }: Call, networks: readonly string[]): readonly string[] {
+  const idOf = (name: string): string => engine.network(name)?.id ?? name;
+  return networks.toSorted((a, b) => (idOf(a) < idOf(b) ? -1 : 1));
+}
+
 function readConstraint(text: string): string {
   const reading = parseConstraint(text);
   if (!reading.ok) throw new DockerError(`rpc error: code = InvalidArgument desc = ${reading.message}`);
@@ -156,7 +162,10 @@ function specOf(call: Call): Service {
     replicas: mode === "global" ? 0 : readReplicas(words.value("replicas") ?? "1"),
     endpointMode: words.value("endpoint-mode") === "dnsrr" ? "dnsrr" : "vip",
     constraints: words.all("constraint").map(readConstraint),
-    networks: networks.map(({ name }) => name),
+    networks: byIdentifier(
+      call,
+      networks.map(({ name }) => name),
+    ),
     aliases: new Map(networks.map(({ name, aliases }) => [name, aliases])),
     ports: words.all("publish").map(readServicePort),
     hostname: words.value("hostname"),
@@ -244,7 +253,10 @@ function* update(call: Call): Generator<void, number, boolean> {
       ...without(spec.constraints, words.all("constraint-rm")),
       ...words.all("constraint-add").map(readConstraint),
     ],
-    networks: [...without(spec.networks, words.all("network-rm")), ...added.map(({ name }) => name)].toSorted(),
+    networks: byIdentifier(call, [
+      ...without(spec.networks, words.all("network-rm")),
+      ...added.map(({ name }) => name),
+    ]),
     aliases: new Map([...spec.aliases, ...added.map(({ name, aliases }) => [name, aliases] as const)]),
     ports: [
       ...spec.ports.filter((port) => !removed.includes(port.target) && !removed.includes(port.published)),

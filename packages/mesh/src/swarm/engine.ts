@@ -66,6 +66,11 @@ export class Engine {
     return this.node.name;
   }
 
+  /** As which its gossip knows it (networkdb.go, DefaultConfig: a random identifier). */
+  get peerName(): string {
+    return hexId(this.random("networkdb"), 12);
+  }
+
   get host(): Host {
     return this.swarm.host;
   }

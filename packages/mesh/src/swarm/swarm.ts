@@ -97,7 +97,7 @@ export function overlaySpec({ subnet, gateway, vni, ...network }: NetworkSpec): 
 }
 
 const INGRESS = "ingress";
-const OVERLAY_MTU = 1450;
+export const OVERLAY_MTU = 1450;
 /** Images whose first process ends by SIGTERM; of the others it is assumed that it does not notice. */
 const ENDS_BY_SIGNAL = new Set([
   "nginx",

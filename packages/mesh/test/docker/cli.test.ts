@@ -76,6 +76,46 @@ describe("networks (recordings s00, s09)", () => {
     ]);
   });
 
+  test("an overlay's MTU is among its options, its peers have names of their own", () => {
+    const steps = go("20.10", [
+      "docker network create -d overlay --attachable --opt com.docker.network.driver.mtu=1400 back",
+      "docker run -d --name c1 --network back bb:1 web",
+      "docker network inspect -f '{{json .Options}} {{json .Peers}}' back",
+    ]);
+    const [options, peers] = steps[2]!.output[0]!.split(" ");
+    expect(JSON.parse(options!)).toEqual({
+      "com.docker.network.driver.mtu": "1400",
+      "com.docker.network.driver.overlay.vxlanid_list": "4098",
+    });
+    expect(JSON.parse(peers!)).toEqual([{ Name: expect.stringMatching(/^[0-9a-f]{12}$/), IP: "192.168.77.11" }]);
+  });
+
+  test("a service has its networks in the order of their identifiers", () => {
+    const template = "'{{range .Spec.TaskTemplate.Networks}}{{.Target}} {{end}}'";
+    for (const networks of [
+      ["neta", "netb", "netc"],
+      ["netc", "netb", "neta"],
+    ]) {
+      const steps = go("20.10", [
+        ...["neta", "netb", "netc"].map((name) => `docker network create -d overlay ${name}`),
+        `docker service create -d --name app ${networks.map((name) => `--network ${name}`).join(" ")} bb:1 web`,
+        `docker service inspect -f ${template} app`,
+      ]);
+      const ids = steps.slice(0, 3).map(({ output }) => output[0]!);
+      expect(steps.at(-1)!.output).toEqual([`${ids.toSorted().join(" ")} `]);
+    }
+  });
+
+  test("a task has no network for a mode, whatever it is on; a container has its first", () => {
+    const mode = "docker inspect -f '{{.HostConfig.NetworkMode}}'";
+    expect(output("20.10", `on swarm-manager ${mode} overlay_service.1`)).toEqual(["default"]);
+    expect(output("28", `on swarm-manager ${mode} overlay_service.1`)).toEqual(["bridge"]);
+    expect(output("20.10", "docker run -d --name c1 --network myoverlay bb:1 web", `${mode} c1`)).toEqual([
+      "myoverlay",
+    ]);
+    expect(output("20.10", "docker run -d --name c1 bb:1 web", `${mode} c1`)).toEqual(["default"]);
+  });
+
   test("ls sorts by name", () => {
     const lines = output(
       "20.10",
