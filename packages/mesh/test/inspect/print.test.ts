@@ -115,7 +115,7 @@ describe.each(Object.entries(FIXTURE))("what Linux' tools print in %s", (_, stat
   });
 });
 
-test("a device without a queue length leaves the space before it (recording s08, ip addr)", () => {
+it("a device without a queue length leaves the space before it (recording s08, ip addr)", () => {
   const [lo] = Object.values(FIXTURE)[0]!["ip -j addr"];
   const { txqlen: _, ...bare } = lo!;
   expect(addressLines([bare])[0]).toBe(
