@@ -43,7 +43,7 @@ describe("iproute2", () => {
       ],
       [
         "ip -4 addr show v0",
-        "3: v0@v1: <NO-CARRIER,BROADCAST,MULTICAST,UP,M-DOWN> mtu 1400 qdisc noqueue state LOWERLAYERDOWN group default",
+        "3: v0@v1: <NO-CARRIER,BROADCAST,MULTICAST,UP,M-DOWN> mtu 1400 qdisc noqueue state LOWERLAYERDOWN group default ",
         "    inet 10.0.9.3/24 brd 10.0.9.255 scope global v0",
         "       valid_lft forever preferred_lft forever",
       ],
