@@ -38,6 +38,8 @@ export class Icmp {
   readonly #netns: Netns;
   readonly #limit: IcmpRateLimit = new IcmpRateLimit();
   readonly #listeners: Map<number, IcmpListener> = new Map();
+  /** net.ipv4.icmp_echo_ignore_broadcasts. */
+  ignoresBroadcasts = true;
   /** Programs that look at all ICMP for this host. */
   readonly rawSockets: RawIcmpSocket[] = [];
 
@@ -63,9 +65,10 @@ export class Icmp {
     for (const socket of this.rawSockets) socket.enqueue(ipAt, end);
     if (sum(view, at, end) !== 0xffff) return netns.drop(frame, DropReason.ICMP_CSUM);
     if (icmp.check(view, at, end) !== Status.ok) return netns.drop(frame, DropReason.PKT_TOO_SMALL);
-    // icmp_echo_ignore_broadcasts; other questions to everybody are not modelled, and nothing else may be sent to them.
-    if (!netns.isLocal(ipv4.dstIp(view, ipAt))) return netns.drop(frame, DropReason.INVALID_PROTO);
     const type = icmp.type(view, at);
+    // Other questions to everybody are not modelled, and nothing else may be sent to them.
+    const mayBeForMany = type === icmp.IcmpType.echoRequest && !this.ignoresBroadcasts;
+    if (!mayBeForMany && !netns.isLocal(ipv4.dstIp(view, ipAt))) return netns.drop(frame, DropReason.INVALID_PROTO);
     recorder.step(frame, StepKind.deliverIcmp, type, icmp.code(view, at));
     if (type === icmp.IcmpType.echoRequest) this.#answer(frame, ipAt, at, end);
     else if (type === icmp.IcmpType.echoReply) {
@@ -79,7 +82,10 @@ export class Icmp {
     const netns = this.#netns;
     const { frames, recorder, softnet } = netns.node;
     const { view } = frames;
-    const reply = this.#make(ipv4.dstIp(view, ipAt), ipv4.srcIp(view, ipAt), end - at, ipv4.tos(view, ipAt));
+    const [dstIp, srcIp] = [ipv4.dstIp(view, ipAt), ipv4.srcIp(view, ipAt)];
+    // What was for many is answered from the address that leads back (fib_compute_spec_dst).
+    const own = netns.isLocal(dstIp) ? dstIp : (netns.ipv4.lookup(srcIp)?.source ?? 0);
+    const reply = this.#make(own, srcIp, end - at, ipv4.tos(view, ipAt));
     if (reply === undefined) return recorder.step(request, StepKind.drop, DropReason.NOMEM, 0);
     reply.reportAt = request.hop;
     const replyAt = frames.start(reply) + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;

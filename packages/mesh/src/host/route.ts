@@ -151,6 +151,12 @@ export class Routing {
     this.#exceptions.set(dstIp, { mtu: believed, isLocked, expiresAt: now + MTU_EXPIRES });
   }
 
+  /** What has been learned and decided is forgotten (net.ipv4.route.flush). */
+  flush(): void {
+    this.#exceptions.clear();
+    this.#netns.routes.invalidate();
+  }
+
   #exceptionOf(dstIp: number, now: number): PmtuException | undefined {
     const exception = this.#exceptions.get(dstIp);
     if (exception === undefined || now < exception.expiresAt) return exception;

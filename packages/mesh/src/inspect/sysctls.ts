@@ -11,7 +11,6 @@ import type { Netns } from "../netns.ts";
 const FIXED: Readonly<Record<string, string>> = {
   "net.ipv4.ip_default_ttl": "64",
   "net.ipv4.ip_nonlocal_bind": "0",
-  "net.ipv4.icmp_echo_ignore_broadcasts": "1",
   "net.ipv4.icmp_ratelimit": "1000",
   "net.ipv4.icmp_ratemask": "6168",
   "net.ipv4.ip_local_port_range": "32768\t60999",
@@ -21,6 +20,8 @@ const FIXED: Readonly<Record<string, string>> = {
   "net.ipv4.conf.all.route_localnet": "0",
   "net.bridge.bridge-nf-call-arptables": "1",
 };
+
+const IGNORE_BROADCASTS = "net.ipv4.icmp_echo_ignore_broadcasts";
 
 /** `/proc/sys/net/ipv4/ip_forward` as `net.ipv4.ip_forward`. */
 export function sysctlOfPath(path: string): string {
@@ -39,6 +40,7 @@ export function readSysctl(netns: Netns, name: string): string | undefined {
   if (arp !== undefined) return String(arp.parameter === "arp_ignore" ? arp.device.arpIgnore : arp.device.arpAnnounce);
   if (name === "net.ipv4.ip_forward") return netns.forwarding ? "1" : "0";
   if (name === "net.bridge.bridge-nf-call-iptables") return netns.bridgeCallsIptables ? "1" : "0";
+  if (name === IGNORE_BROADCASTS) return netns.icmp.ignoresBroadcasts ? "1" : "0";
   if (name === "net.ipv4.ping_group_range") return netns.pingGroupRange.join("\t");
   return Object.hasOwn(FIXED, name) ? FIXED[name] : undefined;
 }
@@ -56,6 +58,10 @@ export function writeSysctl(netns: Netns, name: string, value: string): boolean 
   }
   if (arp !== undefined && arp.parameter === "arp_announce" && (value === "0" || value === "2")) {
     arp.device.arpAnnounce = value === "2" ? 2 : 0;
+    return true;
+  }
+  if (name === IGNORE_BROADCASTS) {
+    netns.icmp.ignoresBroadcasts = value !== "0";
     return true;
   }
   if (name === "net.bridge.bridge-nf-call-iptables") {

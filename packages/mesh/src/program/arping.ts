@@ -113,7 +113,9 @@ function readOptions(argv: readonly string[]): Options {
   if (sourceText !== undefined && source === undefined) return fail(`-s is "${sourceText}", expected an IPv4 address`);
   const isAdvert = given.has("A");
   const timeout = number("w", 0);
-  if (!given.has("c") && timeout === 0) fail("without -c or -w it would never end; say how many: arping -c 1 …");
+  if (!given.has("c") && !given.has("f") && timeout === 0) {
+    fail("without -c, -f or -w it would never end; say how many: arping -c 1 …");
+  }
   return {
     dstIp,
     interface: given.get("I") ?? "eth0",

@@ -309,7 +309,7 @@ function flush(words: readonly string[]): IpAction {
   }
   if (rest[0] === "cache") {
     return ({ environment }) => {
-      environment.netns.routes.invalidate();
+      environment.netns.ipv4.routing.flush();
       return 0;
     };
   }

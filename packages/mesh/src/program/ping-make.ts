@@ -42,6 +42,8 @@ export interface PingSummary {
 
 /** Whom a ping asks, and from where. */
 export interface PingTarget {
+  /** As it is printed. */
+  readonly host: string;
   readonly dstIp: number;
   /** The address it sends from. */
   readonly srcIp: number;
@@ -88,7 +90,7 @@ export const BUSYBOX: PingMake = {
     if (end - at >= BUSYBOX.stampLength) view.setUint32(at, Math.floor(now / 1000), true);
   },
 
-  greeting({ host, dataLength, source }, { dstIp, srcIp, device }) {
+  greeting({ dataLength, source }, { host, dstIp, srcIp, device }) {
     const from = source === undefined || device !== undefined ? "" : ` from ${formatIpv4(srcIp)}`;
     return `PING ${host} (${formatIpv4(dstIp)})${from}: ${dataLength} data bytes`;
   },
@@ -127,7 +129,7 @@ export const IPUTILS: PingMake = {
     view.setUint32(at + 12, 0);
   },
 
-  greeting({ host, dataLength, source }, { dstIp, srcIp, device }) {
+  greeting({ dataLength, source }, { host, dstIp, srcIp, device }) {
     const from = source === undefined ? "" : `from ${formatIpv4(srcIp)} ${device ?? ""}: `;
     return `PING ${host} (${formatIpv4(dstIp)}) ${from}${dataLength}(${dataLength + 28}) bytes of data.`;
   },

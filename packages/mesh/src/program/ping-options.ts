@@ -31,6 +31,8 @@ export interface PingOptions {
   readonly isNumeric: boolean;
 }
 
+/** What a socket takes with the ICMP header; a packet takes 20 bytes less. */
+const MOST_DATA = 65_527;
 const PMTU_DISCOVERY: ReadonlyMap<string, PmtuDiscovery> = new Map(Object.entries(PmtuDiscovery));
 
 export function readPingOptions(argv: readonly string[], make: PingMake): PingOptions {
@@ -68,7 +70,7 @@ export function readPingOptions(argv: readonly string[], make: PingMake): PingOp
     name,
     host: target,
     count: integer("c", Number.POSITIVE_INFINITY, 1, 1_000_000),
-    dataLength: integer("s", 56, 0, 65_507),
+    dataLength: integer("s", 56, 0, make === IPUTILS ? MOST_DATA : MOST_DATA - 20),
     intervalNs: seconds("i", SECOND),
     timeoutNs: seconds("W", 10 * SECOND),
     deadlineNs: seconds("w", Number.POSITIVE_INFINITY),

@@ -75,7 +75,6 @@ function* findTarget(
     if (ip === undefined) {
       return failed(isIputils ? `SO_BINDTODEVICE ${source}: No such device` : `bad address '${source}'`);
     }
-    if (!netns.hasAddress(ip)) return failed("bind: Cannot assign requested address");
     boundIp = ip;
   }
   const found = yield* resolve(context, host);
@@ -83,8 +82,17 @@ function* findTarget(
     return failed(isIputils ? `${host}: ${RESOLVE_ERRORS[found.error]}` : `bad address '${host}'`);
   }
   const dstIp = found.addresses[0]!;
-  const common = { boundIp, boundDevice, device: boundDevice?.name };
-  if (!isIputils) return { dstIp, ...common, srcIp: boundIp, isBroadcast: false };
+  // iputils calls it what it is called.
+  const called = isIputils ? found.canonicalName : host;
+  const common = { host: called, boundIp, boundDevice, device: boundDevice?.name };
+  const isSourceWrong = boundIp !== 0 && !netns.hasAddress(boundIp);
+  if (!isIputils) {
+    const target = { dstIp, ...common, srcIp: boundIp, isBroadcast: false };
+    if (!isSourceWrong) return target;
+    context.print(make.greeting(options, target));
+    return failed("can't set multicast source interface");
+  }
+  if (isSourceWrong) return failed("bind: Cannot assign requested address");
   // A UDP socket is connected first, which sends nothing: it tells the source and what is wrong (ping4_run).
   const dst = netns.ipv4.lookup(dstIp, boundIp, boundDevice);
   if (dst === undefined) return failed("connect: Network is unreachable");
@@ -305,9 +313,9 @@ class Ping implements IcmpListener, EchoRequest {
 
   #finish(): number {
     const { print } = this.#context;
-    const { host, count, deadlineNs } = this.#options;
+    const { count, deadlineNs } = this.#options;
     print("");
-    print(`--- ${host} ping statistics ---`);
+    print(`--- ${this.#target.host} ping statistics ---`);
     const lines = this.#make.statistics({
       transmitted: this.#transmitted,
       received: this.#received,

@@ -12,7 +12,14 @@ import { DnsClass, DnsType } from "@hopscope/codec/dns-record";
 import { Errno } from "../errno.ts";
 import { maskOf } from "../tables/route.ts";
 import type { ProgramContext } from "./program.ts";
-import { candidates, hostsAddresses, hostsName, readResolverConfig, type ResolverConfig } from "./resolver-config.ts";
+import {
+  candidates,
+  hostsAddresses,
+  hostsCanonicalName,
+  hostsName,
+  readResolverConfig,
+  type ResolverConfig,
+} from "./resolver-config.ts";
 
 const DNS_PORT = 53;
 
@@ -27,8 +34,8 @@ export const RESOLVE_ERRORS: Readonly<Record<ResolveError, string>> = {
 };
 
 export type ResolveResult =
-  /** int32, the best first. */
-  { readonly addresses: readonly number[] } | { readonly error: ResolveError };
+  /** int32, the best first; and what the host is called (AI_CANONNAME). */
+  { readonly addresses: readonly number[]; readonly canonicalName: string } | { readonly error: ResolveError };
 
 export interface ResolveOptions {
   /** AF_INET: AAAA is not asked for. */
@@ -43,9 +50,10 @@ export function* resolve(
 ): Generator<void, ResolveResult, boolean> {
   const { files } = context.environment;
   const literal = parseIpv4(name);
-  if (literal !== undefined) return { addresses: [literal] };
-  const known = hostsAddresses(files.get("/etc/hosts") ?? "", name);
-  if (known !== undefined) return { addresses: known };
+  if (literal !== undefined) return { addresses: [literal], canonicalName: name };
+  const hosts = files.get("/etc/hosts") ?? "";
+  const known = hostsAddresses(hosts, name);
+  if (known !== undefined) return { addresses: known, canonicalName: hostsCanonicalName(hosts, name) ?? name };
   const config = readResolverConfig(files.get("/etc/resolv.conf") ?? "");
   const types = isIpv4Only ? [DnsType.a] : [DnsType.a, DnsType.aaaa];
   let error: ResolveError = "noname";
@@ -56,7 +64,10 @@ export function* resolve(
       const addresses = replies.flatMap((reply) =>
         reply.answers.flatMap((each) => (each.record === "a" ? [each.address] : [])),
       );
-      if (addresses.length > 0) return { addresses: sorted(context, addresses) };
+      if (addresses.length > 0) {
+        const owner = replies.flatMap(({ answers }) => answers).find(({ record }) => record === "a");
+        return { addresses: sorted(context, addresses), canonicalName: owner?.name ?? candidate };
+      }
       if (replies.some((reply) => reply.rcode === dns.DnsRcode.noError)) error = "nodata";
     }
   }

@@ -13,6 +13,16 @@ export function hostsAddresses(text: string, name: string): number[] | undefined
   return found.length === 0 ? undefined : found;
 }
 
+/** Of a name in `/etc/hosts` the first name of its line: what the host is called. */
+export function hostsCanonicalName(text: string, name: string): string | undefined {
+  const wanted = name.toLowerCase();
+  for (const line of text.split("\n")) {
+    const [address = "", ...names] = line.replace(/#.*/, "").trim().split(/\s+/);
+    if (parseIpv4(address) !== undefined && names.some((each) => each.toLowerCase() === wanted)) return names[0];
+  }
+  return undefined;
+}
+
 /** The first name of an address in `/etc/hosts`. */
 export function hostsName(text: string, ip: number): string | undefined {
   for (const line of text.split("\n")) {

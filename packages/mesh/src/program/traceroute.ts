@@ -21,7 +21,8 @@ const MICROSECOND = 1000;
 /** IPv4 and UDP header, and what a probe says of itself. */
 const LEAST_LENGTH = 46;
 const MOST_LENGTH = 32_768;
-const SWITCHES = "nlI4";
+/** -F and -l are taken and do nothing on Linux; -I sends UDP all the same. */
+const SWITCHES = "nlFI4";
 const OPTIONS = "fmpqwtsiz";
 
 interface Options {
@@ -38,7 +39,6 @@ interface Options {
   readonly source: number;
   readonly device: string | undefined;
   readonly isNumeric: boolean;
-  readonly showsTtl: boolean;
 }
 
 /** What came back for a probe. */
@@ -84,7 +84,8 @@ export const TRACEROUTE: Program = {
       return 1;
     }
     const { host, maxTtl, length } = options;
-    print(`traceroute to ${host} (${formatIpv4(dstIp)}), ${maxTtl} hops max, ${length} byte packets`);
+    const from = options.source === 0 ? "" : ` from ${formatIpv4(options.source)}`;
+    print(`traceroute to ${host} (${formatIpv4(dstIp)})${from}, ${maxTtl} hops max, ${length} byte packets`);
     return yield* new Trace(context, options, dstIp, socket, raw).run();
   },
 };
@@ -143,7 +144,6 @@ function readOptions(argv: readonly string[]): Options {
     source,
     device: given.get("i"),
     isNumeric: given.has("n"),
-    showsTtl: given.has("l"),
   };
 }
 
@@ -183,7 +183,6 @@ class Trace {
         last = answer.srcIp;
         const microseconds = Math.floor((answer.time - sentAt) / MICROSECOND);
         line += `  ${Math.floor(microseconds / 1000)}.${String(microseconds % 1000).padStart(3, "0")} ms`;
-        if (this.#options.showsTtl) line += ` (${answer.ttl})`;
         if (answer.type === icmp.IcmpType.timeExceeded) continue;
         const mark = markOf(answer);
         line += mark;
