@@ -46,7 +46,11 @@ export class TcpSocket extends TcpSock implements TcpConnection, Wakeable {
 
   get writableLength(): number {
     const mayWrite = this.state === TcpState.established || this.state === TcpState.closeWait;
-    return mayWrite && !this.isWriteShut ? Math.max(0, this.sndbuf - this.wmemQueued) : 0;
+    if (!mayWrite || this.isWriteShut) return 0;
+    const free = this.sndbuf - this.wmemQueued;
+    // As poll(2): who finds no room is told when there is some.
+    if (free <= 0) this.wantsSpace = true;
+    return Math.max(0, free);
   }
 
   read(max: number = Number.POSITIVE_INFINITY): Uint8Array {
