@@ -13,7 +13,8 @@ import type { TcpSegment } from "./tcp-segment.ts";
 import { after, before } from "./tcp-sequence.ts";
 import { ATO_MIN_US, AckPending, MIN_MSS, MSS_DEFAULT, type TcpSock } from "./tcp-sock.ts";
 import { isAckScheduled, isInPingpong, sendDelayedAck } from "./tcp-timer.ts";
-import { fullSpace, growWindow, receiveWindow, windowToOffer } from "./tcp-window.ts";
+import { measureRcvRtt, rcvSpaceAdjust } from "./tcp-rcvbuf.ts";
+import { clampWindow, fullSpace, growWindow, receiveWindow, windowToOffer } from "./tcp-window.ts";
 
 /** The segment was taken; nothing is to be dropped. */
 export const TAKEN = -1;
@@ -32,7 +33,7 @@ export function dataQueue(sk: TcpSock, segment: TcpSegment): Verdict {
   const window = receiveWindow(sk);
   if (seq === sk.rcvNxt) {
     const isBareFin = segment.length === 0;
-    return window === 0 && !isBareFin ? outOfWindow(sk, DropReason.TCP_OVERWINDOW) : queueInOrder(sk, segment);
+    return window === 0 && !isBareFin ? outOfWindow(sk, DropReason.TCP_ZEROWINDOW) : queueInOrder(sk, segment);
   }
   if (!after(endSeq, sk.rcvNxt)) {
     receiveQueue.setDsack(seq, endSeq);
@@ -41,7 +42,7 @@ export function dataQueue(sk: TcpSock, segment: TcpSegment): Verdict {
   if (!before(seq, (sk.rcvNxt + window) | 0)) return outOfWindow(sk, DropReason.TCP_OVERWINDOW);
   if (before(seq, sk.rcvNxt)) {
     receiveQueue.setDsack(seq, sk.rcvNxt);
-    return window === 0 ? outOfWindow(sk, DropReason.TCP_OVERWINDOW) : queueInOrder(sk, segment);
+    return window === 0 ? outOfWindow(sk, DropReason.TCP_ZEROWINDOW) : queueInOrder(sk, segment);
   }
   return queueEarly(sk, segment);
 }
@@ -57,7 +58,7 @@ function outOfWindow(sk: TcpSock, reason: DropReason): Verdict {
 function queueInOrder(sk: TcpSock, segment: TcpSegment): Verdict {
   const { receiveQueue } = sk;
   const unread = (sk.rcvNxt - sk.copiedSeq) | 0;
-  if (receiveQueue.memory > sk.rcvbuf && unread > 0 && segment.length > 0) {
+  if (!tryRmemSchedule(sk) && unread > 0 && segment.length > 0) {
     sk.ackPending |= AckPending.scheduled | AckPending.now;
     sk.waiter?.wakeUp();
     return DropReason.SOCKET_RCVBUFF;
@@ -85,7 +86,10 @@ function queueEarly(sk: TcpSock, segment: TcpSegment): Verdict {
   const { receiveQueue } = sk;
   const { seq, flags } = segment;
   sk.ackPending |= AckPending.scheduled;
-  if (receiveQueue.memory > sk.rcvbuf) return DropReason.SOCKET_RCVBUFF;
+  if (!tryRmemSchedule(sk)) {
+    sk.waiter?.wakeUp();
+    return DropReason.SOCKET_RCVBUFF;
+  }
   const hasFin = (flags & TcpFlag.fin) !== 0;
   const end = hasFin ? (segment.endSeq - 1) | 0 : segment.endSeq;
   if (hasFin) receiveQueue.earlyFin = end;
@@ -96,6 +100,16 @@ function queueEarly(sk: TcpSock, segment: TcpSegment): Verdict {
   store(sk, segment, seq, end);
   if (end !== seq) receiveQueue.addEarly(seq, end);
   return TAKEN;
+}
+
+/** Linux tcp_try_rmem_schedule and tcp_prune_queue: true if the buffer has, or can make, room for one more segment. */
+function tryRmemSchedule(sk: TcpSock): boolean {
+  const { receiveQueue } = sk;
+  if (receiveQueue.memory <= sk.rcvbuf) return true;
+  clampWindow(sk);
+  if (receiveQueue.memory <= sk.rcvbuf) return true;
+  receiveQueue.collapse((sk.rcvNxt - sk.copiedSeq) | 0);
+  return receiveQueue.memory <= sk.rcvbuf;
 }
 
 /** Puts the bytes [from, end) of a segment into the ring. */
@@ -114,6 +128,7 @@ function eventDataRecv(sk: TcpSock, segment: TcpSegment): void {
   const { now } = sk.softnet;
   sk.ackPending |= AckPending.scheduled;
   measureRcvMss(sk, segment);
+  measureRcvRtt(sk);
   if (sk.atoUs === 0) {
     incrQuickack(sk);
     sk.atoUs = ATO_MIN_US;
@@ -140,6 +155,7 @@ function measureRcvMss(sk: TcpSock, segment: TcpSegment): void {
       if (ratio !== sk.scalingRatio) {
         sk.scalingRatio = ratio;
         sk.windowClamp = fullSpace(sk);
+        sk.rcvqSpace = Math.min(sk.rcvqSpace, sk.windowClamp);
       }
     }
     sk.rcvMss = Math.min(length, sk.advmss);
@@ -222,6 +238,7 @@ export function recvmsg(sk: TcpSock, max: number): Uint8Array {
   receiveQueue.ring.read(sk.copiedSeq, length, bytes, 0);
   sk.copiedSeq = (sk.copiedSeq + length) | 0;
   receiveQueue.release(length, readable);
+  rcvSpaceAdjust(sk);
   cleanupRbuf(sk, length === readable);
   return bytes;
 }

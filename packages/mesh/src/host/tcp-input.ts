@@ -18,7 +18,8 @@ import type { TcpSegment } from "./tcp-segment.ts";
 import { after, before } from "./tcp-sequence.ts";
 import { MSS_DEFAULT, type TcpSock } from "./tcp-sock.ts";
 import { setKeepalive } from "./tcp-timer.ts";
-import { fullSpace, initializeRcvMss, receiveWindow } from "./tcp-window.ts";
+import { initBufferSpace, measureRcvRttByEcho } from "./tcp-rcvbuf.ts";
+import { initializeRcvMss, receiveWindow } from "./tcp-window.ts";
 import { pushPendingFrames, sndbufExpand, writeSpace } from "./tcp-write.ts";
 
 /** net.ipv4.tcp_invalid_ratelimit */
@@ -125,6 +126,7 @@ function takeText(sk: TcpSock, segment: TcpSegment): Verdict {
     resetByPeer(sk);
     return DropReason.TCP_ABORT_ON_DATA;
   }
+  measureRcvRttByEcho(sk, segment);
   return dataQueue(sk, segment);
 }
 
@@ -193,8 +195,7 @@ function passiveEstablished(sk: TcpSock, segment: TcpSegment): void {
 function initTransfer(sk: TcpSock): void {
   sk.state = TcpState.established;
   sndbufExpand(sk);
-  sk.windowClamp = Math.min(sk.windowClamp, fullSpace(sk));
-  sk.rcvSsthresh = Math.min(sk.rcvSsthresh, sk.windowClamp);
+  initBufferSpace(sk);
   sk.lastSentAt = sk.softnet.now;
   sk.sndCwndAt = sk.softnet.now;
   confirmNeighbor(sk);

@@ -10,6 +10,9 @@ import { after, before } from "./tcp-sequence.ts";
 
 /** Blocks that are told about (TCP_NUM_SACKS). */
 const MAX_SACKS = 4;
+/** A page that holds nothing but data, and the structures around it. */
+const COLLAPSED_DATA = 3776;
+const COLLAPSED_TRUESIZE = 4352;
 
 export class TcpReceiveQueue {
   readonly ring: ByteRing = new ByteRing();
@@ -99,6 +102,20 @@ export class TcpReceiveQueue {
   release(copied: number, readable: number): void {
     if (copied >= readable && !this.hasGap) this.memory = 0;
     else this.memory -= Math.floor((this.memory * copied) / Math.max(readable, 1));
+  }
+
+  /** Linux tcp_collapse, tcp_collapse_ofo_queue: what `unread` bytes and those that came early take, packed densely. */
+  collapse(unread: number): void {
+    let bytes = unread;
+    for (let index = 0; index < this.#ranges; index++) {
+      bytes += (this.#edges[2 * index + 1]! - this.#edges[2 * index]!) | 0;
+    }
+    this.memory = Math.min(this.memory, Math.ceil(bytes / COLLAPSED_DATA) * COLLAPSED_TRUESIZE);
+  }
+
+  /** Behind the last byte that came early; `next` if there is none. */
+  earlyEnd(next: number): number {
+    return this.#ranges === 0 ? next : this.#edges[2 * this.#ranges - 1]!;
   }
 
   #replace(first: number, end: number, from: number, to: number): void {

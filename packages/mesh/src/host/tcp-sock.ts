@@ -135,6 +135,15 @@ export abstract class TcpSock extends TcpEntry {
   rcvbuf = 131_072;
   /** How much of the buffer's memory is data, of 256 (scaling_ratio). */
   scalingRatio = 128;
+  /** Bytes read in a round trip, where and when it began (rcvq_space). */
+  rcvqSpace = 0;
+  rcvqSeq = 0;
+  rcvqAt = 0;
+  /** Eight times the round trip as the receiver sees it; where and when its measure began (rcv_rtt_est). */
+  rcvRttUs = 0;
+  rcvRttSeq = 0;
+  rcvRttAt = 0;
+  rcvRttLastEcho = 0;
   ackPending = 0;
   ackQuick = 0;
   ackPingpong = 0;

@@ -1,9 +1,8 @@
 /**
  * How much a TCP socket offers to receive (Linux net/ipv4/tcp_output.c: tcp_select_initial_window, __tcp_select_window,
- * tcp_select_window; tcp_input.c: tcp_grow_window, tcp_clamp_window, tcp_rcv_space_adjust).
+ * tcp_select_window; tcp_input.c: tcp_grow_window, tcp_clamp_window).
  *
- * Not modelled: memory pressure, buffers that a program has set, right-sizing of the receive buffer: it stays as it is, so
- * a window is 64 KiB at most.
+ * Not modelled: memory pressure, buffers that a program has set.
  */
 import { MIN_MSS, MSS_DEFAULT, type TcpSock } from "./tcp-sock.ts";
 import { TcpReceiveQueue } from "./tcp-receive-queue.ts";
@@ -26,8 +25,13 @@ export function selectInitialWindow(space: number, mss: number, hasScale: boolea
 }
 
 /** Linux tcp_win_from_space: how much data has room in so much memory. */
-function winFromSpace(sk: TcpSock, memory: number): number {
+export function winFromSpace(sk: TcpSock, memory: number): number {
   return Math.floor((memory * sk.scalingRatio) / 256);
+}
+
+/** Linux tcp_space_from_win: how much memory so much data takes. */
+export function spaceFromWin(sk: TcpSock, window: number): number {
+  return Math.floor((window * 256) / sk.scalingRatio);
 }
 
 /** Linux tcp_full_space. */
@@ -82,6 +86,14 @@ export function selectWindow(sk: TcpSock): number {
 export function initializeRcvMss(sk: TcpSock): void {
   const hint = Math.min(sk.advmss, sk.mssCache, sk.rcvWnd >> 1, MSS_DEFAULT);
   sk.rcvMss = Math.max(hint, MIN_MSS);
+}
+
+/** Linux tcp_clamp_window: what came takes more memory than was thought; there is more of that, up to a limit. */
+export function clampWindow(sk: TcpSock): void {
+  const { memory } = sk.receiveQueue;
+  sk.ackQuick = 0;
+  sk.rcvbuf = Math.max(sk.rcvbuf, Math.min(memory, sk.tcp.sysctl.rmemMax));
+  if (memory > sk.rcvbuf) sk.rcvSsthresh = Math.min(sk.windowClamp, 2 * sk.advmss);
 }
 
 /** Linux tcp_grow_window: the sender fills its segments, so more of the buffer can be offered. */

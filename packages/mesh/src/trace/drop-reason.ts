@@ -93,8 +93,8 @@ export const DropReason = {
   TCP_CLOSE: 50,
   TCP_RESET: 51,
   TCP_ABORT_ON_DATA: 52,
-  /** It has said what it had to say: an acknowledgment, or data that now lies in the socket. */
-  TCP_CONSUMED: 53,
+  /** There is no room for it: the window that was offered is used up. */
+  TCP_ZEROWINDOW: 53,
   /** More connections wait to be accepted than the program asked for. */
   TCP_LISTEN_OVERFLOW: 54,
   /** The device's queue is full, or the device has no carrier. */
