@@ -38,7 +38,7 @@ export interface Hosts {
 /** What a bad cable does to each frame. */
 export interface Faults {
   /** Decides about the frame: undefined is lost, else nanoseconds of delay, once for each copy that arrives. */
-  readonly deliver: (frame: Frame) => readonly number[];
+  readonly deliver: (frame: Frame, from: NetDevice) => readonly number[];
 }
 
 /** A cable between two machines that may lose, delay, overtake and double what goes through. */
@@ -56,7 +56,7 @@ class FaultyCable extends NetDevice implements Wakeable {
   protected startXmit(frame: Frame): void {
     const { frames, simulator, softnet } = this.netns.node;
     frames.scrub(frame);
-    const delays = this.#faults.deliver(frame);
+    const delays = this.#faults.deliver(frame, this);
     for (const [index, delay] of delays.entries()) {
       const copy = index === delays.length - 1 ? frame : frames.clone(frame);
       simulator.hold();
