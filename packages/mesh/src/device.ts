@@ -174,15 +174,12 @@ export abstract class NetDevice {
     else this.port.handleFrame(frame);
   }
 
-  /**
-   * `ip link set DEVICE up` (dev_open). `lateNs`: how long a bridge that it is a port of takes to notice (the kernel's
-   * linkwatch works when it gets to it).
-   */
-  up(lateNs: number = 0): void {
+  /** `ip link set DEVICE up` (dev_open). */
+  up(): void {
     if (this.isUp || this.isDeleted) return;
     this.isUp = true;
     this.open();
-    this.carrierChanged(lateNs);
+    this.carrierChanged();
     this.netns.deviceIsUp(this);
   }
 
@@ -192,7 +189,7 @@ export abstract class NetDevice {
     this.netns.deviceGoesDown(this);
     this.stop();
     this.isUp = false;
-    this.carrierChanged(0);
+    this.carrierChanged();
   }
 
   /** False while nothing is at the other end (netif_carrier_ok). */
@@ -200,8 +197,8 @@ export abstract class NetDevice {
     return true;
   }
 
-  protected carrierChanged(lateNs: number): void {
-    this.port?.carrierChanged(lateNs);
+  protected carrierChanged(): void {
+    this.port?.carrierChanged();
   }
 
   /** Linux ndo_open and ndo_stop: what is the device's own to begin and end with being up. */

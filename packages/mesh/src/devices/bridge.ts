@@ -55,7 +55,7 @@ export class Bridge extends NetDevice {
     device.port = port;
     this.fdb.addLocal(device.mac, port.number, now);
     this.#chooseMac();
-    port.carrierChanged(0);
+    port.carrierChanged();
     return port;
   }
 
@@ -269,12 +269,16 @@ export class BridgePort {
     this.bridge.handleFrame(this, frame);
   }
 
-  /** Linux br_port_carrier_check: something is plugged in or out, which the bridge notices `lateNs` later. */
-  carrierChanged(lateNs: number): void {
+  /**
+   * Linux br_port_carrier_check: something is plugged in or out. The bridge notices at once, or as late as the pause
+   * `linkwatch.NODE/NAMESPACE/DEVICE` says: the kernel's linkwatch works when it gets to it.
+   */
+  carrierChanged(): void {
     const { device } = this;
     if (!device.isUp || !device.hasCarrier) this.#forwardsFrom = Number.POSITIVE_INFINITY;
     else if (this.#forwardsFrom === Number.POSITIVE_INFINITY) {
-      this.#forwardsFrom = device.netns.node.softnet.now + lateNs;
+      const { name, node } = device.netns;
+      this.#forwardsFrom = node.softnet.now + node.pace.of(`linkwatch.${node.name}/${name}/${device.name}`, 0);
     }
   }
 

@@ -53,7 +53,7 @@ export class Nic extends NetDevice implements Wakeable {
     for (const end of [this, this.#peer]) {
       if (end === undefined) continue;
       end.#isUnplugged = !isPlugged;
-      end.carrierChanged(0);
+      end.carrierChanged();
     }
   }
 

@@ -22,8 +22,8 @@ export class Veth extends NetDevice {
   connect(peer: Veth): void {
     this.#peer = peer;
     peer.#peer = this;
-    this.port?.carrierChanged(0);
-    peer.port?.carrierChanged(0);
+    this.port?.carrierChanged();
+    peer.port?.carrierChanged();
   }
 
   /** Both ends have to be up (veth_open, veth_close). */
@@ -31,9 +31,9 @@ export class Veth extends NetDevice {
     return this.#peer?.isUp === true;
   }
 
-  protected override carrierChanged(lateNs: number): void {
-    super.carrierChanged(lateNs);
-    this.#peer?.port?.carrierChanged(lateNs);
+  protected override carrierChanged(): void {
+    super.carrierChanged();
+    this.#peer?.port?.carrierChanged();
   }
 
   protected startXmit(frame: Frame): void {

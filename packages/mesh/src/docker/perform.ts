@@ -96,7 +96,7 @@ export class Kernels {
         return;
       }
       case "link-up":
-        return this.#device(request, request.device).up(request.lateNs);
+        return this.#device(request, request.device).up();
       case "link-down":
         return this.#device(request, request.device).down();
       case "link-delete":

@@ -1,4 +1,5 @@
 /** What the reference page says of the commands of a run. Their grammar is in steps.ts, replay-line.ts and fault-line.ts. */
+import { DockerCost } from "../costs.ts";
 
 type Row = readonly [command: string, meaning: string];
 
@@ -77,6 +78,35 @@ const FAULTS: readonly Row[] = [
   ],
 ];
 
+const PAUSES: readonly Row[] = [
+  [
+    "nslookup.second",
+    "From a question for A to the one for AAAA. `resolve.second`: the same of programs that look up a name.",
+  ],
+  [
+    "httpd.answer",
+    "A server thinks before it answers. More are `httpd.file`, `httpd.write`, `httpd.close`, `cgi.start`, `cgi.line`, `cgi.body`, `cgi.exit`, `dnsd.answer`, `extsrv.answer`, `extsrv.body`, `extsrv.close`, `dnsd.next`.",
+  ],
+  [
+    "wget.request",
+    "From connection to request; `curl.request` likewise. `wget.close`, `curl.close`: until the connection is closed.",
+  ],
+  [
+    "docker-proxy.dial",
+    "A node's proxy connects to the container; `docker-proxy.copy`: it passes on; `docker-proxy.close`: it closes.",
+  ],
+  [
+    "dockerd.hear",
+    "Docker's DNS server takes up a question; `dockerd.dns`: it answers; `dockerd.dial`: it asks another server.",
+  ],
+  ["docker.STEP", `What an engine or a manager does takes that long: ${Object.keys(DockerCost).join(", ")}.`],
+  ["igmp.NODE/NAMESPACE", "From the first report of a group to the second; by chance up to a second."],
+  [
+    "linkwatch.NODE/NAMESPACE/DEVICE",
+    "Until a bridge notices that the other end of its port is up. What comes by it before is lost, as a container's first announcement sometimes is. Usually at once.",
+  ],
+];
+
 export function commandReference(): readonly string[] {
   return [
     "## Commands",
@@ -88,6 +118,10 @@ export function commandReference(): readonly string[] {
     ...table("Command", "What happens", COMMANDS),
     "",
     "A task of a replicated service is `SERVICE.1`, `SERVICE.2` and so on, one of a global service `SERVICE.NODE`.",
+    "",
+    "### Pauses",
+    "",
+    ...table("Name", "What pauses", PAUSES),
     "",
     "### Replay",
     "",

@@ -90,11 +90,10 @@ export interface LinkMaster extends Place {
   readonly master: string;
 }
 
-/** `ip link set DEVICE up`. `lateNs`: how long the bridge at the other end takes to notice, and forwards nothing yet. */
+/** `ip link set DEVICE up`. */
 export interface LinkUp extends Place {
   readonly kind: "link-up";
   readonly device: string;
-  readonly lateNs?: number;
 }
 
 export interface LinkDown extends Place {

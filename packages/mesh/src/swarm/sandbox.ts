@@ -130,8 +130,7 @@ export class Sandbox {
     const { device, ip, prefixLength } = endpoint;
     const place = { node: engine.name, netns };
     engine.ask({ kind: "address-add", ...place, device, ip, prefixLength });
-    const late = engine.swarm.choices.latePorts.get(`${engine.name}/${endpoint.portNetns}/${endpoint.port}`);
-    engine.ask({ kind: "link-up", ...place, device, ...(late === undefined ? {} : { lateNs: late }) });
+    engine.ask({ kind: "link-up", ...place, device });
     endpoint.isUp = true;
     for (const route of endpoint.routes) engine.ask({ kind: "route-add", ...place, ...route, device });
     if (engine.version.announcements > 0) engine.host.start(engine.name, this.#announce(endpoint), 0);

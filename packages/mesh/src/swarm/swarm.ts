@@ -51,8 +51,6 @@ export interface Choices {
   readonly interfaces: ReadonlyMap<string, readonly string[]>;
   /** `NODE/overlay-NET` to container, task or `lb-NET` to the number of its port there; who has the lower starts first. */
   readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
-  /** `NODE/NETNS/DEVICE` of a bridge port to how long it takes to forward once the other end is up, in nanoseconds. */
-  readonly latePorts: ReadonlyMap<string, number>;
 }
 
 export const NO_CHOICES: Choices = {
@@ -63,7 +61,6 @@ export const NO_CHOICES: Choices = {
   networks: new Map(),
   interfaces: new Map(),
   ports: new Map(),
-  latePorts: new Map(),
 };
 
 export interface SwarmOptions {

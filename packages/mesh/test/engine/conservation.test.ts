@@ -92,7 +92,7 @@ const change = fc.record({ kind: fc.nat({ max: 6 }), which: fc.nat(), amount: fc
         case 0:
           return device.down();
         case 1:
-          return device.up(amount % 2);
+          return device.up();
         case 2:
           return device.setMtu(600 + (amount % 1000));
         case 3:

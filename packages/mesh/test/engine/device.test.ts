@@ -56,7 +56,8 @@ describe("a bridge port", () => {
     const lab = new Bridged();
     const eth0 = lab.b.deviceNamed("eth0")!;
     eth0.down();
-    eth0.up(10e6);
+    lab.node.pace.set("linkwatch.lab/net/veth1", 10e6);
+    eth0.up();
     lab.ping(lab.b, "10.1.0.1");
     lab.run(5e6);
     expect(lab.steps()).toContain("dropped: BRIDGE_INGRESS_STP_STATE");

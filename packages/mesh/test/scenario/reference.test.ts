@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { scenarioReference } from "../../src/scenario/reference.ts";
 import { load } from "./loading.ts";
@@ -27,6 +27,16 @@ test("keys that a person would look for are there", () => {
     "networks.NETWORK.ipam.config[].subnet",
   ])
     expect(page).toContain(`| \`${key}\` |`);
+});
+
+test("every pause that a program makes is there", () => {
+  const programs = ["program", "docker"].flatMap((folder) => {
+    const directory = new URL(`../../src/${folder}/`, import.meta.url);
+    return readdirSync(directory).map((name) => readFileSync(new URL(name, directory), "utf8"));
+  });
+  const names = programs.flatMap((text) => Array.from(text.matchAll(/think\("([^"]+)"/g), ([, name]) => name!));
+  expect(names).toContain("nslookup.second");
+  for (const name of names) expect(page).toContain(`\`${name}\``);
 });
 
 test("its example is a scenario", () => {

@@ -136,3 +136,31 @@ describe.each(["20.10", "28"] as const)("Docker %s", (version) => {
     ]);
   });
 });
+
+test("s13: a task whose service publishes a port in the ingress network (28)", () => {
+  const world = new World("28", {
+    addresses: new Map([
+      [
+        "web.1",
+        new Map([
+          ["ingress", ip("10.0.0.9")],
+          ["myoverlay", ip("10.0.9.31")],
+        ]),
+      ],
+    ]),
+    interfaces: new Map([["web.1", ["ingress", "docker_gwbridge", "myoverlay"]]]),
+  });
+  world.overlay("myoverlay", "10.0.9.0/24");
+  const constraints = [`node.hostname==${WORKER1}`];
+  world.service("overlay_service", 1, ["myoverlay"], { constraints });
+  const ports = [{ mode: "ingress", protocol: "tcp", target: 80, published: 8080 }] as const;
+  world.service("web", 1, ["myoverlay"], { constraints, ports });
+  const real = realState("28-s13")[WORKER1]!;
+  for (const name of ["web.1", "ingress_sbox"]) {
+    const made = world.namespaces(WORKER1).get(name)!;
+    const devices = made.devices.filter(({ kind }) => kind !== "loopback");
+    expect(devices.map(deviceLine)).toEqual(real[name]!.devices.map(realDeviceLine));
+    expect(routesOf(made)).toEqual(real[name]!.routes.toSorted());
+    expect(normalize(world.rules(WORKER1, name))).toEqual(normalize(real[name]!.rules!));
+  }
+});
