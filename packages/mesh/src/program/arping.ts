@@ -15,6 +15,7 @@ import { Loopback } from "../devices/loopback.ts";
 import type { NetDevice } from "../device.ts";
 import { createArp } from "../host/arp-create.ts";
 import { type PacketArrival, PacketSocket } from "../host/packet-socket.ts";
+import { getopt } from "./getopt.ts";
 import { type Program, type ProgramContext, UsageError } from "./program.ts";
 import { RouteType } from "../tables/route.ts";
 
@@ -84,23 +85,7 @@ function readOptions(argv: readonly string[]): Options {
   const fail = (message: string): never => {
     throw new UsageError(`arping: ${message}`);
   };
-  const given = new Map<string, string>();
-  const rest: string[] = [];
-  const words = argv.slice(1);
-  for (let word = words.shift(); word !== undefined; word = words.shift()) {
-    if (!/^-./.test(word)) {
-      rest.push(word);
-      continue;
-    }
-    for (let at = 1; at < word.length; at++) {
-      const letter = word.charAt(at);
-      if (SWITCHES.includes(letter)) given.set(letter, "");
-      else if (OPTIONS.includes(letter)) {
-        given.set(letter, word.slice(at + 1) || (words.shift() ?? fail(`option -${letter} needs a value`)));
-        break;
-      } else fail(`option -${letter} is not modelled; there are -f -q -b -D -U -A -c -w -I -s`);
-    }
-  }
+  const { given, rest } = getopt(argv, { switches: SWITCHES, values: OPTIONS });
   const number = (letter: string, unset: number): number => {
     const text = given.get(letter);
     if (text === undefined) return unset;

@@ -13,6 +13,7 @@ import * as udp from "@hopscope/codec/udp";
 import { Errno, strerror } from "../errno.ts";
 import { type IcmpArrival, RawIcmpSocket } from "../host/raw-icmp-socket.ts";
 import type { UdpSocket } from "../host/udp-socket.ts";
+import { getopt } from "./getopt.ts";
 import { type Program, type ProgramContext, UsageError } from "./program.ts";
 import { resolve, resolveAddress } from "./resolve.ts";
 
@@ -94,26 +95,7 @@ function readOptions(argv: readonly string[]): Options {
   const fail = (message: string): never => {
     throw new UsageError(`traceroute: ${message}`);
   };
-  const given = new Map<string, string>();
-  const rest: string[] = [];
-  const words = argv.slice(1);
-  for (let word = words.shift(); word !== undefined; word = words.shift()) {
-    if (!/^-./.test(word)) {
-      rest.push(word);
-      continue;
-    }
-    for (let at = 1; at < word.length; at++) {
-      const letter = word.charAt(at);
-      if (SWITCHES.includes(letter)) given.set(letter, "");
-      else if (OPTIONS.includes(letter)) {
-        given.set(letter, word.slice(at + 1) || (words.shift() ?? fail(`option -${letter} needs a value`)));
-        break;
-      } else
-        fail(
-          `option -${letter} is not modelled; there are ${Array.from(`${SWITCHES}${OPTIONS}`, (each) => `-${each}`).join(" ")}`,
-        );
-    }
-  }
+  const { given, rest } = getopt(argv, { switches: SWITCHES, values: OPTIONS });
   const number = (letter: string, unset: number, min: number, max: number): number => {
     const text = given.get(letter);
     if (text === undefined) return unset;
