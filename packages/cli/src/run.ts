@@ -40,6 +40,7 @@ export function runCommand(io: Io, done: (code: ExitCode) => void): Command {
     .argument("<scenario>", "scenario file (docs/scenario-reference.md)")
     .requiredOption("-o, --output <dir>", "directory for trace.pcapng; made if it is not there")
     .option("-q, --quiet", "no hop table: only what the programs printed")
+    .option("--no-hops", "no hops: the steps and what they printed")
     .option("--no-color", "no colors, also on a terminal (as if NO_COLOR were set)")
     .addHelpText("after", DETAILS)
     .action(async (scenario: string, flags: SimulationFlags) => {

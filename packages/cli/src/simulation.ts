@@ -26,6 +26,8 @@ import type { OpenScenario } from "./scenario-file.ts";
 export interface SimulationFlags {
   readonly output: string;
   readonly quiet?: true;
+  /** False after `--no-hops`. Default true. */
+  readonly hops?: boolean;
   /** False after `--no-color`. */
   readonly color: boolean;
 }
@@ -99,7 +101,8 @@ function writeFile(path: string, trace: TraceFile): void {
 
 async function report(result: RunResult, path: string, flags: SimulationFlags, io: Io): Promise<void> {
   const output = new Output(io.stdout);
-  const lines = flags.quiet === true ? outputLines(result) : hopTable(result, { style: styleFor(io, flags.color) });
+  const table = { style: styleFor(io, flags.color), hops: flags.hops ?? true };
+  const lines = flags.quiet === true ? outputLines(result) : hopTable(result, table);
   for (const line of lines) {
     if (output.line(line)) await output.flush();
     if (output.isClosed) break;

@@ -14,6 +14,8 @@ const INTERFACE = { index: 0, linkType: LinkType.ethernet, name: undefined, time
 
 export interface HopTableOptions {
   readonly style?: Style;
+  /** False leaves out the hops, and the times of the steps. Default true. */
+  readonly hops?: boolean;
 }
 
 /**
@@ -21,9 +23,9 @@ export interface HopTableOptions {
  * printed in the background stands where it ended.
  */
 export function* hopTable(result: RunResult, options: HopTableOptions = {}): Generator<string> {
-  const style = options.style ?? PLAIN;
+  const { style = PLAIN, hops: hasHops = true } = options;
   const { recorder } = result.mesh;
-  const order = recorder.order();
+  const order = hasHops ? recorder.order() : [];
   let width = 0;
   for (const hop of order) width = Math.max(width, placeOf(result, hop).length);
   const layers = new Layers();
@@ -42,18 +44,18 @@ export function* hopTable(result: RunResult, options: HopTableOptions = {}): Gen
         yield* hopLines(result, hop, width, layers, style);
       } else if (ending !== undefined && endAt <= time) {
         ends++;
-        yield* endLines(ending, style);
+        yield* endLines(ending, hasHops, style);
       } else return;
     }
   }
   let isFirst = true;
   for (const step of result.setup) {
-    yield* heading(step, isFirst, style);
+    yield* heading(step, isFirst, hasHops, style);
     isFirst = false;
     yield* outputOf(step, style);
   }
   for (const [index, step] of result.steps.entries()) {
-    yield* heading(step, isFirst, style);
+    yield* heading(step, isFirst, hasHops, style);
     isFirst = false;
     // What happens while a step is taken belongs to it, the hop included that ends it.
     yield* happensUntil(result.steps[index + 1]?.startedAt ?? Number.POSITIVE_INFINITY);
@@ -75,15 +77,17 @@ function inOrderOfEnds(steps: readonly StepResult[]): readonly StepResult[] {
   return steps.toSorted((a, b) => a.endedAt - b.endedAt);
 }
 
-function* heading(result: StepResult, isFirst: boolean, style: Style): Generator<string> {
+function* heading(result: StepResult, isFirst: boolean, hasTime: boolean, style: Style): Generator<string> {
   if (!isFirst) yield "";
-  yield `${style.dim(`[${milliseconds(result.startedAt)}]`)} ${style.protocol(`$ ${result.step.text.trim()}`)}`;
+  const time = hasTime ? `${style.dim(`[${milliseconds(result.startedAt)}]`)} ` : "";
+  yield `${time}${style.protocol(`$ ${result.step.text.trim()}`)}`;
 }
 
 /** Of a step in the background. */
-function* endLines(result: StepResult, style: Style): Generator<string> {
+function* endLines(result: StepResult, hasTime: boolean, style: Style): Generator<string> {
   const word = result.status === undefined ? "still running" : "ended";
-  yield style.dim(`${milliseconds(result.endedAt).padStart(12)} ${word}: ${result.step.text.trim()}`);
+  const time = hasTime ? milliseconds(result.endedAt).padStart(12) : " ";
+  yield style.dim(`${time} ${word}: ${result.step.text.trim()}`);
   yield* outputOf(result, style);
 }
 
