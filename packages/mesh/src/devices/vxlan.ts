@@ -155,7 +155,7 @@ export class VxlanDevice extends NetDevice {
     const { frames, recorder, softnet } = this.netns.node;
     const { view } = frames;
     const transport = this.#transport;
-    const dst = transport.ipv4.lookup(remote, this.vtep);
+    const dst = transport.ipv4.lookup(remote);
     if (dst === undefined) return this.netns.drop(frame, DropReason.IP_OUTNOROUTES);
     if (dst.type === RouteType.local) return this.#bypass(frame);
     const { routing } = transport.ipv4;
@@ -166,9 +166,9 @@ export class VxlanDevice extends NetDevice {
     const segments = frame.gsoSize === 0 ? 1 : segmentCount(frames, frame);
     // Headroom for fifty bytes is what every frame is made with.
     if (!frames.push(frame, OVERHEAD)) return this.netns.drop(frame, DropReason.NOMEM);
-    const identification = transport.ipv4.nextIdentification(this.vtep, remote, IpProtocol.udp, segments);
+    const identification = transport.ipv4.nextIdentification(dst.source, remote, IpProtocol.udp, segments);
     const { start } = frame;
-    encapsulate(this.#tunnelTo(remote), view, start + OVERHEAD, frame.end, identification);
+    encapsulate(this.#tunnelTo(remote, dst.source), view, start + OVERHEAD, frame.end, identification);
     if (frame.gsoSize > 0) frame.innerOffset = OVERHEAD;
     const udpAt = start + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;
     recorder.step(frame, StepKind.encapsulate, this.vni, udp.srcPort(view, udpAt));
@@ -204,11 +204,12 @@ export class VxlanDevice extends NetDevice {
     this.#groCells.clear((frame) => this.netns.drop(frame, DropReason.DEV_READY));
   }
 
-  #tunnelTo(remote: number): VxlanTunnel {
+  /** `source` is what the node's route says, which need not be the address that the swarm knows the node by. */
+  #tunnelTo(remote: number, source: number): VxlanTunnel {
     let tunnel = this.#tunnels.get(remote);
-    if (tunnel === undefined) {
+    if (tunnel === undefined || tunnel.srcIp !== source) {
       // The neighbor table of the node writes the MAC addresses when the packet leaves.
-      const options = { srcMac: 0, dstMac: 0, srcIp: this.vtep, dstIp: remote, vni: this.vni };
+      const options = { srcMac: 0, dstMac: 0, srcIp: source, dstIp: remote, vni: this.vni };
       tunnel = new VxlanTunnel({ ...options, port: this.udpPort, seed: this.#hashSeed });
       this.#tunnels.set(remote, tunnel);
     }

@@ -98,6 +98,17 @@ describe("links", () => {
   });
 });
 
+test("a node that sends from another address than it advertises: the others know the sender elsewhere", () => {
+  const result = go([
+    "on manager ip addr add 192.168.77.111/24 dev eth0",
+    PING,
+    "on manager ip route replace 192.168.77.0/24 dev eth0 src 192.168.77.111",
+    PING,
+  ]);
+  expect(statuses(result)).toEqual([0, 0, 0, 1]);
+  expect(drops(result)).toEqual(["worker1/host/eth0 VXLAN_ENTRY_EXISTS"]);
+});
+
 test("a lost node is there for nobody, and back as it was", () => {
   const result = go(["fault node worker1 lost", PING, OTHER, "fault node worker1 back", PING]);
   expect(statuses(result)).toEqual([0, 1, 0, 0, 0]);
