@@ -8,6 +8,7 @@ import type { Netns } from "../netns.ts";
 import type { Node } from "../node.ts";
 import { type Process, Signal, type Waiter } from "../program/process.ts";
 import { type Environment, UsageError } from "../program/program.ts";
+import { startScript } from "../program/script.ts";
 import { spawn } from "../program/shell.ts";
 import type { Image, Stack } from "../scenario/scenario.ts";
 import type { Wakeable } from "../sim/simulator.ts";
@@ -36,7 +37,6 @@ interface Housed {
   readonly netns: Netns;
   /** Made when a program is to run there. */
   environment: Environment | undefined;
-  readonly processes: Process[];
 }
 
 export class Docker implements Host {
@@ -146,8 +146,7 @@ export class Docker implements Host {
       case "container-start":
         return this.#startContainer(request);
       case "container-kill":
-        for (const process of [...(this.#housed.get(request.id)?.processes ?? [])]) process.kill(Signal.kill);
-        return;
+        return this.#killAll(this.#housed.get(request.id));
       case "file-write":
         this.#housed.get(request.id)?.environment?.files.set(request.path, request.text);
         return;
@@ -172,7 +171,7 @@ export class Docker implements Host {
     const container = this.swarm.engine(node).containers.get(id);
     const space = this.#nodeOf(node).namespaces.get(netns);
     if (container === undefined || space === undefined) throw new Error(`docker: ${node} has no container ${name}`);
-    const housed: Housed = { node, container, netns: space, environment: undefined, processes: [] };
+    const housed: Housed = { node, container, netns: space, environment: undefined };
     this.#housed.set(id, housed);
     for (const key of [shortName, name, id]) this.#byName.set(key, housed);
   }
@@ -182,7 +181,7 @@ export class Docker implements Host {
     if (housed.environment === undefined) {
       const image = this.#imageOf(container.options.image);
       const files = new Map([...(image?.files ?? []), ...Object.entries(containerFiles(container))]);
-      housed.environment = { netns, hostname: container.hostname, files, mesh: this.#mesh };
+      housed.environment = { netns, hostname: container.hostname, files, mesh: this.#mesh, processes: new Set() };
     }
     return housed.environment;
   }
@@ -190,12 +189,16 @@ export class Docker implements Host {
   #deleteContainer(id: string): void {
     const housed = this.#housed.get(id);
     if (housed === undefined) return;
-    // do_exit of the first process of a PID namespace: all the others are killed.
-    for (const process of [...housed.processes]) process.kill(Signal.kill);
+    this.#killAll(housed);
     this.#housed.delete(id);
     const { container } = housed;
     for (const key of [container.shortName, container.name, id])
       if (this.#byName.get(key) === housed) this.#byName.delete(key);
+  }
+
+  /** The first process is killed, and so all others of its PID namespace (zap_pid_ns_processes). */
+  #killAll(housed: Housed | undefined): void {
+    for (const process of [...(housed?.environment?.processes ?? [])]) process.kill(Signal.kill);
   }
 
   /** A command that is no program here runs all the same, and does nothing. */
@@ -204,17 +207,17 @@ export class Docker implements Host {
     if (housed === undefined) return;
     const image = this.#imageOf(housed.container.options.image);
     const words = given.length > 0 ? given : (image?.command ?? []);
-    const argv = image?.scripts.get(words[0] ?? "") ?? words;
-    if (argv.length === 0) return;
+    const script = image?.scripts.get(words[0] ?? "") ?? [];
+    if (words.length === 0) return;
     const onExit = (status: number): void => {
-      housed.processes.splice(housed.processes.indexOf(process!), 1);
       const engine = this.swarm.engine(node);
       this.start(node, containerExited(engine, housed.container, status), 0);
     };
     const print = this.#attached.get(id);
     this.#attached.delete(id);
-    const process = this.#spawn(argv, this.#environment(housed), onExit, print);
-    if (process !== undefined) housed.processes.push(process);
+    const environment = this.#environment(housed);
+    if (script.length > 1) startScript(script, environment, { onExit, print: print ?? (() => {}) });
+    else this.#spawn(script[0]?.argv ?? words, environment, onExit, print);
   }
 
   /** The output of the container's first process goes to somebody from the start. */

@@ -42,6 +42,8 @@ export interface TcpConnectOptions {
   /** SO_BINDTODEVICE. */
   readonly device?: NetDevice;
   readonly tos?: number;
+  /** IP_TTL. */
+  readonly ttl?: number;
 }
 
 export class Tcp {
@@ -106,6 +108,7 @@ export class Tcp {
     sk.remoteIp = ip === 0 ? LOOPBACK : ip;
     sk.remotePort = port;
     sk.tos = options.tos ?? 0;
+    sk.ttl = options.ttl ?? sk.ttl;
     sk.boundDevice = device;
     sk.rcvbuf = this.sysctl.rmemDefault;
     sk.error = this.#route(sk, localIp);

@@ -203,17 +203,20 @@ function* sendScript(
 
 /** A shell script of echos: a line is a write(2). */
 function* runScript(process: Process, pipe: Pipe, text: string): Generator<void, number, boolean> {
-  const end = text.indexOf("\n\n");
-  const head = end < 0 ? text : text.slice(0, end + 1);
+  const gap = /\r?\n(\r?\n)/.exec(text);
+  const empty = gap?.[1] ?? "";
+  const end = gap === null ? text.length : gap.index + gap[0].length - empty.length;
+  const head = text.slice(0, end);
   yield* process.think("cgi.start", CGI_START);
   for (const line of head.split(/(?<=\n)/)) {
     pipe.write(line);
     yield* process.think("cgi.line", CGI_LINE);
   }
-  if (end >= 0) {
-    pipe.write("\n");
+  if (gap !== null) {
+    pipe.write(empty);
     yield* process.think("cgi.body", CGI_BODY);
-    if (text.length > end + 2) pipe.write(text.slice(end + 2));
+    const body = text.slice(end + empty.length);
+    if (body !== "") pipe.write(body);
   }
   yield* process.think("cgi.exit", CGI_EXIT);
   pipe.close();

@@ -70,6 +70,7 @@ export class Process implements Wakeable, Waiter {
     this.environment = environment;
     this.softnet = environment.netns.node.softnet;
     environment.netns.use();
+    environment.processes?.add(this);
     this.pid = environment.netns.nextPid++;
     this.tgid = this.pid;
     this.#print = print;
@@ -207,6 +208,7 @@ export class Process implements Wakeable, Waiter {
   #end(status: number): void {
     this.#state = State.ended;
     this.#status = status;
+    this.environment.processes?.delete(this);
     // do_exit, exit_files: in the order in which they were opened.
     this.#asProcess(() => {
       for (const file of this.#files) file.close();

@@ -16,6 +16,8 @@ export interface Environment {
   /** Path to text: `/etc/resolv.conf`, `/etc/hosts`, what a web server serves. */
   readonly files: Map<string, string>;
   readonly mesh: Mesh;
+  /** Of a container: all that runs in it, and ends with its first process (a PID namespace). */
+  readonly processes?: Set<Process>;
   /** Default: busybox'. */
   readonly userland?: Userland;
 }

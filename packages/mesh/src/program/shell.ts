@@ -13,6 +13,7 @@ import { ETHTOOL } from "./ethtool.ts";
 import { HOSTNAME } from "./hostname.ts";
 import { ARP, IFCONFIG, ROUTE } from "./ifconfig.ts";
 import { HTTPD } from "./httpd.ts";
+import { LTOOL } from "./ltool.ts";
 import { NC } from "./nc.ts";
 import { TIMEOUT } from "./timeout.ts";
 import { UDPTOOL } from "./udptool.ts";
@@ -55,6 +56,7 @@ const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["httpd", HTTPD],
   ["nc", NC],
   ["udptool", UDPTOOL],
+  ["ltool", LTOOL],
   ["timeout", TIMEOUT],
   ["docker-proxy", DOCKER_PROXY],
 ]);

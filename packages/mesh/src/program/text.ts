@@ -1,4 +1,5 @@
 /** Text as the bytes that travel, UTF-8 (RFC 3629), and back; what is no UTF-8 is shown as U+FFFD. */
+import { EPOCH_SECONDS } from "../trace/pcapng.ts";
 
 export function bytesOf(text: string): Uint8Array {
   const bytes = new Uint8Array(utf8Length(text));
@@ -43,6 +44,11 @@ export function textOf(bytes: Uint8Array): string {
     at += isValid ? more + 1 : 1;
   }
   return text;
+}
+
+/** `1767225600.250`: seconds since 1970 at a virtual time, with milliseconds. */
+export function timestamp(now: number): string {
+  return (EPOCH_SECONDS + Math.floor(now / 1_000_000) / 1000).toFixed(3);
 }
 
 /** Passes on whole lines of what a program writes in pieces. */

@@ -1,7 +1,7 @@
 /** Reads `pins`: choices that are arbitrary in reality, beside placements and addresses. */
 import { check, isMap, openMap, type Schema } from "./check.ts";
 import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
-import { answers, identifier, identifiers, networkList, pinEntries, portNumber } from "./pin-schema.ts";
+import { answers, identifier, identifiers, namespaceName, networkList, pinEntries, portNumber } from "./pin-schema.ts";
 import type { Pins } from "./scenario.ts";
 import { listSome, type TaskNames } from "./tasks.ts";
 
@@ -47,6 +47,7 @@ export function readPins(
     networks: read("networks", identifier),
     dns: read("dns", answers),
     interfaces: known("interfaces", read("interfaces", networkList)),
+    namespaces: known("namespaces", read("namespaces", namespaceName)),
     ports,
   };
 }

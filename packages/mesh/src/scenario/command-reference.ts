@@ -92,6 +92,10 @@ const PAUSES: readonly Row[] = [
     "From connection to request; `curl.request` likewise. `wget.close`, `curl.close`: until the connection is closed.",
   ],
   [
+    "ltool.fork",
+    "The recordings' server makes a process for a connection; `ltool.line`: it answers a line; `ltool.datagram`: a datagram.",
+  ],
+  [
     "docker-proxy.dial",
     "A node's proxy connects to the container; `docker-proxy.copy`: it passes on; `docker-proxy.close`: it closes.",
   ],

@@ -1,5 +1,5 @@
 /** The keys of an image, and of the files of a machine. */
-import { either, isMap, map, optional, record, required, type Schema } from "./check.ts";
+import { either, isMap, isText, list, map, optional, record, required, type Schema } from "./check.ts";
 import { bytes, text } from "./values.ts";
 
 /** A file that is larger is no answer of a small server. */
@@ -9,7 +9,7 @@ export type FilesFile = Readonly<Record<string, string | { readonly size: number
 
 export interface ImageFile {
   readonly command: string | undefined;
-  readonly scripts: Readonly<Record<string, string>> | undefined;
+  readonly scripts: Readonly<Record<string, string | readonly string[]>> | undefined;
   readonly files: FilesFile | undefined;
 }
 
@@ -25,13 +25,21 @@ export const files: Schema<Record<string, string | { size: number }>> = record(
 
 const command = text("a command line such as httpd -f -p 80", "command");
 
+const script: Schema<string | string[]> = either(
+  isText,
+  command,
+  list(command, "a command line, or a list of command lines"),
+);
+
 export const imageEntries: { readonly [K in keyof ImageFile]: Schema<ImageFile[K]> } = {
   command: optional(command, "What a container runs unless it is told otherwise.", {
     default: "nothing that listens",
   }),
-  scripts: optional(record(command, "NAME"), "Scripts of the image, by the command line that each stands for.", {
-    default: "none",
-  }),
+  scripts: optional(
+    record(script, "NAME"),
+    "Scripts of the image: the command line that each stands for, or a list of them, each with `> FILE` or `&` behind it if wanted. The last one is the container's own.",
+    { default: "none" },
+  ),
   files: optional(
     files,
     "Files by path: their text, or `{size: 20kB}`. One below `cgi-bin/` is what the script there prints, in which `$HOSTNAME`, `$REMOTE_ADDR`, `$REMOTE_PORT` and so on stand for their values.",

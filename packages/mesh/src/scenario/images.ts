@@ -1,4 +1,5 @@
 /** What is known of images without being told, and `images` of the file as data. */
+import type { ScriptLine } from "../program/script.ts";
 import { check, isMap } from "./check.ts";
 import { describe, type Place, type Report } from "./diagnostic.ts";
 import { type FilesFile, image as imageSchema } from "./image-schema.ts";
@@ -84,12 +85,26 @@ export function readImages(value: unknown, place: Place, report: Report): Readon
     const known = imageOf(name, images);
     const command = file.command === undefined ? known?.command : readCommand(file.command, at.at("command"), report);
     const scripts = new Map(known?.scripts);
-    for (const [script, line] of Object.entries(file.scripts ?? {}))
-      scripts.set(script, readCommand(line, at.at("scripts", script), report));
+    for (const [script, lines] of Object.entries(file.scripts ?? {}))
+      scripts.set(script, readScript(lines, at.at("scripts", script), report));
     const files = new Map([...(known?.files ?? NONE), ...filesOf(file.files)]);
     images.set(name, { command: command ?? [], scripts, files });
   }
   return images;
+}
+
+function readScript(held: string | readonly string[], place: Place, report: Report): readonly ScriptLine[] {
+  if (typeof held === "string") return [readLine(held, place, report)];
+  return held.map((line, index) => readLine(line, place.at(index), report));
+}
+
+function readLine(line: string, place: Place, report: Report): ScriptLine {
+  const [, command = line, file] = /^(.*\S)\s*>\s*(\S+)$/.exec(line) ?? [];
+  const split = splitWords(command);
+  if (!split.ok) report.errorInside(place, split.at, split.message);
+  const words = split.ok ? split.words.map((word) => word.text) : [];
+  const argv = words[0] === "exec" ? words.slice(1) : words;
+  return { argv, isBackground: split.ok && split.background, file };
 }
 
 /** The words of a command line; empty after telling what is wrong with it. */

@@ -8,6 +8,7 @@ export const identifier: Schema<string> = text("an identifier such as 09f7a6461c
 export const identifiers: Schema<string | string[]> = either(isText, identifier, list(identifier));
 export const answers: Schema<number[][]> = list(list(ipv4, "the addresses in their order"));
 export const networkList: Schema<string[]> = list(text("a network's name"));
+export const namespaceName: Schema<string> = text("a name such as web.09f7a6461c2c");
 export const portNumber: Schema<number> = integer(0, MOST_PORTS);
 
 export const pinEntries: Entries = {
@@ -33,6 +34,11 @@ export const pinEntries: Entries = {
     record(networkList, "NAME"),
     "Networks of a task or container in the order of its interfaces: the first is `eth0`.",
     { default: "as Docker sorts them" },
+  ),
+  namespaces: optional(
+    record(namespaceName, "NAME"),
+    "What the namespaces of tasks and containers are called, in captures and for `netns` and `inspect`.",
+    { default: "the task's or container's name" },
   ),
   ports: optional(
     record(record(portNumber, "NAME"), "NODE/NAMESPACE"),

@@ -2,6 +2,7 @@
  * A scenario as the engine takes it: checked, with units turned into numbers, and every name resolved.
  * `load.ts` makes it from YAML; tests may write it as plain data.
  */
+import type { ScriptLine } from "../program/script.ts";
 import type { DockerVersion } from "./docker-version.ts";
 import type { Step } from "./step.ts";
 
@@ -119,8 +120,8 @@ export interface HostProgram {
 export interface Image {
   /** What a container runs unless it is told otherwise. Empty: nothing that listens on the network. */
   readonly command: readonly string[];
-  /** Name of a script of the image to the command line that it stands for. */
-  readonly scripts: ReadonlyMap<string, readonly string[]>;
+  /** Name of a script of the image to its commands. */
+  readonly scripts: ReadonlyMap<string, readonly ScriptLine[]>;
   /**
    * Path to content. A file below `cgi-bin/` is what the script there prints: headers, an empty line, the body, in which
    * `$HOSTNAME`, `$REMOTE_ADDR`, `$REMOTE_PORT` and the other variables of CGI stand for their values.
@@ -193,6 +194,8 @@ export interface Pins {
   readonly dns: ReadonlyMap<string, readonly (readonly number[])[]>;
   /** Task or container name to the networks of eth0, eth1 and so on. */
   readonly interfaces: ReadonlyMap<string, readonly string[]>;
+  /** Task or container name to what its namespace is called; usually the same. */
+  readonly namespaces: ReadonlyMap<string, string>;
   /** `NODE/overlay-NET` to task, container or `lb-NET` to the number of its `vethN` there. */
   readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }

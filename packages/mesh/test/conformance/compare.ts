@@ -2,6 +2,7 @@
  * Compares a simulated trace with a recording of a real swarm, capture point by capture point. Each frame becomes a
  * line (frame-line.ts); the two sequences of each point are aligned by their longest common subsequence.
  */
+import { decodeBlock, type RawBlock } from "@hopscope/tracer/pcapng-blocks";
 import { openCapture } from "@hopscope/tracer/reader";
 import { ipv4AddressesIn, lineOf } from "./frame-line.ts";
 
@@ -26,14 +27,24 @@ export interface Comparison {
   readonly f1: number;
 }
 
+/** What of a recording is compared. */
+export interface Scope {
+  readonly peers?: VethPeers;
+  /** It watched only the interfaces that it lists; of others nothing is known. Default: it watched all there were. */
+  readonly isPartial?: boolean;
+  /** Points that are left out. */
+  readonly skip?: RegExp;
+}
+
 export async function compare(
   realFile: string,
   simulated: string | Uint8Array,
-  peers: VethPeers = {},
+  { peers = {}, isPartial = false, skip }: Scope = {},
 ): Promise<Comparison> {
-  const real = await readPoints(realFile, peers);
-  const other = await readPoints(simulated, peers);
+  const { points: real, watched } = await readPoints(realFile, peers);
+  const { points: other } = await readPoints(simulated, peers);
   const points = [...new Set([...real.keys(), ...other.keys()])]
+    .filter((point) => (!isPartial || watched.has(point)) && skip?.test(point) !== true)
     .toSorted()
     .map((point) => align(point, real.get(point) ?? [], other.get(point) ?? []));
   const total = (of: (point: PointComparison) => number): number => points.reduce((sum, point) => sum + of(point), 0);
@@ -46,8 +57,14 @@ export async function compare(
   return { points, ...sums, f1: frames === 0 ? 1 : (2 * sums.matched) / frames };
 }
 
-/** Point name to its frames in the order of their times. */
-async function readPoints(file: string | Uint8Array, peers: VethPeers): Promise<Map<string, string[]>> {
+interface Points {
+  /** Point name to its frames in the order of their times. */
+  readonly points: ReadonlyMap<string, string[]>;
+  /** All that the file lists, also those without a frame. */
+  readonly watched: ReadonlySet<string>;
+}
+
+async function readPoints(file: string | Uint8Array, peers: VethPeers): Promise<Points> {
   interface Seen {
     readonly point: string;
     readonly time: bigint;
@@ -55,7 +72,13 @@ async function readPoints(file: string | Uint8Array, peers: VethPeers): Promise<
     readonly bytes: Uint8Array;
   }
   const seen: Seen[] = [];
-  for await (const packet of await openCapture(file)) {
+  const watched = new Set<string>();
+  const onBlock = (raw: RawBlock): void => {
+    const block = decodeBlock(raw);
+    if (block?.kind !== "interface") return;
+    watched.add(pointName(block.options.name ?? "", block.options.description ?? "", peers));
+  };
+  for await (const packet of await openCapture(file, { onBlock })) {
     const { name = "", description = "" } = packet.interface;
     const point = pointName(name, description, peers);
     // Nothing says what it was connected to.
@@ -74,7 +97,7 @@ async function readPoints(file: string | Uint8Array, peers: VethPeers): Promise<
     lines.push(`${frame.direction} ${lineOf(frame.bytes, addresses)}`);
     points.set(frame.point, lines);
   }
-  return points;
+  return { points, watched };
 }
 
 /** A node's end of a container's veth pair. Its name is chance. */

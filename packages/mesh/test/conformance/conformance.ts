@@ -51,6 +51,12 @@ export function simulate(scenario: Scenario): Uint8Array {
   return Buffer.concat(Array.from(traceBlocks(file), (block) => encodeBlock(block, true)));
 }
 
+/** Those of the kernel with IPVS list every interface that was watched. */
+const IPVS_RECORDING = /^q\d/;
+/** Recorded in promiscuous mode, in which a bridge device gets a copy of what its bridge forwards. */
+const PROMISCUOUS = /^q[1-7]/;
+const BRIDGES = /\/(?:br0|docker_gwbridge)$/;
+
 export interface Conformance {
   /** Commands that cannot be run. */
   readonly mistakes: readonly string[];
@@ -64,6 +70,10 @@ export async function conform(name: string): Promise<Conformance> {
     .map(({ position, message }) => `${position.line}: ${message}`);
   const folder = name.startsWith("docker-28/") ? "docker-28/" : "";
   const peers = JSON.parse(read(`conformance/${folder}veth-peers.json`)) as Record<string, VethPeers>;
-  const comparison = await compare(recordingOf(name), simulate(scenario), peers[name.slice(folder.length)]);
+  const comparison = await compare(recordingOf(name), simulate(scenario), {
+    peers: peers[name.slice(folder.length)] ?? {},
+    isPartial: IPVS_RECORDING.test(name),
+    ...(PROMISCUOUS.test(name) ? { skip: BRIDGES } : {}),
+  });
   return { mistakes, comparison };
 }

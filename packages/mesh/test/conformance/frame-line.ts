@@ -17,6 +17,8 @@ import * as vxlan from "@hopscope/codec/vxlan";
 const TCP_MSS = 2;
 /** The embedded DNS server, which listens on any port: 127.0.0.11. */
 const RESOLVER = 0x7f00000b;
+/** First half of the nodes' own MAC addresses. */
+const NODES: ReadonlySet<number> = new Set([0x525400, 0x020000]);
 const FIRST_EPHEMERAL = 32_768;
 
 /** Addresses whose endpoint MAC, 02:42 and the address, is not random. */
@@ -41,7 +43,7 @@ export function lineOf(bytes: Uint8Array, addresses: ReadonlySet<number>): strin
   dissect(view, 0, bytes.length, 1, layers);
   const random = new Map<number, string>();
   const mac = (address: number): string => {
-    const isNode = Math.floor(address / 0x1000000) === 0x525400;
+    const isNode = NODES.has(Math.floor(address / 0x1000000));
     const isEndpoint = Math.floor(address / 0x100000000) === 0x0242 && addresses.has(address | 0);
     if (address === 0 || isGroupMac(address) || isNode || isEndpoint) return formatMac(address);
     if (!random.has(address)) random.set(address, `random ${random.size + 1}`);

@@ -32,12 +32,18 @@ describe("a scenario's own", () => {
   test("command, scripts and files", () => {
     const found = images(`shop/front:
   command: httpd -f -p 8080 -h "/www"
-  scripts: { run-it: udptool echo 5000 0 }
+  scripts: { run-it: udptool echo 5000 0, start: ["hostname > /www/name", "udptool echo 5000 0 &", exec httpd -f] }
   files: { /www/index.html: "hi\\n", /www/big: { size: 64KiB } }
 `);
     const image = imageOf("shop/front:7", found)!;
     expect(image.command).toEqual(["httpd", "-f", "-p", "8080", "-h", "/www"]);
-    expect(image.scripts.get("run-it")).toEqual(["udptool", "echo", "5000", "0"]);
+    const echo = { argv: ["udptool", "echo", "5000", "0"], isBackground: false, file: undefined };
+    expect(image.scripts.get("run-it")).toEqual([echo]);
+    expect(image.scripts.get("start")).toEqual([
+      { argv: ["hostname"], isBackground: false, file: "/www/name" },
+      { ...echo, isBackground: true },
+      { argv: ["httpd", "-f"], isBackground: false, file: undefined },
+    ]);
     expect(image.files.get("/www/index.html")).toBe("hi\n");
     expect(image.files.get("/www/big")).toHaveLength(65_536);
   });

@@ -78,6 +78,7 @@ test("defaults", () => {
       networks: new Map(),
       dns: new Map(),
       interfaces: new Map(),
+      namespaces: new Map(),
       ports: new Map(),
     },
     run: { seed: 1, setup: [], steps: [] },

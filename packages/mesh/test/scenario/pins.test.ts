@@ -11,6 +11,7 @@ test("all kinds of them", () => {
   networks: { front: fedcba }
   dns: { web: [[10.0.9.4, 10.0.9.3], [10.0.9.3]] }
   interfaces: { web.1: [docker_gwbridge, front] }
+  namespaces: { web.1: web.0123456789ab }
   ports: { manager/overlay-front: { web.1: 3, lb-front: 0 } }
 `);
   expect(pins).toEqual({
@@ -22,6 +23,7 @@ test("all kinds of them", () => {
     networks: new Map([["front", "fedcba"]]),
     dns: new Map([["web", [["10.0.9.4", "10.0.9.3"].map(parseIpv4), [parseIpv4("10.0.9.3")]]]]),
     interfaces: new Map([["web.1", ["docker_gwbridge", "front"]]]),
+    namespaces: new Map([["web.1", "web.0123456789ab"]]),
     ports: new Map([
       [
         "manager/overlay-front",
@@ -40,11 +42,12 @@ test("they come true", () => {
 pins:
   containers: { web.1: 0123456789ab }
   interfaces: { web.1: [docker_gwbridge, front] }
+  namespaces: { web.1: web.x }
   ports: { manager/overlay-front: { web.1: 7 } }
 run:
   steps:
     - exec web.1 hostname
-    - inspect manager/web.1 ip -o -4 addr show dev eth1
+    - inspect manager/web.x ip -o -4 addr show dev eth1
     - inspect manager/overlay-front ip -br link show dev veth7
 `),
   );
@@ -73,7 +76,7 @@ describe("mistakes", () => {
     ],
     [
       "veths: {}",
-      `${LINE}:3 pins.veths: unknown key "veths", expected one of containers, tasks, networks, dns, interfaces, ports`,
+      `${LINE}:3 pins.veths: unknown key "veths", expected one of containers, tasks, networks, dns, interfaces, namespaces, ports`,
     ],
   ])("%s", (yaml, message) => {
     const found = mistakes(`${SMALL}pins:\n  ${yaml}\n`);
