@@ -15,7 +15,8 @@
  * +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  *
  * Only the two ends know the lengths of IV and ICV; they are arguments here. RFC 4106's AES-GCM has an IV of 8 bytes
- * and an ICV of 8, 12 or 16. Data and trailer are readable after decryption, or with NULL encryption (RFC 2410).
+ * and an ICV of 8, 12 or 16; {@link setNonce} and {@link AAD_LENGTH} say what its cipher is given beside the data. Data
+ * and trailer are readable after decryption, or with NULL encryption (RFC 2410).
  * Not covered: encryption; the high half of extended sequence numbers, which is not sent.
  */
 import { type EncodeOptions, requireBits } from "./encode.ts";
@@ -26,6 +27,14 @@ import { Status } from "./status.ts";
 export const HEADER_LENGTH = 8;
 /** Pad length and next header. */
 export const TRAILER_LENGTH = 2;
+/** RFC 4106 §4: the salt is the end of the key, and never sent. */
+export const SALT_LENGTH = 4;
+/** RFC 4106 §3.1. */
+export const IV_LENGTH = 8;
+/** Salt and IV. */
+export const NONCE_LENGTH = 12;
+/** RFC 4106 §5: the additional authenticated data are SPI and sequence number, the header as it is sent. */
+export const AAD_LENGTH = 8;
 
 export const layout: readonly Field[] = [
   field("spi", 0, 32, "esp.spi", "hex"),
@@ -73,6 +82,19 @@ export function setSpi(view: DataView, at: number, value: number): void {
 
 export function setSequence(view: DataView, at: number, value: number): void {
   view.setUint32(at + 4, value);
+}
+
+/** Writes RFC 4106's IV behind the header at `at`, given as its two halves. */
+export function setIv(view: DataView, at: number, high: number, low: number): void {
+  view.setUint32(at + HEADER_LENGTH, high);
+  view.setUint32(at + HEADER_LENGTH + 4, low);
+}
+
+/** RFC 4106 §4: puts the nonce, salt and IV of the packet at `at`, into `nonce`. */
+export function setNonce(nonce: DataView, salt: number, view: DataView, at: number): void {
+  nonce.setUint32(0, salt);
+  nonce.setUint32(4, view.getUint32(at + HEADER_LENGTH));
+  nonce.setUint32(8, view.getUint32(at + HEADER_LENGTH + 4));
 }
 
 /** Writes padding 1, 2, 3 … (RFC 4303 §2.4), its length and the next header behind the data; answers where they end. */
@@ -126,6 +148,12 @@ export function encapsulatedLength(
   alignment: number = 4,
 ): number {
   return HEADER_LENGTH + ivLength + dataLength + paddingFor(dataLength, alignment) + TRAILER_LENGTH + icvLength;
+}
+
+/** The most data that an ESP packet of at most `room` bytes holds: {@link encapsulatedLength} the other way round. */
+export function largestData(room: number, ivLength: number, icvLength: number, alignment: number = 4): number {
+  const padded = room - HEADER_LENGTH - ivLength - icvLength;
+  return padded - (padded % alignment) - TRAILER_LENGTH;
 }
 
 export interface Esp {

@@ -125,8 +125,45 @@ describe("lengths", () => {
     expect(20 + esp.encapsulatedLength(inner + 30, IV, ICV)).toBe(outer);
   });
 
+  // The longest inner packet that leaves whole by an interface of that MTU.
+  it.each([
+    [1500, 1424],
+    [1450, 1372],
+    [1420, 1344],
+    [9000, 8924],
+  ])("leave room for inner packets, at an MTU of %i, of %i bytes", (mtu, inner) => {
+    expect(esp.largestData(mtu - 20, IV, ICV) - 30).toBe(inner);
+  });
+
+  it("are largest where one byte more would not fit", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 40, max: 3000 }), fc.constantFrom(4, 8, 16), (room, alignment) => {
+        const data = esp.largestData(room, IV, ICV, alignment);
+        expect(esp.encapsulatedLength(data, IV, ICV, alignment)).toBeLessThanOrEqual(room);
+        expect(esp.encapsulatedLength(data + 1, IV, ICV, alignment)).toBeGreaterThan(room);
+      }),
+    );
+  });
+
   it("are those of the real packet: 52 bytes inside", () => {
     expect(esp.encapsulatedLength(52 + 30, IV, ICV)).toBe(PACKET.length);
+  });
+});
+
+describe("what RFC 4106's cipher is given beside the data", () => {
+  it("is a nonce of salt and IV, and the header", () => {
+    const view = viewOf(PACKET);
+    const nonce = dirtyView(esp.NONCE_LENGTH);
+    esp.setNonce(nonce, 0x453f6df3, view, 0);
+    expect(hexOfView(nonce, 0, esp.NONCE_LENGTH)).toBe("453f6df3513441f4f4bffa73");
+    expect(hexOf(PACKET.slice(0, esp.AAD_LENGTH))).toBe("453f6df300000020");
+  });
+
+  it("has an IV that setIv writes behind the header", () => {
+    const built = dirtyView(17);
+    esp.setIv(built, 1, 0x513441f4, 0xf4bffa73);
+    expect(hexOfView(built, 9, 17)).toBe("513441f4f4bffa73");
+    expect(built.getUint8(8)).toBe(0xa5);
   });
 });
 

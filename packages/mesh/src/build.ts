@@ -30,6 +30,7 @@ import type { DevicePlan, NamespacePlan, NetworkPlan, NodePlan, SwarmPlan } from
 import { PeerTable } from "./tables/peer.ts";
 import { maskOf, RouteType } from "./tables/route.ts";
 import { Recorder } from "./trace/recorder.ts";
+import type { AeadMaker } from "./xfrm/aead.ts";
 
 /** A swarm that can run: what `build` made. */
 export interface Mesh {
@@ -52,11 +53,11 @@ export interface Mesh {
 
 const SWITCH = "switch";
 
-/** The machines of a scenario with its swarm deployed. */
-export function deploy(scenario: Scenario): Mesh {
+/** The machines of a scenario with its swarm deployed. `aead`: the cipher of encrypted networks. */
+export function deploy(scenario: Scenario, aead?: AeadMaker): Mesh {
   const { cluster, run, stack } = scenario;
   const { nodes, hosts, underlay } = cluster;
-  const mesh = bareMesh(run.seed, { addressOrders: scenario.pins.dns }, underlay.oneKernel);
+  const mesh = bareMesh(run.seed, { addressOrders: scenario.pins.dns }, underlay.oneKernel, aead);
   for (const node of nodes) {
     addMachine(mesh, node, underlay, new Map([["/etc/resolv.conf", resolvConf(cluster.dns)]]));
     mesh.nodes.get(node.name)!.iptables = (versionOf(node.docker) ?? DEFAULT_VERSION).iptables;
@@ -121,7 +122,7 @@ interface BareMesh extends Mesh {
 }
 
 /** `oneKernel`: a CPU for all nodes. */
-function bareMesh(seed: number, pins: ChancePins = {}, oneKernel: boolean = false): BareMesh {
+function bareMesh(seed: number, pins: ChancePins = {}, oneKernel: boolean = false, aead?: AeadMaker): BareMesh {
   const simulator = new Simulator();
   const shared = oneKernel ? new Softnet(true) : undefined;
   const frames = new FramePool();
@@ -142,6 +143,7 @@ function bareMesh(seed: number, pins: ChancePins = {}, oneKernel: boolean = fals
     addNode(name) {
       const node = new Node(name, simulator, frames, recorder, new Random(seed, `node:${name}`), shared);
       node.pace = pace;
+      node.aead = aead;
       nodes.set(name, node);
       return node;
     },

@@ -9,6 +9,7 @@ import { FrameArena } from "@hopscope/codec/frame";
 import type { NetDevice } from "./device.ts";
 import type { Dst } from "./host/route.ts";
 import type { Conntrack } from "./tables/conntrack.ts";
+import type { XfrmState } from "./xfrm/state.ts";
 
 /** What is left to do about a TCP or UDP checksum (skb->ip_summed). */
 export const Checksum = {
@@ -60,6 +61,8 @@ export class Frame {
   innerOffset = 0;
   /** The way it takes (skb->_skb_refdst). */
   dst: Dst | undefined = undefined;
+  /** The association that it was decrypted with (skb's security path). Gone when the frame enters another device. */
+  secpath: XfrmState | undefined = undefined;
   /** A copy for this host of what it sends to a group: no tap and no bridge sees it (PACKET_LOOPBACK). */
   isLoopedBack = false;
 
@@ -149,6 +152,7 @@ export class FramePool {
     frame.gsoSize = 0;
     frame.innerOffset = 0;
     frame.dst = undefined;
+    frame.secpath = undefined;
     frame.isLoopedBack = false;
     return frame;
   }
@@ -178,6 +182,7 @@ export class FramePool {
     copy.gsoSize = frame.gsoSize;
     copy.innerOffset = frame.innerOffset;
     copy.dst = frame.dst;
+    copy.secpath = frame.secpath;
     copy.isLoopedBack = frame.isLoopedBack;
     return copy;
   }
@@ -191,6 +196,7 @@ export class FramePool {
     frame.ctInfo = from.ctInfo;
     frame.physIn = from.physIn;
     frame.dst = from.dst;
+    frame.secpath = from.secpath;
   }
 
   /** Linux skb_scrub_packet: the frame enters another device, and nothing is known about it; its mark stays in the namespace. */
@@ -201,6 +207,7 @@ export class FramePool {
     frame.physIn = undefined;
     frame.fragMaxSize = 0;
     frame.dst = undefined;
+    frame.secpath = undefined;
   }
 
   /** Makes the bytes this frame's own before they are written. False if memory is used up. */
@@ -233,6 +240,7 @@ export class FramePool {
     frame.ct = undefined;
     frame.physIn = undefined;
     frame.dst = undefined;
+    frame.secpath = undefined;
     frame.pieces = undefined;
     this.#free.push(frame);
   }

@@ -29,3 +29,4 @@ export {
 } from "./trace/pcapng.ts";
 export { type CapturePoint, Direction, Recorder } from "./trace/recorder.ts";
 export { formatStep, StepKind } from "./trace/step.ts";
+export type { Aead, AeadMaker } from "./xfrm/aead.ts";

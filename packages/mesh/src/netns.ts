@@ -20,6 +20,7 @@ import { drawReachableTime } from "./tables/neighbor.ts";
 import { maskOf, type Route, RouteTable, RouteType } from "./tables/route.ts";
 import { DropReason } from "./trace/drop-reason.ts";
 import { StepKind } from "./trace/step.ts";
+import type { Xfrm } from "./xfrm/xfrm.ts";
 
 export interface InterfaceAddress {
   readonly device: NetDevice;
@@ -52,6 +53,8 @@ export class Netns {
   #deferred: (() => void) | undefined = undefined;
   /** net.ipv4.ping_group_range: who may have ping sockets. Docker lets all in its containers. */
   pingGroupRange: readonly [number, number] = [1, 0];
+  /** Associations and policies of IPsec; undefined: there never were any. */
+  xfrm: Xfrm | undefined = undefined;
   isDeleted = false;
   /** Process number of the next program, as `ping` puts it into its identifier. */
   nextPid = 20;

@@ -8,6 +8,7 @@ import { Random } from "./sim/random.ts";
 import type { Simulator } from "./sim/simulator.ts";
 import { Softnet } from "./sim/softnet.ts";
 import type { Recorder } from "./trace/recorder.ts";
+import type { AeadMaker } from "./xfrm/aead.ts";
 
 export class Node {
   readonly name: string;
@@ -22,6 +23,8 @@ export class Node {
   readonly socketRandom: Random;
   /** The iptables that its rules are written with. */
   iptables: IptablesRelease = "1.8.9";
+  /** The cipher of its security associations; undefined: it was given none. */
+  aead: AeadMaker | undefined = undefined;
   readonly identification: IpIdentification;
   readonly softnet: Softnet;
   readonly namespaces: Map<string, Netns> = new Map();

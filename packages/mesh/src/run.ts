@@ -9,6 +9,7 @@ import { programOf } from "./program/shell.ts";
 import { type OpenReplay, Runner, type StepResult } from "./runner.ts";
 import type { Diagnostic, Position, Scenario, Step } from "./scenario/scenario.ts";
 import type { SwarmPlan } from "./swarm/plan.ts";
+import type { AeadMaker } from "./xfrm/aead.ts";
 
 export type { OpenReplay, StepResult } from "./runner.ts";
 
@@ -27,13 +28,15 @@ export interface RunOptions {
   readonly plan?: SwarmPlan;
   /** Reads the capture files of replay steps. */
   readonly openReplay?: OpenReplay;
+  /** AES-GCM for encrypted networks, which cannot be made without; a browser has another than Node. */
+  readonly aead?: AeadMaker;
   /** Virtual time at which the run stops, nanoseconds since the recording began. Default: when all steps have ended. */
   readonly until?: number;
 }
 
 /** Runs all steps. */
 export function run(scenario: Scenario, options: RunOptions = {}): RunResult {
-  const mesh = options.plan === undefined ? deploy(scenario) : build(options.plan, scenario.run.seed);
+  const mesh = options.plan === undefined ? deploy(scenario, options.aead) : build(options.plan, scenario.run.seed);
   const runner = new Runner(mesh, options.openReplay);
   const setup = runner.take(scenario.run.setup);
   const recordingStartedAt = runner.now;

@@ -13,6 +13,7 @@ import type { Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
 import { Hook } from "../netfilter/hook.ts";
 import { DropReason } from "../trace/drop-reason.ts";
+import { xfrmInput } from "../xfrm/esp-input.ts";
 import { forward } from "./ip-forward.ts";
 import { type Dst, DstInput } from "./route.ts";
 
@@ -37,6 +38,11 @@ export function receive(netns: Netns, device: NetDevice, frame: Frame): void {
   // What pads the frame is none of the packet's (pskb_trim_rcsum).
   frame.end = ipv4.payloadEnd(view, at, frame.end);
   frame.fragMaxSize = 0;
+  prerouting(netns, device, frame);
+}
+
+/** The first hook, and what follows it. Takes the frame. */
+function prerouting(netns: Netns, device: NetDevice, frame: Frame): void {
   const { netfilter } = netns;
   if (netfilter === undefined) return finish(netns, device, frame);
   const passed = netfilter.run(Hook.prerouting, frame, device, undefined);
@@ -94,8 +100,17 @@ function deliver(netns: Netns, device: NetDevice, received: Frame): void {
       return netns.tcp.receive(frame, at, device);
     case IpProtocol.igmp:
       return netns.igmp.receive(device, frame, at);
+    case IpProtocol.esp:
+      if (netns.xfrm === undefined) return unknownProtocol(netns, frame);
+      // What was inside begins anew (xfrm4_transport_finish).
+      if (xfrmInput(netns, frame, at)) prerouting(netns, device, frame);
+      return;
     default:
-      netns.icmp.error(frame, icmp.IcmpType.destinationUnreachable, icmp.UnreachableCode.protocol, 0);
-      return netns.drop(frame, DropReason.IP_NOPROTO);
+      unknownProtocol(netns, frame);
   }
+}
+
+function unknownProtocol(netns: Netns, frame: Frame): void {
+  netns.icmp.error(frame, icmp.IcmpType.destinationUnreachable, icmp.UnreachableCode.protocol, 0);
+  netns.drop(frame, DropReason.IP_NOPROTO);
 }

@@ -13,6 +13,7 @@ import { Hook } from "../netfilter/hook.ts";
 import { RouteType } from "../tables/route.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
+import { xfrmOutput } from "../xfrm/esp-output.ts";
 import { checksumHelp } from "./checksum-help.ts";
 import { longestSegment, segment } from "./gso.ts";
 import type { Dst } from "./route.ts";
@@ -37,14 +38,14 @@ export type SendError = (typeof SendError)[keyof typeof SendError];
 export function localOut(netns: Netns, frame: Frame, dst: Dst): SendError {
   frame.dst = dst;
   const { netfilter } = netns;
-  if (netfilter === undefined) return output(netns, frame, dst, false);
+  if (netfilter === undefined) return transformed(netns, frame, dst);
   const { view } = netns.node.frames;
   const dstIp = ipv4.dstIp(view, frame.start + ethernet.HEADER_LENGTH);
   const { mark } = frame;
   const passed = netfilter.run(Hook.output, frame, undefined, dst.device);
   if (passed === undefined) return netfilter.hasDropped ? SendError.notPermitted : SendError.none;
   const at = passed.start + ethernet.HEADER_LENGTH;
-  if (ipv4.dstIp(view, at) === dstIp && passed.mark === mark) return output(netns, passed, dst, false);
+  if (ipv4.dstIp(view, at) === dstIp && passed.mark === mark) return transformed(netns, passed, dst);
   // ip_route_me_harder: a rule has changed where it goes.
   const rerouted = netns.ipv4.lookup(ipv4.dstIp(view, at), ipv4.srcIp(view, at));
   if (rerouted === undefined) {
@@ -52,7 +53,19 @@ export function localOut(netns: Netns, frame: Frame, dst: Dst): SendError {
     return SendError.networkUnreachable;
   }
   passed.dst = rerouted;
-  return output(netns, passed, rerouted, false);
+  return transformed(netns, passed, rerouted);
+}
+
+/**
+ * The end of ip_route_me_harder and of ip_route_output_flow: a policy may want it transformed on its way. Takes the frame.
+ * What is forwarded, and what NAT changes at postrouting, is not looked at again.
+ */
+function transformed(netns: Netns, frame: Frame, dst: Dst): SendError {
+  if (netns.xfrm === undefined) return output(netns, frame, dst, false);
+  const way = netns.xfrm.lookup(frame, dst);
+  if (way === undefined) return SendError.networkUnreachable;
+  frame.dst = way;
+  return output(netns, frame, way, false);
 }
 
 /** Linux dst_output: ip_output, or ip_mc_output for what this host is to hear as well. */
@@ -63,10 +76,15 @@ export function output(netns: Netns, frame: Frame, dst: Dst, isForwarded: boolea
     return SendError.none;
   }
   const { netfilter } = netns;
-  if (netfilter === undefined) return finish(netns, frame, dst, isForwarded);
-  const passed = netfilter.run(Hook.postrouting, frame, undefined, dst.device);
-  if (passed === undefined) return netfilter.hasDropped ? SendError.notPermitted : SendError.none;
-  return finish(netns, passed, passed.dst ?? dst, isForwarded);
+  let passed: Frame | undefined = frame;
+  if (netfilter !== undefined) {
+    passed = netfilter.run(Hook.postrouting, frame, undefined, dst.device);
+    if (passed === undefined) return netfilter.hasDropped ? SendError.notPermitted : SendError.none;
+  }
+  const way = passed.dst ?? dst;
+  // xfrm4_output instead of ip_output: after the same hooks.
+  if (way.xfrm !== undefined) return xfrmOutput(netns, passed, way.xfrm);
+  return finish(netns, passed, way, isForwarded);
 }
 
 function ttlOf(netns: Netns, frame: Frame): number {

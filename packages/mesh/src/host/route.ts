@@ -8,6 +8,7 @@
 import type { NetDevice } from "../device.ts";
 import type { Netns } from "../netns.ts";
 import { type Route, RouteType } from "../tables/route.ts";
+import type { XfrmBundle } from "../xfrm/xfrm.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { isLinkLocalMulticastIp, isLoopbackIp, isMulticastIp, isZeroNetIp, LIMITED_BROADCAST } from "./ipv4-address.ts";
 
@@ -43,6 +44,8 @@ export interface Dst {
   /** For `unreachable`: ICMP's code. */
   readonly code: number;
   readonly generation: number;
+  /** What the packet becomes before it takes this way; undefined: it goes as it is. */
+  readonly xfrm: XfrmBundle | undefined;
 }
 
 /** A decision and the question it answers. */
@@ -310,6 +313,7 @@ export class Routing {
       reason,
       code,
       generation: this.#netns.routes.generation,
+      xfrm: undefined,
     };
   }
 }

@@ -1,7 +1,7 @@
 /**
  * What `-m …` asks of a packet (Linux net/netfilter/xt_*.c), each as a function made once for its rule.
  *
- * Not modelled: `-m policy` without IPsec means "none" for every packet.
+ * Not modelled: `-m policy` that asks for more than whether there was IPsec.
  */
 import { IpProtocol } from "@hopscope/codec/code-points";
 import * as icmp from "@hopscope/codec/icmp";
@@ -14,6 +14,7 @@ import { maskOf, RouteType } from "../tables/route.ts";
 import { DeviceName } from "./match-device.ts";
 import type { Packet } from "./packet.ts";
 import type { AddressType, CidrMatch, CtState, DeviceMatch, Match, PortMatch, PortsMatch, RangeMatch } from "./rule.ts";
+import { bpf } from "./xt-bpf.ts";
 import { u32 } from "./xt-u32.ts";
 
 export type Extension = (packet: Packet) => boolean;
@@ -97,10 +98,14 @@ function extensionOf(field: keyof Match, match: Match, netns: Netns): Extension 
     case "ipvs":
       return () => match.ipvs!.not === true;
     case "policy":
-      return () => match.policy!.pol === "none";
+      return policy(match.policy!);
     case "u32": {
       const passes = u32(match.u32!.tests);
       return (packet) => passes(packet) !== (match.u32!.not === true);
+    }
+    case "bpf": {
+      const passes = bpf(match.bpf!.bytecode);
+      return (packet) => passes(packet) !== (match.bpf!.not === true);
     }
     case "limit":
       return limit(match.limit!, netns);
@@ -220,6 +225,13 @@ function range({ first, last, not }: RangeMatch, read: (packet: Packet) => numbe
 function physicalDevice(match: DeviceMatch, read: (packet: Packet) => NetDevice | undefined): Extension {
   const name = new DeviceName(match);
   return (packet) => name.matches(read(packet));
+}
+
+/** xt_policy.c: `in` by what the packet was decrypted with, `out` by the way that it is about to take. */
+function policy({ dir, pol }: NonNullable<Match["policy"]>): Extension {
+  const wanted = pol === "ipsec";
+  if (dir === "in") return ({ frame }) => (frame.secpath !== undefined) === wanted;
+  return ({ frame }) => (frame.dst?.xfrm !== undefined) === wanted;
 }
 
 /** xt_limit.c: a bucket of `burst` packets that refills at the rate. */

@@ -24,6 +24,7 @@ const EXTENSIONS: readonly (readonly [module: string, ...fields: (keyof Match)[]
   ["ipvs", "ipvs"],
   ["policy", "policy"],
   ["u32", "u32"],
+  ["bpf", "bpf"],
   ["limit", "limit"],
   ["comment", "comment"],
 ];
@@ -116,6 +117,8 @@ function option(match: Match, field: keyof Match): readonly string[] {
       return ["--dir", match.policy!.dir, "--pol", match.policy!.pol];
     case "u32":
       return not(match.u32!, "--u32", quoted(match.u32!.tests));
+    case "bpf":
+      return not(match.bpf!, "--bytecode", quoted(match.bpf!.bytecode));
     case "limit": {
       const { packets, per, burst = DEFAULT_BURST } = match.limit!;
       return ["--limit", `${packets}/${per}`, ...(burst === DEFAULT_BURST ? [] : ["--limit-burst", `${burst}`])];

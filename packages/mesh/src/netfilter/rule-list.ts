@@ -124,6 +124,9 @@ function extensionText(extension: string, fields: readonly (keyof Match)[], matc
       return ` policy match dir ${match.policy!.dir} pol ${match.policy!.pol}`;
     case "u32":
       return ` u32 ${spacedBang(match.u32!)}"${match.u32!.tests}"`;
+    case "bpf":
+      // No space in front, one behind, and not the number of instructions (libxt_bpf.c, bpf_print).
+      return `${spacedBang(match.bpf!)}match bpf ${match.bpf!.bytecode.replace(/^\d+,/, "")} `;
     case "limit": {
       const { packets, per, burst = 5 } = match.limit!;
       return ` limit: avg ${packets}/${per} burst ${burst}`;

@@ -62,6 +62,7 @@ const MODULES: ReadonlyMap<string, readonly string[]> = new Map([
   ["ipvs", ["--ipvs"]],
   ["policy", ["--dir", "--pol"]],
   ["u32", ["--u32"]],
+  ["bpf", ["--bytecode"]],
   ["limit", ["--limit", "--limit-burst"]],
   ["comment", ["--comment"]],
 ]);
@@ -253,6 +254,9 @@ class RuleParser {
         return;
       case "--u32":
         match.u32 = { tests: this.#next(option), ...not };
+        return;
+      case "--bytecode":
+        match.bpf = { bytecode: this.#next(option), ...not };
         return;
       case "--limit":
         match.limit = { ...rateOf(this.#next(option)), ...burstOf(match.limit?.burst) };

@@ -110,6 +110,8 @@ export interface Match {
   readonly policy?: { readonly dir: "in" | "out"; readonly pol: "none" | "ipsec" };
   /** `-m u32`, as written. */
   readonly u32?: { readonly tests: string; readonly not?: true };
+  /** `-m bpf --bytecode`, as written. */
+  readonly bpf?: { readonly bytecode: string; readonly not?: true };
   /** `-m limit`. */
   readonly limit?: { readonly packets: number; readonly per: "sec" | "min" | "hour" | "day"; readonly burst?: number };
   /** `-m comment`. */

@@ -105,6 +105,20 @@ export const DropReason = {
   FIREWALL: 57,
   /** For a namespace whose part a recording plays: that has the answer. */
   REPLAYED: 58,
+  /** Counters of IPsec, as /proc/net/xfrm_stat calls them: ESP with an SPI that nobody here knows. */
+  XfrmInNoStates: 59,
+  /** ESP that does not decrypt: another key, or damaged on the way. */
+  XfrmInStateProtoError: 60,
+  /** Too short to have an SPI. */
+  XfrmInHdrError: 61,
+  /** A policy wants it encrypted, and its association is not there. */
+  XfrmOutNoStates: 62,
+  /** The association was deleted while the packet was on its way to it. */
+  XfrmOutStateInvalid: 63,
+  /** Its sequence numbers are used up. */
+  XfrmOutStateSeqError: 64,
+  /** Too long once it is encrypted, or no memory. */
+  XfrmOutError: 65,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;

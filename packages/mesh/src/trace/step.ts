@@ -62,6 +62,12 @@ export const StepKind = {
   deliverUdp: 26,
   /** a: port, b: `TcpState` of the socket before. */
   deliverTcp: 27,
+  /** a: SPI, b: sequence number. The packet has become ESP. */
+  espEncrypt: 28,
+  /** a: SPI, b: sequence number. What was in the ESP packet goes on. */
+  espDecrypt: 29,
+  /** a: SPI that nobody here knows. */
+  espUnknown: 30,
 } as const;
 export type StepKind = (typeof StepKind)[keyof typeof StepKind];
 
@@ -122,6 +128,12 @@ export function formatStep(
       return `delivered to the UDP socket of port ${a}`;
     case StepKind.deliverTcp:
       return `delivered to the TCP socket of port ${a}, ${tcpStateName(b)}`;
+    case StepKind.espEncrypt:
+      return `ESP spi ${spiText(a)} seq ${b}: encrypted`;
+    case StepKind.espDecrypt:
+      return `ESP spi ${spiText(a)} seq ${b}: decrypted`;
+    case StepKind.espUnknown:
+      return `ESP spi ${spiText(a)}: no security association with it`;
     case StepKind.arpIgnore:
       return `ignored: ${formatIpv4(a)} is not an address of this host`;
     case StepKind.rule:
@@ -131,6 +143,10 @@ export function formatStep(
     case StepKind.translateSrc:
       return `source translated to ${formatIpv4(a)}:${b}`;
   }
+}
+
+function spiText(spi: number): string {
+  return `0x${spi.toString(16).padStart(8, "0")}`;
 }
 
 /** As netstat prints them (include/net/tcp_states.h); 0: a connection that is being accepted. */

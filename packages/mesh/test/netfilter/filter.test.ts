@@ -127,6 +127,12 @@ describe("matches", () => {
     ['-m u32 --u32 "0x1c=0"', false],
     ['-m u32 --u32 "0>>22&0x3C@0&0xFFFF=53"', true],
     ['-m u32 --u32 "0>>22&0x3C@0&0xFFFF=1:52,54"', false],
+    // The port by the header's length; the word at 28 ends the program; 60 bytes behind IPv4 are none of this packet.
+    ['-m bpf --bytecode "5,177 0 0 0,72 0 0 2,21 0 1 53,6 0 0 1,6 0 0 0"', true],
+    ['-m bpf --bytecode "5,177 0 0 0,72 0 0 2,21 0 1 54,6 0 0 1,6 0 0 0"', false],
+    ['-m bpf ! --bytecode "2,32 0 0 28,6 0 0 1"', true],
+    ['-m bpf --bytecode "4,48 0 0 9,21 1 0 17,6 0 0 0,6 0 0 4294967295"', true],
+    ['-m bpf --bytecode "5,128 0 0 0,37 0 1 28,6 0 0 1,6 0 0 0,6 0 0 0"', false],
     ["-m conntrack --ctstate NEW", true],
     ["-m conntrack ! --ctstate NEW,RELATED", false],
     ["-m state --state ESTABLISHED", false],
