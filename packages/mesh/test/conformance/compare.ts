@@ -112,7 +112,7 @@ function pointName(name: string, description: string, peers: VethPeers): string 
   const namespace = parts.slice(1, -1).join(".").replace(/^ctr-/, "");
   const point = `${parts[0]}/${namespace}/${parts.at(-1)}`;
   if (namespace !== "host") return point;
-  const peer = peers[point] ?? /^peer (.+)$/.exec(description)?.[1];
+  const peer = peers[point] ?? /^peer (?:ctr-)?(.+)$/.exec(description)?.[1];
   return peer === undefined ? point : `${parts[0]}/host/veth of ${peer}`;
 }
 
