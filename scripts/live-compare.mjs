@@ -4,13 +4,14 @@
  *   1. Fixtures: the expectation files are what the installed tshark says.
  *   2. Writers: what @hopscope/tracer writes opens in both without a complaint, with the same packets and words.
  *   3. Traces: what `hopscope run` writes has no malformed packet and no bad checksum, and its packet ids filter.
+ *   4. Examples: the display filters of their pages find frames in what they write, or none where the page says so.
  *
  * Quiet when all is well: one line a part.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { CAPTURES, captureNames, expectationPath, tsharkVersion, writeExpectations } from "./fixtures.mjs";
 import { quietly, root, tool } from "./install.mjs";
 
@@ -263,37 +264,66 @@ export async function compareTrace(file, what = basename(file)) {
   return frames;
 }
 
-/** 3. Every scenario that the repository has. */
+/** Runs a scenario and answers its trace. */
+function traceOf(scenario) {
+  const out = mkdtempSync(join(scratch, "run-"));
+  quietly(`hopscope run ${scenario}`, process.execPath, [
+    "packages/cli/dist/main.js",
+    "run",
+    scenario,
+    "-q",
+    "-o",
+    out,
+  ]);
+  return join(out, "trace.pcapng");
+}
+
+/** 3. Every conformance scenario. */
 async function compareTraces() {
-  const scenarios = [
-    "examples/first-light/scenario.yml",
-    ...["", "docker-28/"].flatMap((folder) =>
-      readdirSync(join(root, "fixtures/conformance", folder))
-        .filter((name) => name.endsWith(".yml"))
-        .map((name) => `fixtures/conformance/${folder}${name}`),
-    ),
-  ];
+  const scenarios = ["", "docker-28/"].flatMap((folder) =>
+    readdirSync(join(root, "fixtures/conformance", folder))
+      .filter((name) => name.endsWith(".yml"))
+      .map((name) => `fixtures/conformance/${folder}${name}`),
+  );
   let frames = 0;
-  for (const [index, scenario] of scenarios.entries()) {
-    const out = join(scratch, `run-${index}`);
-    mkdirSync(out);
-    quietly(`hopscope run ${scenario}`, process.execPath, [
-      "packages/cli/dist/main.js",
-      "run",
-      scenario,
-      "-q",
-      "-o",
-      out,
-    ]);
-    frames += await compareTrace(join(out, "trace.pcapng"), scenario);
-  }
+  for (const scenario of scenarios) frames += await compareTrace(traceOf(scenario), scenario);
   return `${frames} frames of ${scenarios.length} simulated runs without fault`;
+}
+
+/** The lines of a page's "```wireshark" blocks; `# none` behind a filter says that no frame may fit. */
+function filtersOf(page) {
+  const lines = [...page.matchAll(/^```wireshark\n([\s\S]*?)^```$/gm)].flatMap(([, block]) => block.trim().split("\n"));
+  return lines.map((line) => {
+    const [filter, note] = line.split(/\s+# /);
+    return { filter, isNone: note === "none" };
+  });
+}
+
+/** 4. Wrong checksums are some examples' subject: their traces are not judged, but their filters are. */
+function compareExamples() {
+  const scenarios = readdirSync(join(root, "examples"), { recursive: true, encoding: "utf8" })
+    .filter((name) => basename(name) === "scenario.yml")
+    .toSorted();
+  let count = 0;
+  for (const name of scenarios) {
+    const page = join(root, "examples", dirname(name), "README.md");
+    const filters = existsSync(page) ? filtersOf(readFileSync(page, "utf8")) : [];
+    if (filters.length === 0) continue;
+    const trace = traceOf(`examples/${name}`);
+    for (const { filter, isNone } of filters) {
+      count++;
+      const found = fieldsOf(trace, ["frame.number"], filter).length;
+      if (found === 0 ? !isNone : isNone)
+        problems.push(`examples/${dirname(name)}/README.md: ${filter} finds ${found} frames`);
+    }
+  }
+  return `${count} display filters of ${scenarios.length} examples find what their pages say`;
 }
 
 try {
   tsharkVersion();
   quietly("build", tool("tsc"), ["-b"]);
-  for (const part of [compareFixtures, compareWriters, compareTraces]) console.log(await part());
+  for (const part of [compareFixtures, compareWriters, compareTraces, compareExamples]) console.log(await part());
 } catch (error) {
   problems.push(error instanceof Error ? error.message : String(error));
 }
