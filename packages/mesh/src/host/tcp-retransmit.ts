@@ -46,7 +46,9 @@ export function transmitAgain(sk: TcpSock, skb: TcpSkb, segments: number): boole
     adjustSegments(sk, skb, old - skb.segments);
   }
   skb.sacked |= Sacked.everRetransmitted;
-  return transmitSkb(sk, skb, mss) === SendError.none;
+  const isSent = transmitSkb(sk, skb, mss) === SendError.none;
+  if (isSent) sk.totalRetransmits += skb.segments;
+  return isSent;
 }
 
 /** Linux tcp_xmit_retransmit_queue: what is lost and was not sent again, as much as the congestion window allows. */

@@ -216,6 +216,8 @@ export abstract class TcpSock extends TcpEntry {
   /** When the SYN+ACK of an accepted connection was sent, once; -1: none, or several times. */
   synAckSentAt = -1;
   firstRetransmitAt = 0;
+  /** Segments sent again in all (total_retrans). */
+  totalRetransmits = 0;
   probesOut = 0;
   timerKind: TcpTimerKind = TcpTimerKind.none;
   timerAt: number = NEVER;

@@ -14,6 +14,7 @@ import { HOSTNAME } from "./hostname.ts";
 import { ARP, IFCONFIG, ROUTE } from "./ifconfig.ts";
 import { HTTPD } from "./httpd.ts";
 import { LTOOL } from "./ltool.ts";
+import { IPERF3 } from "./iperf3.ts";
 import { NC } from "./nc.ts";
 import { TIMEOUT } from "./timeout.ts";
 import { UDPTOOL } from "./udptool.ts";
@@ -55,6 +56,7 @@ const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["curl", CURL],
   ["httpd", HTTPD],
   ["nc", NC],
+  ["iperf3", IPERF3],
   ["udptool", UDPTOOL],
   ["ltool", LTOOL],
   ["timeout", TIMEOUT],

@@ -1,5 +1,6 @@
 /** What the reference page says of the commands of a run. Their grammar is in steps.ts, replay-line.ts and fault-line.ts. */
 import { DockerCost } from "../costs.ts";
+import { programReference } from "./program-reference.ts";
 
 type Row = readonly [command: string, meaning: string];
 
@@ -96,6 +97,10 @@ const PAUSES: readonly Row[] = [
     "The recordings' server makes a process for a connection; `ltool.line`: it answers a line; `ltool.datagram`: a datagram.",
   ],
   [
+    "iperf3.write",
+    "What a write takes of a sender's time. `iperf3.end`: from the last write to the word that the test is over.",
+  ],
+  [
     "docker-proxy.dial",
     "A node's proxy connects to the container; `docker-proxy.copy`: it passes on; `docker-proxy.close`: it closes.",
   ],
@@ -122,6 +127,8 @@ export function commandReference(): readonly string[] {
     ...table("Command", "What happens", COMMANDS),
     "",
     "A task of a replicated service is `SERVICE.1`, `SERVICE.2` and so on, one of a global service `SERVICE.NODE`.",
+    "",
+    ...programReference(),
     "",
     "### Pauses",
     "",

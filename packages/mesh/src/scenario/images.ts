@@ -51,6 +51,15 @@ const KNOWN: ReadonlyMap<string, Image> = new Map([
   ["mongo", listener(27_017)],
   ["rabbitmq", listener(5672)],
   ["memcached", listener(11_211)],
+  // Its entry point is iperf3: a service's command is the words behind it.
+  [
+    "networkstatic/iperf3",
+    {
+      command: [],
+      scripts: new Map([["-s", [{ argv: ["iperf3", "-s"], isBackground: false, file: undefined }]]]),
+      files: NONE,
+    },
+  ],
   ["busybox", IDLE],
   ["alpine", IDLE],
   ["debian", IDLE],
