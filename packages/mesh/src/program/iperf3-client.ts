@@ -1,7 +1,7 @@
 /** iperf3 as a client (src/iperf_client_api.c: iperf_connect, iperf_run_client, iperf_client_end). */
 import { formatIpv4 } from "@hopscope/codec/address";
 import { Errno, strerror } from "../errno.ts";
-import { TcpSocket } from "../host/tcp-socket.ts";
+import type { TcpSocket } from "../host/tcp-socket.ts";
 import type { UdpSocket } from "../host/udp-socket.ts";
 import {
   makeCookie,
