@@ -65,14 +65,17 @@ function plain(line: string): string {
     .trim();
 }
 
-/** The lines of a `hops` block that are not in the table, in this order. `…` stands for any lines. */
+/** The lines of a `hops` block that are not in the table, in this order. `…` stands for any lines, or any end of one. */
 export function missingHops(block: string, table: readonly string[]): readonly string[] {
   const plains = table.map(plain);
   let from = 0;
   const missing: string[] = [];
   for (const line of block.split("\n").map(plain)) {
     if (line === "" || line === "…") continue;
-    const at = plains.indexOf(line, from);
+    const fits = line.endsWith("…")
+      ? (hop: string): boolean => hop.startsWith(line.slice(0, -1).trimEnd())
+      : (hop: string): boolean => hop === line;
+    const at = plains.findIndex((hop, index) => index >= from && fits(hop));
     if (at < 0) missing.push(line);
     else from = at + 1;
   }

@@ -86,7 +86,8 @@ export function readCompose(
     const joined = attachments(own, at, declared, report);
     if (file !== undefined) services.push(readService(name, file, joined, at, report));
   }
-  if (servicePlaces.size === 0) report.warn(place, "the stack has no services");
+  // Who writes `services: {}` means it.
+  if (root["services"] === undefined) report.warn(place, "the stack has no services");
   refuseSharedPorts(services, servicePlaces, report);
 
   const networks: OverlayNetwork[] = [];

@@ -231,6 +231,8 @@ export function removeOverlay(engine: Engine, overlay: LocalOverlay): void {
   if (sandbox !== undefined && overlay.balancer !== undefined) {
     engine.balancers.delete(network.name);
     deleteOverlayEndpoint(engine, overlay, overlay.balancer);
+    // What it has not announced yet it need not.
+    sandbox.endpoints.length = 0;
     sandbox.stopResolver();
     engine.ask({ kind: "netns-delete", node: engine.name, netns: sandbox.netns });
   }
