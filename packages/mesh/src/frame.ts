@@ -46,6 +46,10 @@ export class Frame {
   /** The connection it belongs to, and how (skb->_nfct). Gone when the frame changes its namespace. */
   ct: Conntrack | undefined = undefined;
   ctInfo = 0;
+  /** IPVS has handled it, one way or the other (skb->ipvs_property). */
+  ipvsProperty = false;
+  /** May be cut though it says "don't fragment" (skb->ignore_df). */
+  ignoresDf = false;
   /** The bridge port that it came in by while br_netfilter shows it to IPv4's hooks (nf_bridge->physindev). */
   physIn: NetDevice | undefined = undefined;
   /** Who sent a bridged frame that waits for the neighbor it was translated to, or 0 (nf_bridge->neigh_header). */
@@ -144,6 +148,8 @@ export class FramePool {
     frame.mark = 0;
     frame.ct = undefined;
     frame.ctInfo = 0;
+    frame.ipvsProperty = false;
+    frame.ignoresDf = false;
     frame.physIn = undefined;
     frame.bridgedFrom = 0;
     frame.fragMaxSize = 0;
@@ -174,6 +180,8 @@ export class FramePool {
     copy.mark = frame.mark;
     copy.ct = frame.ct;
     copy.ctInfo = frame.ctInfo;
+    copy.ipvsProperty = frame.ipvsProperty;
+    copy.ignoresDf = frame.ignoresDf;
     copy.physIn = frame.physIn;
     copy.bridgedFrom = frame.bridgedFrom;
     copy.fragMaxSize = frame.fragMaxSize;
@@ -194,6 +202,8 @@ export class FramePool {
     frame.mark = from.mark;
     frame.ct = from.ct;
     frame.ctInfo = from.ctInfo;
+    frame.ipvsProperty = from.ipvsProperty;
+    frame.ignoresDf = from.ignoresDf;
     frame.physIn = from.physIn;
     frame.dst = from.dst;
     frame.secpath = from.secpath;
@@ -201,7 +211,11 @@ export class FramePool {
 
   /** Linux skb_scrub_packet: the frame enters another device, and nothing is known about it; its mark stays in the namespace. */
   scrub(frame: Frame, isOtherNetns: boolean = true): void {
-    if (isOtherNetns) frame.mark = 0;
+    if (isOtherNetns) {
+      frame.mark = 0;
+      frame.ipvsProperty = false;
+    }
+    frame.ignoresDf = false;
     frame.ct = undefined;
     frame.ctInfo = 0;
     frame.physIn = undefined;

@@ -14,6 +14,7 @@ import { Igmp } from "./host/igmp.ts";
 import { Ipv4 } from "./host/ipv4.ts";
 import { Tcp } from "./host/tcp.ts";
 import { Udp } from "./host/udp.ts";
+import type { IpVs } from "./ipvs/ip-vs.ts";
 import type { Netfilter } from "./netfilter/netfilter.ts";
 import type { Node } from "./node.ts";
 import { drawReachableTime } from "./tables/neighbor.ts";
@@ -50,6 +51,8 @@ export class Netns {
   /** net.bridge.bridge-nf-call-iptables: bridges show IPv4 to those hooks. */
   bridgeCallsIptables = true;
   #netfilter: Netfilter | undefined = undefined;
+  /** Undefined: nobody has wanted IPVS here. */
+  ipvs: IpVs | undefined = undefined;
   #deferred: (() => void) | undefined = undefined;
   /** net.ipv4.ping_group_range: who may have ping sockets. Docker lets all in its containers. */
   pingGroupRange: readonly [number, number] = [1, 0];

@@ -25,6 +25,8 @@ export class Node {
   iptables: IptablesRelease = "1.8.9";
   /** The cipher of its security associations; undefined: it was given none. */
   aead: AeadMaker | undefined = undefined;
+  /** Its kernel has IPVS (CONFIG_IP_VS). */
+  hasIpvs = true;
   readonly identification: IpIdentification;
   readonly softnet: Softnet;
   readonly namespaces: Map<string, Netns> = new Map();

@@ -16,7 +16,15 @@ import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
 
 /** Who asks: each has packets of its own (enum ip_defrag_users). */
-export const FragmentUser = { localDeliver: 0, conntrackIn: 1, conntrackOut: 2, conntrackBridgeIn: 3 } as const;
+export const FragmentUser = {
+  localDeliver: 0,
+  conntrackIn: 1,
+  conntrackOut: 2,
+  conntrackBridgeIn: 3,
+  ipvsIn: 4,
+  ipvsForward: 5,
+  ipvsOut: 6,
+} as const;
 export type FragmentUser = (typeof FragmentUser)[keyof typeof FragmentUser];
 
 /** net.ipv4.ipfrag_time. */

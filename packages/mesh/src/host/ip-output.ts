@@ -140,7 +140,8 @@ function fragment(netns: Netns, frame: Frame, dst: Dst, deviceMtu: number): Send
   const length = ipv4.totalLength(view, at);
   if (length <= deviceMtu && frame.fragMaxSize === 0) return send(netns, frame, dst);
   // What came in pieces may go on in pieces, if none of them was longer than fits.
-  if (ipv4.dontFragment(view, at) && (frame.fragMaxSize === 0 || frame.fragMaxSize > deviceMtu)) {
+  const mayBeCut = frame.ignoresDf || frame.fragMaxSize > 0;
+  if (ipv4.dontFragment(view, at) && (!mayBeCut || frame.fragMaxSize > deviceMtu)) {
     netns.icmp.error(frame, icmp.IcmpType.destinationUnreachable, icmp.UnreachableCode.fragmentationNeeded, deviceMtu);
     netns.drop(frame, DropReason.PKT_TOO_BIG);
     return SendError.messageTooLong;
@@ -193,7 +194,7 @@ function visitPieces(netns: Netns, frame: Frame, pieces: readonly number[], visi
   let offset = (word & ipv4.FRAGMENT_OFFSET_MASK) << 3;
   let from = at + headerLength;
   // IPSKB_FRAG_PMTU: only a packet that came in pieces still has the bit here.
-  const flags = word & ipv4.DONT_FRAGMENT;
+  const flags = frame.fragMaxSize > 0 ? word & ipv4.DONT_FRAGMENT : 0;
   for (const [index, piece] of pieces.entries()) {
     const part = frames.allocate(ethernet.HEADER_LENGTH + headerLength + piece);
     if (part === undefined) {

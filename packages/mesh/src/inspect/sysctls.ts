@@ -5,6 +5,8 @@
  * Not modelled: setting those that are fixed here.
  */
 import type { NetDevice } from "../device.ts";
+import { ipvsOf } from "../ipvs/ip-vs.ts";
+import { defaultOf, ipVsParameter } from "../ipvs/sysctl.ts";
 import type { Netns } from "../netns.ts";
 
 /** What no namespace has otherwise. */
@@ -41,6 +43,8 @@ export function readSysctl(netns: Netns, name: string): string | undefined {
   if (name === "net.ipv4.ip_forward") return netns.forwarding ? "1" : "0";
   if (name === "net.bridge.bridge-nf-call-iptables") return netns.bridgeCallsIptables ? "1" : "0";
   if (name === IGNORE_BROADCASTS) return netns.icmp.ignoresBroadcasts ? "1" : "0";
+  const ipvs = ipVsParameter(name);
+  if (ipvs !== undefined) return netns.node.hasIpvs ? (netns.ipvs?.sysctls.get(ipvs) ?? defaultOf(ipvs)) : undefined;
   if (name === "net.ipv4.ping_group_range") return netns.pingGroupRange.join("\t");
   return Object.hasOwn(FIXED, name) ? FIXED[name] : undefined;
 }
@@ -68,6 +72,9 @@ export function writeSysctl(netns: Netns, name: string, value: string): boolean 
     netns.bridgeCallsIptables = value !== "0";
     return true;
   }
+  const ipvs = ipVsParameter(name);
+  if (ipvs !== undefined && netns.node.hasIpvs && /^\d+$/.test(value))
+    return ipvsOf(netns).sysctls.set(ipvs, Number(value));
   return readSysctl(netns, name) === value;
 }
 

@@ -96,7 +96,7 @@ function extensionOf(field: keyof Match, match: Match, netns: Netns): Extension 
     case "physIsBridged":
       return (packet) => (packet.physOut !== undefined) !== (match.physIsBridged!.not === true);
     case "ipvs":
-      return () => match.ipvs!.not === true;
+      return ({ frame }) => frame.ipvsProperty !== (match.ipvs!.not === true);
     case "policy":
       return policy(match.policy!);
     case "u32": {

@@ -119,6 +119,14 @@ export const DropReason = {
   XfrmOutStateSeqError: 64,
   /** Too long once it is encrypted, or no memory. */
   XfrmOutError: 65,
+  /** No real server of an IPVS service takes anything; the client is told. */
+  IPVS_NO_DESTINATION: 66,
+  /** Its connection's real server has been deleted (net.ipv4.vs.expire_nodest_conn = 0). */
+  IPVS_DEST_UNAVAILABLE: 67,
+  /** Its connection has ended, and the packet belongs to the old one's entry in the connection tracking table. */
+  IPVS_OLD_CONNTRACK: 68,
+  /** IPVS may not send it there from here: to this host, or from a loopback address (crosses_local_route_boundary). */
+  IPVS_LOCAL_BOUNDARY: 69,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;

@@ -3,6 +3,7 @@
  * turns it into the sentence that people read.
  */
 import { formatIpv4, formatMac } from "@hopscope/codec/address";
+import { tcpStateName as ipVsTcpStateName } from "../ipvs/proto-tcp.ts";
 import { type DropReason, dropReasonName } from "./drop-reason.ts";
 
 export const StepKind = {
@@ -68,6 +69,18 @@ export const StepKind = {
   espDecrypt: 29,
   /** a: SPI that nobody here knows. */
   espUnknown: 30,
+  /** a: label of an IPVS service, b: address. A new connection goes to that real server. */
+  ipvsSchedule: 31,
+  /** a: address of the real server, b: state of TCP before, or -1. The packet belongs to a connection of IPVS. */
+  ipvsConnection: 32,
+  /** a: address, b: port. A real server's answer comes from the virtual one. */
+  ipvsReply: 33,
+  /** a: address of the real server. An ICMP error about a connection of IPVS. */
+  ipvsRelated: 34,
+  /** a: label of an IPVS service, which has no real server for it. */
+  ipvsNoDestination: 35,
+  /** a: label of an IPVS service: of no connection, and begins none. */
+  ipvsUnknown: 36,
 } as const;
 export type StepKind = (typeof StepKind)[keyof typeof StepKind];
 
@@ -138,6 +151,18 @@ export function formatStep(
       return `ignored: ${formatIpv4(a)} is not an address of this host`;
     case StepKind.rule:
       return `rule: ${label(a)}`;
+    case StepKind.ipvsSchedule:
+      return `IPVS ${label(a)} -> ${formatIpv4(b)}`;
+    case StepKind.ipvsConnection:
+      return `IPVS connection to ${formatIpv4(a)}${b < 0 ? "" : `, ${ipVsTcpStateName(b)}`}`;
+    case StepKind.ipvsReply:
+      return `IPVS answers as ${formatIpv4(a)}:${b}`;
+    case StepKind.ipvsRelated:
+      return `IPVS: an error about a connection to ${formatIpv4(a)}`;
+    case StepKind.ipvsNoDestination:
+      return `IPVS ${label(a)}: no destination available`;
+    case StepKind.ipvsUnknown:
+      return `IPVS ${label(a)}: no connection, and no SYN; left to this host`;
     case StepKind.translateDst:
       return `destination translated to ${formatIpv4(a)}:${b}`;
     case StepKind.translateSrc:
