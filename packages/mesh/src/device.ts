@@ -91,6 +91,8 @@ export abstract class NetDevice {
   declare arpIgnore: 0 | 1;
   /** net.ipv4.conf.DEVICE.arp_announce: 2 asks as an address of this device, whoever sends. */
   declare arpAnnounce: 0 | 2;
+  /** net.ipv4.conf.DEVICE.route_localnet: addresses of 127.0.0.0/8 may come and go by it. */
+  declare routesLocalnet: boolean;
   /** Set while the device is a port of a bridge: received frames go there (Linux rx_handler). */
   declare port: BridgePort | undefined;
 
@@ -107,6 +109,7 @@ export abstract class NetDevice {
     this.packetSockets = [];
     this.arpIgnore = 0;
     this.arpAnnounce = 0;
+    this.routesLocalnet = false;
     this.port = undefined;
     this.index = netns.attach(this, options.madeIn);
     this.point = netns.node.recorder.addPoint(

@@ -2,8 +2,7 @@
  * Where packets go (Linux net/ipv4/route.c): route lookups for what this host sends and for what arrives, kept until a
  * route, an address or an MTU changes, and the path MTUs that were learned.
  *
- * Not modelled: reverse path filters (Docker's machines have rp_filter 0), redirects, multicast routing,
- * route_localnet.
+ * Not modelled: reverse path filters (Docker's machines have rp_filter 0), redirects, multicast routing.
  */
 import type { NetDevice } from "../device.ts";
 import type { Netns } from "../netns.ts";
@@ -217,7 +216,7 @@ export class Routing {
   /** Linux __mkroute_output. */
   #make(device: NetDevice, dstIp: number, source: number, route: Route | undefined): Dst | undefined {
     const netns = this.#netns;
-    if (isLoopbackIp(source) && device !== netns.loopback) return undefined;
+    if (isLoopbackIp(source) && device !== netns.loopback && !device.routesLocalnet) return undefined;
     if (isZeroNetIp(dstIp)) return undefined;
     let type: RouteType = route?.type ?? RouteType.unicast;
     if (dstIp === LIMITED_BROADCAST) type = RouteType.broadcast;
@@ -250,7 +249,8 @@ export class Routing {
     if (!isToAll) {
       if (isFromNowhere) return this.#refuse(dstIp, DropReason.IP_INVALID_SOURCE);
       if (isZeroNetIp(dstIp)) return this.#refuse(dstIp, DropReason.IP_INVALID_DEST);
-      if (isLoopbackIp(srcIp) || isLoopbackIp(dstIp)) return this.#refuse(dstIp, DropReason.IP_LOCALNET);
+      if ((isLoopbackIp(srcIp) || isLoopbackIp(dstIp)) && !device.routesLocalnet)
+        return this.#refuse(dstIp, DropReason.IP_LOCALNET);
     }
     const route = isToAll ? undefined : netns.routes.find(dstIp);
     const isLocalSource = netns.hasAddress(srcIp);

@@ -36,6 +36,7 @@ export function readSysctl(netns: Netns, name: string): string | undefined {
   if (device !== null) {
     const [, which = "", parameter] = device;
     if (which !== "all" && which !== "default" && netns.deviceNamed(which) === undefined) return undefined;
+    if (parameter === "route_localnet") return netns.deviceNamed(which)?.routesLocalnet === true ? "1" : "0";
     return parameter === "forwarding" && netns.forwarding ? "1" : "0";
   }
   const arp = arpParameter(netns, name);
@@ -53,6 +54,13 @@ export function readSysctl(netns: Netns, name: string): string | undefined {
 export function writeSysctl(netns: Netns, name: string, value: string): boolean {
   if (name === "net.ipv4.ip_forward" || name === "net.ipv4.conf.all.forwarding") {
     netns.forwarding = value !== "0";
+    return true;
+  }
+  const localnet = /^net\.ipv4\.conf\.([^.]+)\.route_localnet$/.exec(name);
+  const gateway = netns.deviceNamed(localnet?.[1] ?? "");
+  if (gateway !== undefined) {
+    gateway.routesLocalnet = value !== "0";
+    netns.routes.invalidate();
     return true;
   }
   const arp = arpParameter(netns, name);
