@@ -23,6 +23,7 @@ import { deployStack } from "../swarm/stack.ts";
 import { Swarm, type SwarmOptions } from "../swarm/swarm.ts";
 import { type ContainerNames, namesOf } from "./container-names.ts";
 import { Kernels } from "./perform.ts";
+import { Placeholders } from "./placeholders.ts";
 import { Resolvers } from "./resolvers.ts";
 
 /** An operation that somebody waits for. */
@@ -44,6 +45,7 @@ export class Docker implements Host {
   readonly kernels: Kernels;
   readonly #mesh: Mesh;
   readonly #resolvers: Resolvers;
+  readonly #placeholders: Placeholders;
   readonly #imageOf: (image: string) => Image | undefined;
   /** By identifier. */
   readonly #housed = new Map<string, Housed>();
@@ -63,6 +65,7 @@ export class Docker implements Host {
     this.#imageOf = imageOf;
     this.swarm = new Swarm(options, this);
     this.#resolvers = new Resolvers(mesh, this.swarm, () => this.now);
+    this.#placeholders = new Placeholders(mesh.nodes);
     const { nodes, gossip } = this.swarm;
     this.kernels = new Kernels(
       mesh.nodes,
@@ -87,10 +90,15 @@ export class Docker implements Host {
     instant.run();
     instant.start(swarm.manager.name, deployStack(swarm, stack), 0);
     instant.run();
+    swarm.bindings.settle();
     this.#epoch = instant.now;
     this.#instant = undefined;
     this.kernels.isSettled = false;
     instant.handOver(this);
+  }
+
+  get isImmediate(): boolean {
+    return this.#instant !== undefined;
   }
 
   pace(name: string, usual: number): number {
@@ -154,6 +162,9 @@ export class Docker implements Host {
         return this.#startResolver(request);
       case "resolver-stop":
         return this.#resolvers.stop(request);
+      case "listener-add":
+      case "listener-delete":
+        return this.#placeholders.change(request);
       case "process-start":
         return this.#startProxy(request);
       case "process-kill": {

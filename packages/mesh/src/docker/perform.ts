@@ -10,6 +10,8 @@ import { Veth } from "../devices/veth.ts";
 import { VxlanDevice } from "../devices/vxlan.ts";
 import type { NetDevice } from "../device.ts";
 import { announce } from "../host/arp-announce.ts";
+import { writeSysctl } from "../inspect/sysctls.ts";
+import { ChainError, type Iptables } from "../netfilter/iptables.ts";
 import { Netfilter } from "../netfilter/netfilter.ts";
 import { Netns } from "../netns.ts";
 import type { Node } from "../node.ts";
@@ -24,6 +26,7 @@ import type {
   VethAdd,
   VxlanAdd,
 } from "../swarm/request.ts";
+import { changeIpvs } from "./perform-ipvs.ts";
 import type { Gossip } from "../swarm/gossip.ts";
 import { PeerTable, type Spread } from "../tables/peer.ts";
 import { maskOf, RouteType } from "../tables/route.ts";
@@ -67,7 +70,7 @@ export class Kernels {
       case "netns-add":
         return this.#addNetns(request, request.forwarding);
       case "sysctl":
-        this.#netns(request).forwarding = request.value === 1;
+        writeSysctl(this.#netns(request), request.key, String(request.value));
         return;
       case "netns-delete":
         return this.#netns(request).delete();
@@ -109,6 +112,12 @@ export class Kernels {
         return this.#changeRoute(request);
       case "iptables":
         return this.#changeRules(request);
+      case "ipvs-service-add":
+      case "ipvs-service-delete":
+      case "ipvs-dest-add":
+      case "ipvs-dest-update":
+      case "ipvs-dest-delete":
+        return changeIpvs(this.#netns(request), request);
       case "announce":
         return this.#announce(request);
       case "peer-add":
@@ -184,18 +193,11 @@ export class Kernels {
     const netns = this.#netns(request);
     netns.netfilter ??= new Netfilter(netns);
     const { iptables } = netns.netfilter;
-    const { table, chain } = request;
-    switch (request.change) {
-      case "new-chain":
-        return iptables.newChain(table, chain);
-      case "policy":
-        return iptables.setPolicy(table, chain, request.policy);
-      case "append":
-        return iptables.append(table, chain, request.rule);
-      case "insert":
-        return iptables.insert(table, chain, request.rule);
-      case "delete":
-        return iptables.delete(table, chain, request.rule);
+    try {
+      change(iptables, request);
+    } catch (error) {
+      // Somebody else has changed the rules: dockerd writes a line into its log.
+      if (!(error instanceof ChainError)) throw error;
     }
   }
 
@@ -228,5 +230,26 @@ export class Kernels {
       };
       other.simulator.schedule(arrival(this.#vteps[index]!), { softnet: other.softnet, wake: forget }, 0);
     }
+  }
+}
+
+function change(iptables: Iptables, request: IptablesRequest): void {
+  const { table, chain } = request;
+  switch (request.change) {
+    case "new-chain":
+      return iptables.newChain(table, chain);
+    case "policy":
+      return iptables.setPolicy(table, chain, request.policy);
+    case "append":
+      return iptables.append(table, chain, request.rule);
+    case "insert":
+      return iptables.insert(table, chain, request.rule);
+    case "ensure":
+      if (iptables.contains(table, chain, request.rule)) return;
+      return request.at === "top"
+        ? iptables.insert(table, chain, request.rule)
+        : iptables.append(table, chain, request.rule);
+    case "delete":
+      return iptables.delete(table, chain, request.rule);
   }
 }

@@ -23,7 +23,7 @@ function noteOn(ip: number, task: string, plan: SwarmPlan): string | undefined {
   if (ip === (network.subnet.address | ~maskOf(network.subnet.prefixLength))) {
     return `${text} is everybody on ${network.name}; Linux answers no ping to everybody (icmp_echo_ignore_broadcasts)`;
   }
-  return `nobody has ${text} on ${network.name}; virtual IPs of services (IPVS) are not modelled yet`;
+  return `nobody has ${text} on ${network.name}`;
 }
 
 function isIn(ip: number, { subnet }: NetworkPlan): boolean {

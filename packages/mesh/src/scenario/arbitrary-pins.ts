@@ -1,7 +1,16 @@
 /** Reads `pins`: choices that are arbitrary in reality, beside placements and addresses. */
 import { check, isMap, openMap, type Schema } from "./check.ts";
 import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
-import { answers, identifier, identifiers, namespaceName, networkList, pinEntries, portNumber } from "./pin-schema.ts";
+import {
+  answers,
+  identifier,
+  identifiers,
+  namespaceName,
+  networkList,
+  pinEntries,
+  portNumber,
+  taskOrder,
+} from "./pin-schema.ts";
 import type { Pins } from "./scenario.ts";
 import { listSome, type TaskNames } from "./tasks.ts";
 
@@ -32,14 +41,27 @@ export function readPins(
   const ports = readEach(keys["ports"], { place: place.at("ports"), report }, (held, at) =>
     readEach(held, { place: at, report }, (number, here) => check(portNumber, number, here, report)),
   );
-  for (const namespace of ports.keys()) {
-    const node = namespace.split("/", 1)[0]!;
-    if (nodes.size > 0 && !nodes.has(node))
-      report.error(
-        place.at("ports", namespace),
-        `there is no node ${JSON.stringify(node)}${suggest(node, nodes) || listSome("nodes", nodes)}`,
-        "key",
-      );
+  const balancing = readEach(keys["balancing"], { place: place.at("balancing"), report }, (held, at) =>
+    readEach(held, { place: at, report }, (order, here) => {
+      const found = check(taskOrder, order, here, report);
+      const tasks = typeof found === "string" ? [found] : found;
+      for (const task of tasks ?? []) {
+        const missing = names?.missing(task);
+        if (missing !== undefined) report.error(here, missing);
+      }
+      return tasks;
+    }),
+  );
+  for (const key of ["ports", "balancing"] as const) {
+    for (const namespace of (key === "ports" ? ports : balancing).keys()) {
+      const node = namespace.split("/", 1)[0]!;
+      if (nodes.size > 0 && !nodes.has(node))
+        report.error(
+          place.at(key, namespace),
+          `there is no node ${JSON.stringify(node)}${suggest(node, nodes) || listSome("nodes", nodes)}`,
+          "key",
+        );
+    }
   }
   return {
     containers: known("containers", read("containers", identifier)),
@@ -49,6 +71,7 @@ export function readPins(
     interfaces: known("interfaces", read("interfaces", networkList)),
     namespaces: known("namespaces", read("namespaces", namespaceName)),
     ports,
+    balancing,
   };
 }
 

@@ -33,6 +33,7 @@ import {
   host as hostSchema,
   type HostFile,
   kernel as kernelSchema,
+  NO_FORWARDING,
   NO_IPVS,
   node as nodeSchema,
   nodeCount,
@@ -197,7 +198,7 @@ function completeNode(
 }
 
 function kernelOf(words: readonly string[]): Kernel {
-  return { ipvs: !words.includes(NO_IPVS) };
+  return { ipvs: !words.includes(NO_IPVS), forwarding: !words.includes(NO_FORWARDING) };
 }
 
 function completeHost(

@@ -27,8 +27,6 @@ export function readPorts(
         report.error(at, `duplicate published port ${one.published}/${one.protocol} provided`);
       all.push(one);
     }
-    if (read.some((one) => one.mode === "ingress"))
-      report.warn(at, "the ingress network is not modelled yet: the port is not published");
   }
   return all;
 }

@@ -147,7 +147,7 @@ const serviceKeys = {
   ports: key(
     list(either(isMap, portMap, shortPort)),
     "used",
-    "Published ports, `[PUBLISHED:]TARGET[/PROTOCOL]` or a map. Without `mode: host` a port is published on every node, through the ingress network, which is not modelled yet: a warning says so.",
+    "Published ports, `[PUBLISHED:]TARGET[/PROTOCOL]` or a map. Without `mode: host` a port is published on every node, through the ingress network.",
     { default: "none" },
   ),
   command: key(textOrList, "used", "What the tasks run, instead of the image's command.", {

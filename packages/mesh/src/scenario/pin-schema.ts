@@ -9,6 +9,11 @@ export const identifiers: Schema<string | string[]> = either(isText, identifier,
 export const answers: Schema<number[][]> = list(list(ipv4, "the addresses in their order"));
 export const networkList: Schema<string[]> = list(text("a network's name"));
 export const namespaceName: Schema<string> = text("a name such as web.09f7a6461c2c");
+export const taskOrder: Schema<string | string[]> = either(
+  isText,
+  text("a task such as web.1"),
+  list(text("a task such as web.1")),
+);
 export const portNumber: Schema<number> = integer(0, MOST_PORTS);
 
 export const pinEntries: Entries = {
@@ -44,5 +49,10 @@ export const pinEntries: Entries = {
     record(record(portNumber, "NAME"), "NODE/NAMESPACE"),
     "Numbers of the `vethN` of tasks, containers and `lb-NET` in an overlay's namespace (`manager/overlay-front: {web.1: 3}`).",
     { default: "in the order of creation" },
+  ),
+  balancing: optional(
+    record(record(taskOrder, "SERVICE"), "NODE/SANDBOX"),
+    "Tasks in the order in which a node gives them the connections of their service, as a list, or the one that gets the first (`manager/ingress_sbox: {web: [web.2, web.1]}`, `manager/lb-front: {web: web.2}`).",
+    { default: "the one that the node has heard of last is the first" },
   ),
 };

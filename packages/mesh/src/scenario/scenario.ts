@@ -96,6 +96,8 @@ export interface ClusterNode {
 export interface Kernel {
   /** IPVS: virtual IPs and the routing mesh need it. */
   readonly ipvs: boolean;
+  /** New namespaces forward packets, as that of the machine does that they take it from. */
+  readonly forwarding: boolean;
 }
 
 export interface ClusterHost {
@@ -198,6 +200,8 @@ export interface Pins {
   readonly namespaces: ReadonlyMap<string, string>;
   /** `NODE/overlay-NET` to task, container or `lb-NET` to the number of its `vethN` there. */
   readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** `NODE/lb-NET` or `NODE/ingress_sbox` to service to the tasks that get its connections there, in this order. */
+  readonly balancing: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
 }
 
 export interface Run {

@@ -45,8 +45,10 @@ export interface HostFile {
 
 /** What a kernel can be without. */
 export const NO_IPVS = "no ip_vs";
-export const kernel: Schema<string[]> = list(oneOf(NO_IPVS));
-const kernelMeaning = `What the kernel lacks: \`${NO_IPVS}\`, without which virtual IPs and the routing mesh do not work.`;
+/** The namespace of the machine that nodes are namespaces of. */
+export const NO_FORWARDING = "no ip_forward";
+export const kernel: Schema<string[]> = list(oneOf(NO_IPVS, NO_FORWARDING));
+const kernelMeaning = `What the kernel lacks: \`${NO_IPVS}\`, without which virtual IPs and the routing mesh do not work. \`${NO_FORWARDING}\`: namespaces are born with \`net.ipv4.ip_forward\` 0, as in a laboratory whose nodes are namespaces of a machine that does not forward itself.`;
 
 const nodeEntries = {
   name: required(name, "The node's host name: captures, placements and constraints use it."),

@@ -4,7 +4,6 @@ import {
   createContainer,
   leaveOverlay,
   removeContainer,
-  removeNames,
   startContainer,
   stopContainer,
 } from "./container.ts";
@@ -13,6 +12,7 @@ import type { Engine } from "./engine.ts";
 import type { Operation } from "./operation.ts";
 import { INGRESS, networksOf, replace } from "./orchestrator.ts";
 import type { Task } from "./service.ts";
+import { activateServiceBinding, deactivateServiceBinding } from "./service-binding.ts";
 import type { Swarm } from "./swarm.ts";
 
 /** The node's engine gets the task. */
@@ -32,6 +32,7 @@ function* runTask(swarm: Swarm, engine: Engine, task: Task): Operation {
     if (!task.isLive) return finish(swarm, engine, task, "shutdown");
     task.enter("starting", swarm.host.now);
     yield* startContainer(engine, container);
+    activateServiceBinding(engine, container);
     task.enter("running", swarm.host.now);
   } catch (error) {
     if (!(error instanceof DockerError)) throw error;
@@ -63,9 +64,8 @@ function containerOf(task: Task): ContainerOptions {
     hostname: spec.hostname,
     dns: spec.dns,
     task: {
-      service: spec.name,
-      vips: service.vips,
-      aliases: spec.aliases,
+      service,
+      slot: task.slot,
       ingressPorts: ports.filter((port) => port.mode === "ingress"),
     },
   };
@@ -121,7 +121,7 @@ export function endTask(swarm: Swarm, task: Task): void {
 function* shutDown(swarm: Swarm, engine: Engine, task: Task): Operation {
   const { container } = task;
   if (container?.state === "running") {
-    removeNames(engine, container);
+    deactivateServiceBinding(engine, container);
     yield engine.cost("deactivate");
     yield* stopContainer(engine, container, task.service.graceNs);
   }

@@ -8,6 +8,7 @@
  */
 import type { Match, Rule, Target } from "../netfilter/rule.ts";
 import type { Cidr } from "../scenario/scenario.ts";
+import { IngressRules } from "./ingress-rules.ts";
 import type { RuleChange, Table } from "./request.ts";
 import type { Version } from "./version.ts";
 
@@ -93,11 +94,14 @@ class BridgeRules {
 
 export class Firewall {
   readonly #version: Version;
+  /** Of the routing mesh. */
+  readonly ingress: IngressRules;
   readonly #bridges = new Map<string, BridgeRules>();
   readonly #guards = new Map<string, Rule>();
 
   constructor(version: Version) {
     this.#version = version;
+    this.ingress = new IngressRules(version);
   }
 
   /** What an engine makes when it starts (drivers/bridge/setup_ip_tables.go, setupIPChains; arrangeUserFilterRule). */

@@ -15,6 +15,8 @@ import { BridgeNetwork, isPlain, type Network, OverlayNetwork } from "./network.
 import { removeOverlay } from "./overlay-driver.ts";
 import type { Operation } from "./operation.ts";
 import { GATEWAY_NETWORK, Sandbox } from "./sandbox.ts";
+import type { ServiceState } from "./service.ts";
+import { activateServiceBinding, addName, deleteServiceBinding, type EndpointRecord } from "./service-binding.ts";
 import { type IngressPort, programIngressPorts } from "./task-rules.ts";
 
 const SHORT_ID = 12;
@@ -51,9 +53,8 @@ export interface ContainerOptions {
   readonly dns: readonly number[];
   /** Set for a task of a service. */
   readonly task?: {
-    readonly service: string;
-    readonly vips: ReadonlyMap<string, number>;
-    readonly aliases: ReadonlyMap<string, readonly string[]>;
+    readonly service: ServiceState;
+    readonly slot: number;
     readonly ingressPorts: readonly IngressPort[];
   };
 }
@@ -75,6 +76,8 @@ export class Container {
   /** Networks it is in, or will be in when it starts, by name. */
   readonly attachments: Map<string, Attachment> = new Map();
   readonly names: Map<string, NameRecord> = new Map();
+  /** Of a task whose service it serves, by network. */
+  readonly bindings: Map<string, EndpointRecord> = new Map();
   /** Told when its process has ended. */
   onExit: ((status: number) => void) | undefined = undefined;
 
@@ -140,7 +143,8 @@ export function* createContainer(engine: Engine, options: ContainerOptions): Ope
 export function* startContainer(engine: Engine, container: Container): Operation {
   const { sandbox } = container;
   const { netns } = sandbox;
-  if (!container.isInHost) engine.ask({ kind: "netns-add", node: engine.name, netns, forwarding: false });
+  if (!container.isInHost)
+    engine.ask({ kind: "netns-add", node: engine.name, netns, forwarding: engine.node.kernel.forwarding });
   const networks = networksOf(engine, container);
   try {
     sandbox.ports = takePorts(engine, container);
@@ -171,7 +175,8 @@ export function* startContainer(engine: Engine, container: Container): Operation
   engine.ask({ kind: "container-start", node: engine.name, id: container.shortId, argv: container.options.argv });
   container.state = "running";
   container.startedAt = engine.now;
-  for (const network of networks) addName(engine, container, network);
+  // A task's agent says when it is ready for the world.
+  if (container.options.task === undefined) activateServiceBinding(engine, container);
 }
 
 function needsResolver(network: Network): boolean {
@@ -261,30 +266,6 @@ export function containerFiles(container: Container): Readonly<Record<string, st
   };
 }
 
-/** Its names in a network become known; ingress has none, and the default bridge neither. */
-function addName(engine: Engine, container: Container, network: Network): void {
-  const endpoint = container.sandbox.endpointIn(network.name);
-  if (endpoint === undefined || !needsResolver(network)) return;
-  if (network instanceof OverlayNetwork && network.isIngress) return;
-  const { task } = container.options;
-  const services = task === undefined ? [] : [task.service, ...(task.aliases.get(network.name) ?? [])];
-  const record: NameRecord = {
-    ip: endpoint.ip,
-    name: container.name,
-    aliases: [container.shortId, ...endpoint.aliases],
-    services,
-    vip: task?.vips.get(network.name),
-    node: engine.node.index,
-  };
-  container.names.set(network.name, record);
-  engine.swarm.names.add(network.id, record, engine.now);
-}
-
-export function removeNames(engine: Engine, container: Container): void {
-  for (const record of container.names.values()) engine.swarm.names.remove(record, engine.now);
-  container.names.clear();
-}
-
 /** The process has ended, whatever ended it: the network goes (daemon/monitor.go, handleContainerExit). */
 export function* containerExited(engine: Engine, container: Container, status: number): Operation {
   if (container.state !== "running") return;
@@ -292,7 +273,7 @@ export function* containerExited(engine: Engine, container: Container, status: n
   container.finishedAt = engine.now;
   container.exitCode = status;
   yield engine.cost("release");
-  removeNames(engine, container);
+  deleteServiceBinding(engine, container);
   releaseNetwork(engine, container);
   container.onExit?.(status);
 }
@@ -376,7 +357,8 @@ export function* connect(engine: Engine, container: Container, attachment: Attac
   const files = containerFiles(container);
   for (const path of changed)
     engine.ask({ kind: "file-write", node: engine.name, id: container.shortId, path, text: files[path]! });
-  addName(engine, container, network);
+  const endpoint = container.sandbox.endpointIn(network.name);
+  if (endpoint !== undefined) addName(engine, container, endpoint);
 }
 
 /** `docker network disconnect`; throws a {@link DockerError}. */

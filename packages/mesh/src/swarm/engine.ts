@@ -7,6 +7,8 @@ import { Random } from "../sim/random.ts";
 import type { Firewall } from "./bridge-rules.ts";
 import type { Container } from "./container.ts";
 import { hexId } from "./identifier.ts";
+import { Ingress } from "./ingress.ts";
+import { FIRST_MARK } from "./load-balancer.ts";
 import type { LocalOverlay } from "./overlay-driver.ts";
 import type { BridgeNetwork, Network, PlainNetwork } from "./network.ts";
 import type { Host } from "./operation.ts";
@@ -37,6 +39,10 @@ export class Engine {
   readonly ports: Set<string> = new Set();
   /** Sandboxes of load balancers, `ingress_sbox` among them. */
   readonly balancers: Map<string, Sandbox> = new Map();
+  /** What leads from ports of the node to ingress_sbox. */
+  readonly ingress: Ingress = new Ingress(this);
+  /** The firewall mark of the next load balancer (libnetwork service.go, fwMarkCtr). */
+  nextMark: number = FIRST_MARK;
   /** Whether tasks may run here, and new ones come. */
   availability: "active" | "pause" | "drain" = "active";
   hasTriedVxlan = false;

@@ -62,9 +62,27 @@ function commandsOf(request: Request): readonly string[] {
       const { table, chain } = request;
       if (request.change === "new-chain") return [`iptables -t ${table} -N ${chain}`];
       if (request.change === "policy") return [`iptables -t ${table} -P ${chain} ${request.policy}`];
+      if (request.change === "ensure") {
+        const rule = `${chain} ${formatRule(request.rule)}`.trimEnd();
+        return [`iptables -t ${table} -C ${rule} || iptables -t ${table} -${request.at === "top" ? "I" : "A"} ${rule}`];
+      }
       const letter = { append: "A", insert: "I", delete: "D" }[request.change];
       return [`iptables -t ${table} -${letter} ${chain} ${formatRule(request.rule)}`];
     }
+    case "ipvs-service-add":
+      return [`ipvsadm -A -f ${request.fwmark} -s rr`];
+    case "ipvs-service-delete":
+      return [`ipvsadm -D -f ${request.fwmark}`];
+    case "ipvs-dest-add":
+    case "ipvs-dest-update": {
+      const { kind, fwmark, ip, weight, forwarding } = request;
+      const letter = kind === "ipvs-dest-add" ? "a" : "e";
+      return [
+        `ipvsadm -${letter} -f ${fwmark} -r ${formatIpv4(ip)} -${forwarding === "masq" ? "m" : "g"} -w ${weight}`,
+      ];
+    }
+    case "ipvs-dest-delete":
+      return [`ipvsadm -d -f ${request.fwmark} -r ${formatIpv4(request.ip)}`];
     case "announce":
       return [`arping -U -c 1 -I ${request.device} ${formatIpv4(request.ip)}`];
     case "peer-add":
@@ -98,6 +116,10 @@ function commandsOf(request: Request): readonly string[] {
     }
     case "resolver-stop":
       return ["dockerd no longer listens on 127.0.0.11"];
+    case "listener-add":
+      return [`dockerd listens on 0.0.0.0, ${request.protocol.toUpperCase()} port ${request.port}, and reads nothing`];
+    case "listener-delete":
+      return [`dockerd no longer listens on ${request.protocol.toUpperCase()} port ${request.port}`];
     case "process-start":
       return [`${request.argv.join(" ")} &`];
     case "process-kill":

@@ -23,6 +23,8 @@ export class OverlayNetwork {
   readonly isAttachable: boolean;
   readonly isInternal: boolean;
   readonly isIngress: boolean;
+  /** Driver option `dsr`: what is balanced reaches the task as the client sent it, and the answer does not come back here. */
+  readonly isDsr: boolean;
   readonly createdAt: number;
 
   constructor(options: {
@@ -33,6 +35,7 @@ export class OverlayNetwork {
     readonly isAttachable: boolean;
     readonly isInternal: boolean;
     readonly isIngress: boolean;
+    readonly isDsr: boolean;
     readonly createdAt: number;
   }) {
     this.name = options.name;
@@ -45,6 +48,7 @@ export class OverlayNetwork {
     this.isAttachable = options.isAttachable;
     this.isInternal = options.isInternal;
     this.isIngress = options.isIngress;
+    this.isDsr = options.isDsr;
     this.createdAt = options.createdAt;
   }
 
@@ -127,6 +131,13 @@ export interface PlainNetwork {
 }
 
 export type Network = OverlayNetwork | BridgeNetwork | PlainNetwork;
+
+/** Its endpoints have names there, for which containers get a DNS server. */
+export function hasNames(network: Network): boolean {
+  return network instanceof OverlayNetwork
+    ? !network.isIngress
+    : network instanceof BridgeNetwork && !network.isDefault;
+}
 
 /** Nothing is joined there: the node's own namespace, or none but the loopback device. */
 export function isPlain(network: Network): network is PlainNetwork {

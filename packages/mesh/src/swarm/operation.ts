@@ -32,6 +32,8 @@ export class Gate {
 export interface Host {
   /** Nanoseconds. */
   readonly now: number;
+  /** Only the outcome of what is done counts, not when each part of it is. */
+  readonly isImmediate: boolean;
   request(request: Request): void;
   /** How long the step of that name takes; `usual` unless somebody wants it otherwise. */
   pace(name: string, usual: number): number;
@@ -63,6 +65,7 @@ interface Pending extends Timed {
  */
 export class Instant implements Host {
   now = 0;
+  readonly isImmediate = true;
   readonly request: (request: Request) => void;
   readonly #limit: number;
   #queue: Timed[] = [];
@@ -120,6 +123,7 @@ export class Instant implements Host {
 /** Drives operations on a clock of its own, which does not pass but jumps. */
 export class Timeline implements Host {
   now = 0;
+  readonly isImmediate = false;
   readonly request: (request: Request) => void;
   readonly #heap: Pending[] = [];
   #sequence = 0;

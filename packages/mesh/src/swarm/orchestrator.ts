@@ -29,6 +29,7 @@ export function* createService(swarm: Swarm, spec: Service): Operation<ServiceSt
     ports: givePorts(swarm, spec),
     graceNs: swarm.cost("grace"),
     vips: new Map(),
+    balanced: new Map(),
     slots: new Map(),
     createdAt: swarm.host.now,
     isUpdating: false,

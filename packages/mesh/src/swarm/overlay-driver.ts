@@ -3,16 +3,17 @@
  * subnet, made when the first of the network's endpoints comes to the node, and the load balancer's endpoint, which is
  * the first (network.go, createLoadBalancerSandbox); then endpoints.
  *
- * Not modelled: encryption, IPv6 underlays, virtual IPs in the load balancer (a kernel without IPVS: libnetwork gives up
- * before it adds them).
+ * Not modelled: encryption, IPv6 underlays.
  */
 import { Refusal } from "./docker-error.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
+import type { LoadBalancer } from "./load-balancer.ts";
 import { macOf } from "./bridge-driver.ts";
 import type { OverlayNetwork, OverlaySubnet } from "./network.ts";
 import { Gate, type Operation } from "./operation.ts";
 import { Sandbox } from "./sandbox.ts";
+import { type BalancedService, joinServiceBindings } from "./service-binding.ts";
 
 export const INGRESS_SANDBOX = "ingress_sbox";
 
@@ -30,6 +31,12 @@ export class LocalOverlay {
   /** Endpoints of containers and tasks; when the last one leaves all goes. */
   joined = 0;
   balancer: Endpoint | undefined = undefined;
+  /** Services that the node balances here. */
+  readonly services: Map<BalancedService, LoadBalancer> = new Map();
+  /** What the balancer sends on has its own address. */
+  masksSource = false;
+  /** IPVS works there as Docker wants it. */
+  isTweaked = false;
   #nextPort = 0;
   readonly #subnets: OverlaySubnet[] = [];
 
@@ -75,9 +82,10 @@ export function* localOverlay(engine: Engine, network: OverlayNetwork): Operatio
   }
   const overlay = new LocalOverlay(network, engine.made(network.name));
   engine.overlays.set(network.name, overlay);
-  engine.ask({ kind: "netns-add", node: engine.name, netns: overlay.netns, forwarding: false });
+  engine.ask({ kind: "netns-add", node: engine.name, netns: overlay.netns, forwarding: engine.node.kernel.forwarding });
   yield* addBalancer(engine, overlay);
   overlay.ready.open();
+  joinServiceBindings(engine, overlay);
   return overlay;
 }
 
@@ -136,7 +144,7 @@ function* addBalancer(engine: Engine, overlay: LocalOverlay): Operation {
     `${balancerName(network)}:${engine.made(`balancer ${network.name}`)}`,
   );
   engine.balancers.set(network.name, sandbox);
-  engine.ask({ kind: "netns-add", node: engine.name, netns: sandbox.netns, forwarding: false });
+  engine.ask({ kind: "netns-add", node: engine.name, netns: sandbox.netns, forwarding: engine.node.kernel.forwarding });
   sandbox.isPopulated = true;
   const endpoint = yield* createOverlayEndpoint(engine, overlay, sandbox, {
     name: `${network.name}-endpoint`,

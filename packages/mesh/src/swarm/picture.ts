@@ -94,7 +94,7 @@ export class Picture {
         this.#nodes.get(request.node)!.delete(request.netns);
         break;
       case "sysctl":
-        this.#at(request).forwarding = request.value === 1;
+        if (request.key === "net.ipv4.ip_forward") this.#at(request).forwarding = request.value === 1;
         break;
       case "bridge-add": {
         const { device: name, mtu, mac, hasFixedMac } = request;
@@ -147,6 +147,11 @@ export class Picture {
       case "link-up":
       case "link-down":
       case "iptables":
+      case "ipvs-service-add":
+      case "ipvs-service-delete":
+      case "ipvs-dest-add":
+      case "ipvs-dest-update":
+      case "ipvs-dest-delete":
       case "announce":
         break;
     }
@@ -209,5 +214,5 @@ export class Picture {
 }
 
 function isKernelRequest(request: Request): request is KernelRequest {
-  return !/^(?:container|file|process|resolver)-/.test(request.kind);
+  return !/^(?:container|file|listener|process|resolver)-/.test(request.kind);
 }

@@ -19,6 +19,7 @@ export function deployPure(scenario: Scenario, request: (request: Request, now: 
   instant.run();
   instant.start(swarm.manager.name, deployStack(swarm, scenario.stack), 0);
   instant.run();
+  swarm.bindings.settle();
   return swarm;
 }
 

@@ -25,9 +25,12 @@ export interface NetnsAdd extends Place {
 /** `sysctl -w`. */
 export interface SysctlSet extends Place {
   readonly kind: "sysctl";
-  readonly key: "net.ipv4.ip_forward";
-  readonly value: 0 | 1;
+  readonly key: "net.ipv4.ip_forward" | `net.ipv4.vs.${IpvsSysctl}` | `net.ipv4.conf.${string}`;
+  readonly value: number;
 }
+
+/** Of IPVS, those that engines set. */
+export type IpvsSysctl = "conntrack" | "conn_reuse_mode" | "expire_nodest_conn" | "expire_quiescent_template";
 
 /** `ip netns delete`: devices that are still there go with it. */
 export interface NetnsDelete extends Place {
@@ -124,16 +127,46 @@ export interface RouteAdd extends Place {
   readonly device: string;
 }
 
-/** `iptables -N`, `-P`, `-A`, `-I`, `-D`. */
+/** `iptables -N`, `-P`, `-A`, `-I`, `-D`, `-C`. */
 export type RuleChange =
   | { readonly change: "new-chain" }
   | { readonly change: "policy"; readonly policy: "ACCEPT" | "DROP" }
-  | { readonly change: "append" | "insert" | "delete"; readonly rule: Rule };
+  | { readonly change: "append" | "insert" | "delete"; readonly rule: Rule }
+  /** Put there unless it is there. */
+  | { readonly change: "ensure"; readonly at: "top" | "end"; readonly rule: Rule };
 export type IptablesRequest = Place & {
   readonly kind: "iptables";
   readonly table: Table;
   readonly chain: string;
 } & RuleChange;
+
+/** `ipvsadm -A -f FWMARK -s rr` and `ipvsadm -D -f FWMARK`: a virtual service of all packets that carry the mark. */
+export interface IpvsService extends Place {
+  readonly kind: "ipvs-service-add" | "ipvs-service-delete";
+  readonly fwmark: number;
+}
+
+/** How packets get to a real server: translated, or as they are (`-m`, `-g`). */
+export type IpvsForwarding = "masq" | "droute";
+
+/** `ipvsadm -a` and `ipvsadm -e`: a real server that gets packets at the port they were sent to. */
+export interface IpvsDestination extends Place {
+  readonly kind: "ipvs-dest-add" | "ipvs-dest-update";
+  readonly fwmark: number;
+  /** int32. */
+  readonly ip: number;
+  readonly weight: number;
+  readonly forwarding: IpvsForwarding;
+}
+
+/** `ipvsadm -d`. */
+export interface IpvsDestinationDelete extends Place {
+  readonly kind: "ipvs-dest-delete";
+  readonly fwmark: number;
+  readonly ip: number;
+}
+
+export type IpvsRequest = IpvsService | IpvsDestination | IpvsDestinationDelete;
 
 /** A gratuitous ARP: a broadcast request for the own address. */
 export interface Announce extends Place {
@@ -213,6 +246,14 @@ export interface ResolverStart extends Place {
   readonly tcpPort: number;
 }
 
+/** A socket of dockerd's on the node that keeps a published port from others: it listens, and nobody reads from it. */
+export interface ListenerChange {
+  readonly kind: "listener-add" | "listener-delete";
+  readonly node: string;
+  readonly protocol: "tcp" | "udp";
+  readonly port: number;
+}
+
 /** A process on the node itself: docker-proxy. `key` names it for the end. */
 export interface ProcessStart {
   readonly kind: "process-start";
@@ -242,6 +283,7 @@ export type KernelRequest =
   | AddressAdd
   | RouteAdd
   | IptablesRequest
+  | IpvsRequest
   | Announce
   | PeerChange;
 
@@ -253,5 +295,6 @@ export type Request =
   | ContainerStart
   | ContainerKill
   | ResolverStart
+  | ListenerChange
   | ProcessStart
   | ProcessKill;

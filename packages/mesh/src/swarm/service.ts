@@ -2,6 +2,7 @@
 import type { PublishedPort, Service } from "../scenario/scenario.ts";
 import { Gate } from "./operation.ts";
 import type { Container } from "./container.ts";
+import type { BalancedService } from "./service-binding.ts";
 import type { SwarmNode } from "./swarm.ts";
 
 /** How far a task has come (swarmkit api, TaskState), and how it ended. */
@@ -29,6 +30,8 @@ export interface ServiceState {
   graceNs: number;
   /** Network name to virtual IP. */
   readonly vips: Map<string, number>;
+  /** Network name to what it is there. */
+  readonly balanced: Map<string, BalancedService>;
   readonly createdAt: number;
   /** A change is being rolled out. */
   isUpdating: boolean;

@@ -25,6 +25,7 @@ import { localOverlay } from "./overlay-driver.ts";
 import { SubnetAllocator, type SubnetPool } from "./pool.ts";
 import type { Problem } from "./problem.ts";
 import type { ServiceState, Task } from "./service.ts";
+import { ServiceBindings } from "./service-binding.ts";
 import { ResolverRules } from "./task-rules.ts";
 import type { Version } from "./version.ts";
 
@@ -53,6 +54,8 @@ export interface Choices {
   readonly namespaces: ReadonlyMap<string, string>;
   /** `NODE/overlay-NET` to container, task or `lb-NET` to the number of its port there; who has the lower starts first. */
   readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** `NODE/lb-NET` or `NODE/ingress_sbox` to service to the tasks that get its connections there, in this order. */
+  readonly balancing: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
 }
 
 export const NO_CHOICES: Choices = {
@@ -64,6 +67,7 @@ export const NO_CHOICES: Choices = {
   interfaces: new Map(),
   namespaces: new Map(),
   ports: new Map(),
+  balancing: new Map(),
 };
 
 export interface SwarmOptions {
@@ -88,6 +92,8 @@ export interface OverlaySpec {
   readonly mtu: number;
   readonly attachable: boolean;
   readonly internal: boolean;
+  /** Driver option `dsr`. */
+  readonly dsr?: boolean;
 }
 
 /** A stack file's network. */
@@ -127,6 +133,7 @@ export class Swarm {
   readonly load: Map<ClusterNode, number> = new Map();
   readonly gossip: Gossip;
   readonly names: Names;
+  readonly bindings: ServiceBindings = new ServiceBindings(this);
   readonly addresses: AddressAllocator;
   readonly resolverRules: ResolverRules = new ResolverRules();
   readonly subnets: SubnetAllocator;
@@ -257,6 +264,7 @@ export class Swarm {
       isAttachable: spec.attachable,
       isInternal: spec.internal,
       isIngress: name === INGRESS,
+      isDsr: spec.dsr === true,
       createdAt: this.host.now,
     });
     this.networks.set(name, network);
@@ -329,6 +337,7 @@ export class Swarm {
       this.#vnis.delete(vni);
     }
     this.names.forget(network.id);
+    this.bindings.forget(network);
   }
 
   /** A plain container's address in an overlay: the one that was asked for, or the next; throws a {@link DockerError}. */

@@ -68,11 +68,11 @@ export function programIngressPorts(ip: number, ports: readonly IngressPort[], p
   for (const { protocol, target } of ports) {
     const port = { port: target };
     program("filter", "INPUT", {
-      change: "append",
+      change: "insert",
       rule: { match: { dstIp: here, protocol, dstPort: port, ctState: ["NEW", "ESTABLISHED"] }, target: accept },
     });
     program("filter", "OUTPUT", {
-      change: "append",
+      change: "insert",
       rule: { match: { srcIp: here, protocol, srcPort: port, ctState: ["ESTABLISHED"] }, target: accept },
     });
   }

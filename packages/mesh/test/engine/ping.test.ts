@@ -122,7 +122,7 @@ describe("addresses", () => {
   });
 
   test.each([
-    ["a virtual IP", "10.0.9.2", "virtual IPs of services (IPVS) are not modelled yet"],
+    ["a virtual IP", "10.0.9.2", "nobody has 10.0.9.2 on net"],
     ["everybody on the network", "10.0.9.255", "icmp_echo_ignore_broadcasts"],
   ])("%s does not, and a note says why", (_, address, why) => {
     const { status, output } = one(`ping -c 1 -W 4 ${address}`);

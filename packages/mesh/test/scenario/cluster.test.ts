@@ -93,7 +93,10 @@ nodes:
 
   test.each([
     ["nodes: 1\ndocker: '17.06'", /^3:11 cluster\.docker: .*20\.10.*found "17\.06"/],
-    ["nodes: 1\nkernel: [no iptables]", /^3:12 cluster\.kernel\[0\]: expected one of no ip_vs, found "no iptables"/],
+    [
+      "nodes: 1\nkernel: [no iptables]",
+      /^3:12 cluster\.kernel\[0\]: expected one of no ip_vs, no ip_forward, found "no iptables"/,
+    ],
   ])("%s", (yaml, message) => {
     const found = mistakesOf(yaml);
     expect(found).toHaveLength(1);

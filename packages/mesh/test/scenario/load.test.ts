@@ -21,7 +21,7 @@ function loadFile(path: string): Scenario {
 test("defaults", () => {
   const scenario = loadGood("cluster: {nodes: 2}\ncompose: {services: {web: {image: nginx}}}\n");
   const link = { latencyNs: 20_000, rate: undefined, loss: 0, duplicate: 0, reorder: 0 };
-  const node = { labels: new Map(), docker: "28", kernel: { ipvs: true }, link };
+  const node = { labels: new Map(), docker: "28", kernel: { ipvs: true, forwarding: true }, link };
   expect(scenario).toEqual({
     name: "scenario",
     cluster: {
@@ -80,6 +80,7 @@ test("defaults", () => {
       interfaces: new Map(),
       namespaces: new Map(),
       ports: new Map(),
+      balancing: new Map(),
     },
     run: { seed: 1, setup: [], steps: [] },
     warnings: [],

@@ -13,6 +13,7 @@ test("all kinds of them", () => {
   interfaces: { web.1: [docker_gwbridge, front] }
   namespaces: { web.1: web.0123456789ab }
   ports: { manager/overlay-front: { web.1: 3, lb-front: 0 } }
+  balancing: { manager/lb-front: { web: [web.2, web.1] }, manager/ingress_sbox: { web: web.2 } }
 `);
   expect(pins).toEqual({
     containers: new Map([["web.1", "0123456789ab"]]),
@@ -32,6 +33,10 @@ test("all kinds of them", () => {
           ["lb-front", 0],
         ]),
       ],
+    ]),
+    balancing: new Map([
+      ["manager/lb-front", new Map([["web", ["web.2", "web.1"]]])],
+      ["manager/ingress_sbox", new Map([["web", ["web.2"]]])],
     ]),
   });
 });

@@ -4,7 +4,7 @@ import type { ClusterNode, Service } from "../../src/scenario/scenario.ts";
 
 export const PLAIN_NODE: Pick<ClusterNode, "docker" | "kernel" | "link"> = {
   docker: "28",
-  kernel: { ipvs: true },
+  kernel: { ipvs: true, forwarding: true },
   link: PERFECT_LINK,
 };
 

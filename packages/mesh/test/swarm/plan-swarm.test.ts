@@ -56,40 +56,40 @@ node node-1
     7: docker_gwbridge 172.18.0.1/16 mtu 1500 mac random
     9: vethXXXXXXX mtu 1500 mac random peer ingress_sbox/eth1 in docker_gwbridge
     16: vethXXXXXXX mtu 1500 mac random peer web.1/eth1 in docker_gwbridge
-  overlay-ingress
+  overlay-ingress  forwards
     1: lo     127.0.0.1/8 mtu 65536
     2: br0    10.0.0.1/24 mtu 1450 mac of its lowest port
     4: vxlan0 mtu 1450 mac random vni 4096 port 7789 in br0
     6: veth0  mtu 1450 mac random peer ingress_sbox/eth0 in br0
-  ingress_sbox
+  ingress_sbox  forwards
     1: lo     127.0.0.1/8 mtu 65536
     5: eth0   10.0.0.2/24 mtu 1450 mac 02:42:0a:00:00:02 peer overlay-ingress/veth0
     8: eth1   172.18.0.2/16 mtu 1500 mac random peer host/vethXXXXXXX
     route 0.0.0.0/0 via 172.18.0.1 dev eth1
-  web.1
+  web.1  forwards
     1: lo     127.0.0.1/8 mtu 65536
     13: eth0   10.0.2.3/24 mtu 1350 mac 02:42:0a:00:02:03 peer overlay-back/veth1
     15: eth1   172.18.0.3/16 mtu 1500 mac random peer host/vethXXXXXXX
     20: eth2   10.0.1.3/24 mtu 1450 mac 02:42:0a:00:01:03 peer overlay-front/veth1
     route 0.0.0.0/0 via 172.18.0.1 dev eth1
-  overlay-back
+  overlay-back  forwards
     1: lo     127.0.0.1/8 mtu 65536
     2: br0    10.0.2.1/24 mtu 1350 mac of its lowest port
     10: vxlan0 mtu 1350 mac random vni 4098 port 7789 in br0
     12: veth0  mtu 1350 mac random peer lb-back/eth0 in br0
     14: veth1  mtu 1350 mac random peer web.1/eth0 in br0
-  lb-back
+  lb-back  forwards
     1: lo     127.0.0.1/8 mtu 65536
-    11: eth0   10.0.2.4/24 mtu 1350 mac 02:42:0a:00:02:04 peer overlay-back/veth0
-  overlay-front
+    11: eth0   10.0.2.4/24 10.0.2.2/32 mtu 1350 mac 02:42:0a:00:02:04 peer overlay-back/veth0
+  overlay-front  forwards
     1: lo     127.0.0.1/8 mtu 65536
     2: br0    10.0.1.1/24 mtu 1450 mac of its lowest port
     17: vxlan0 mtu 1450 mac random vni 4097 port 7789 in br0
     19: veth0  mtu 1450 mac random peer lb-front/eth0 in br0
     21: veth1  mtu 1450 mac random peer web.1/eth2 in br0
-  lb-front
+  lb-front  forwards
     1: lo     127.0.0.1/8 mtu 65536
-    18: eth0   10.0.1.4/24 mtu 1450 mac 02:42:0a:00:01:04 peer overlay-front/veth0
+    18: eth0   10.0.1.4/24 10.0.1.2/32 mtu 1450 mac 02:42:0a:00:01:04 peer overlay-front/veth0
 `);
 });
 

@@ -35,7 +35,7 @@ export class World {
       mac: parseMac("52:54:00:77:00:0b")! + index,
       labels: new Map<string, string>(),
       docker: "28" as const,
-      kernel: { ipvs: false },
+      kernel: { ipvs: false, forwarding: false },
       link: { latencyNs: 0, rate: undefined, loss: 0, duplicate: 0, reorder: 0 },
       version: versionOf(version)!,
     }));
@@ -72,7 +72,10 @@ export class World {
   #change(request: IptablesRequest): void {
     const { table, chain } = request;
     const tables = this.tables(request.node, request.netns);
-    if (request.change === "new-chain") tables.newChain(table, chain);
+    if (request.change === "ensure") {
+      if (!tables.contains(table, chain, request.rule))
+        tables[request.at === "top" ? "insert" : "append"](table, chain, request.rule);
+    } else if (request.change === "new-chain") tables.newChain(table, chain);
     else if (request.change === "policy") tables.setPolicy(table, chain, request.policy);
     else tables[request.change](table, chain, request.rule);
   }

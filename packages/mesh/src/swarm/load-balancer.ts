@@ -1,0 +1,167 @@
+/**
+ * A service in one network as one node balances it, in the sandbox of the network's load balancer (libnetwork
+ * service_linux.go: addLBBackend, rmLBBackend, the firewall marks of configureFWMark; service.go, loadBalancer).
+ *
+ * A kernel without IPVS: libnetwork gives up before it changes anything ("ipvs.New"), in the recordings of both releases.
+ *
+ * Not modelled: load balancers of Windows; a daemon that starts again and takes over what is there.
+ */
+import type { Rule } from "../netfilter/rule.ts";
+import type { Engine } from "./engine.ts";
+import { networkOf } from "./cidr.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { LocalOverlay } from "./overlay-driver.ts";
+import type { Place } from "./request.ts";
+import type { Sandbox } from "./sandbox.ts";
+import type { BalancedService, EndpointRecord } from "./service-binding.ts";
+
+/** The first mark of an engine (service.go, fwMarkCtr). */
+export const FIRST_MARK = 256;
+
+export class LoadBalancer {
+  readonly service: BalancedService;
+  readonly mark: number;
+  /** Those of its tasks that the node knows, disabled ones among them. */
+  readonly backends: Set<EndpointRecord> = new Set();
+  /** The kernel has a virtual service for it. */
+  isPlaced = false;
+
+  constructor(service: BalancedService, mark: number) {
+    this.service = service;
+    this.mark = mark;
+  }
+}
+
+/** Where its sandbox is, if there is anything to do there. */
+interface Site {
+  readonly engine: Engine;
+  readonly overlay: LocalOverlay;
+  readonly sandbox: Sandbox;
+  readonly endpoint: Endpoint;
+  readonly place: Place;
+}
+
+function siteOf(engine: Engine, overlay: LocalOverlay): Site | undefined {
+  const sandbox = engine.balancers.get(overlay.network.name);
+  const endpoint = overlay.balancer;
+  if (!engine.node.kernel.ipvs || sandbox === undefined || endpoint === undefined) return undefined;
+  return { engine, overlay, sandbox, endpoint, place: { node: engine.name, netns: sandbox.netns } };
+}
+
+/** The node's load balancer of the service; a mark is used up also if there is no virtual IP. */
+export function balancerOf(engine: Engine, overlay: LocalOverlay, service: BalancedService): LoadBalancer {
+  let balancer = overlay.services.get(service);
+  if (balancer === undefined) {
+    balancer = new LoadBalancer(service, engine.nextMark++);
+    overlay.services.set(service, balancer);
+  }
+  return balancer;
+}
+
+/** addLBBackend */
+export function addBackend(engine: Engine, overlay: LocalOverlay, record: EndpointRecord): void {
+  const balancer = balancerOf(engine, overlay, record.service);
+  const isKnown = balancer.backends.has(record);
+  balancer.backends.add(record);
+  const { vip, network } = record.service;
+  const site = siteOf(engine, overlay);
+  if (vip === undefined || site === undefined || isKnown) return;
+  if (!balancer.isPlaced) placeService(site, balancer, vip);
+  const forwarding = network.isDsr ? "droute" : "masq";
+  const { mark: fwmark } = balancer;
+  engine.ask({ kind: "ipvs-dest-add", ...site.place, fwmark, ip: record.ip, weight: 1, forwarding });
+  tweak(site);
+  arrange(site, balancer, record);
+}
+
+/** rmLBBackend: the task takes no new connections, or, `isGone`, none at all. */
+export function removeBackend(engine: Engine, overlay: LocalOverlay, record: EndpointRecord, isGone: boolean): void {
+  const balancer = overlay.services.get(record.service);
+  if (balancer === undefined || !balancer.backends.has(record)) return;
+  if (isGone) balancer.backends.delete(record);
+  const isLast = balancer.backends.size === 0;
+  if (isLast) overlay.services.delete(record.service);
+  const { vip, network } = record.service;
+  const site = siteOf(engine, overlay);
+  if (vip === undefined || site === undefined || !balancer.isPlaced) return;
+  const { place } = site;
+  const { mark: fwmark } = balancer;
+  const { ip } = record;
+  const forwarding = network.isDsr ? "droute" : "masq";
+  if (isGone) engine.ask({ kind: "ipvs-dest-delete", ...place, fwmark, ip });
+  else engine.ask({ kind: "ipvs-dest-update", ...place, fwmark, ip, weight: 0, forwarding });
+  if (!isLast) return;
+  engine.ask({ kind: "ipvs-service-delete", ...place, fwmark });
+  if (network.isIngress) engine.ingress.remove(site.sandbox, record.service.ports);
+  mark(site, balancer, vip, "delete");
+  engine.ask({ kind: "address-delete", ...place, device: site.endpoint.device, ip: vip, prefixLength: 32 });
+  balancer.isPlaced = false;
+}
+
+/** The virtual IP, the ports of the node that lead here, the marks, and the virtual service that looks for them. */
+function placeService(site: Site, balancer: LoadBalancer, vip: number): void {
+  const { engine, place, endpoint } = site;
+  const { service } = balancer;
+  balancer.isPlaced = true;
+  engine.ask({ kind: "address-add", ...place, device: endpoint.device, ip: vip, prefixLength: 32 });
+  if (service.network.isIngress) engine.ingress.add(site.sandbox, service.ports);
+  mark(site, balancer, vip, "append");
+  engine.ask({ kind: "ipvs-service-add", ...place, fwmark: balancer.mark });
+}
+
+/** What is sent to a published port of ingress_sbox, or to the virtual IP, carries the mark; what IPVS sends on comes from here. */
+function mark(
+  { engine, overlay, place, endpoint }: Site,
+  { service, mark: value }: LoadBalancer,
+  vip: number,
+  change: "append" | "delete",
+): void {
+  const program = engine.program(place.netns);
+  const target = { kind: "mark", value } as const;
+  for (const { protocol, published } of service.ports)
+    program("mangle", "PREROUTING", { change, rule: { match: { protocol, dstPort: { port: published } }, target } });
+  if (change === "append" && !overlay.masksSource && !overlay.network.isDsr) {
+    overlay.masksSource = true;
+    engine.ask({ kind: "sysctl", ...place, key: "net.ipv4.vs.conntrack", value: 1 });
+    program("nat", "POSTROUTING", { change, rule: sourceRule(endpoint) });
+  }
+  program("mangle", "INPUT", { change, rule: { match: { dstIp: { ip: vip, prefixLength: 32 } }, target } });
+}
+
+function sourceRule({ ip, prefixLength }: Endpoint): Rule {
+  const dstIp = { ip: networkOf({ address: ip, prefixLength }).address, prefixLength };
+  return { match: { dstIp, ipvs: {} }, target: { kind: "snat", ip } };
+}
+
+/** osl ApplyOSTweaks: set when the kernel has shown that it has IPVS. */
+function tweak({ engine, overlay, place }: Site): void {
+  if (overlay.isTweaked) return;
+  overlay.isTweaked = true;
+  const set = (key: "conn_reuse_mode" | "expire_nodest_conn" | "expire_quiescent_template", value: 0 | 1): void =>
+    engine.ask({ kind: "sysctl", ...place, key: `net.ipv4.vs.${key}`, value });
+  set("conn_reuse_mode", 0);
+  set("expire_nodest_conn", 1);
+  set("expire_quiescent_template", 1);
+}
+
+/**
+ * Somebody has chosen in which order the tasks get connections, which is that of gossip in reality: the last that has come
+ * is the first. When the last of the chosen ones is there they are put in again in that order.
+ */
+function arrange(
+  { engine, place }: Site,
+  { service, backends, mark: fwmark }: LoadBalancer,
+  last: EndpointRecord,
+): void {
+  const order = engine.swarm.choices.balancing.get(`${place.node}/${place.netns}`)?.get(service.name);
+  if (order === undefined || !order.includes(last.task)) return;
+  const chosen = order.map((task) => [...backends].find((record) => record.task === task));
+  if (chosen.includes(undefined)) return;
+  const others = [...backends].filter((record) => !chosen.includes(record) && !record.isDisabled);
+  const forwarding = service.network.isDsr ? "droute" : "masq";
+  for (const record of [...chosen, ...others].toReversed()) {
+    const ip = record!.ip;
+    engine.ask({ kind: "ipvs-dest-delete", ...place, fwmark, ip });
+    engine.ask({ kind: "ipvs-dest-add", ...place, fwmark, ip, weight: 1, forwarding });
+  }
+}

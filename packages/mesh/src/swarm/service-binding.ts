@@ -1,0 +1,239 @@
+/**
+ * What nodes tell each other about who serves what (libnetwork agent.go: addServiceInfoToCluster,
+ * deleteServiceInfoFromCluster, handleEpTableEvent; service_common.go: addServiceBinding, rmServiceBinding): for each
+ * endpoint of a task or container its names, and for each of a task a record of the endpoint_table. The node itself acts on
+ * it at once, others when gossip has brought it, if they have the network.
+ *
+ * Records are shared by all nodes; a node keeps only which of them it has acted on (./load-balancer.ts). In the first
+ * deployment, of which only the outcome counts, nodes act on all of them at its end, in the order of tasks.
+ *
+ * Not modelled: two endpoints with the same address.
+ */
+import type { Container } from "./container.ts";
+import { compareEndpoints, type Endpoint } from "./endpoint.ts";
+import type { Engine } from "./engine.ts";
+import { addBackend, balancerOf, removeBackend } from "./load-balancer.ts";
+import type { NameRecord } from "./names.ts";
+import { hasNames, OverlayNetwork } from "./network.ts";
+import type { Operation } from "./operation.ts";
+import type { LocalOverlay } from "./overlay-driver.ts";
+import type { ServiceState } from "./service.ts";
+import type { Swarm } from "./swarm.ts";
+import type { IngressPort } from "./task-rules.ts";
+
+/** A service in one of its networks (service_common.go, serviceKey): with other ports it is another. */
+export interface BalancedService {
+  /** 25 digits. */
+  readonly id: string;
+  readonly name: string;
+  readonly network: OverlayNetwork;
+  /** Undefined: clients choose by DNS (dnsrr). */
+  readonly vip: number | undefined;
+  /** Published ports, in the ingress network only. */
+  readonly ports: readonly IngressPort[];
+}
+
+/** A record of endpoint_table. */
+export interface EndpointRecord {
+  readonly service: BalancedService;
+  /** `SERVICE.SLOT`. */
+  readonly task: string;
+  readonly slot: number;
+  readonly ip: number;
+  /** Number of the node that it is on. */
+  readonly node: number;
+  /** Its own number, by which gossip spreads it. */
+  readonly sequence: number;
+  /** No new connections for it: the task is about to end. */
+  isDisabled: boolean;
+}
+
+/** All records of the swarm, as its nodes would agree on them. */
+export class ServiceBindings {
+  readonly #swarm: Swarm;
+  readonly #records = new Map<OverlayNetwork, Set<EndpointRecord>>();
+  #sequence = 0;
+
+  constructor(swarm: Swarm) {
+    this.#swarm = swarm;
+  }
+
+  *recordsOf(network: OverlayNetwork): Generator<EndpointRecord> {
+    yield* this.#records.get(network) ?? [];
+  }
+
+  add(service: BalancedService, task: string, slot: number, ip: number, engine: Engine): EndpointRecord {
+    const record = { service, task, slot, ip, node: engine.node.index, sequence: this.#sequence++, isDisabled: false };
+    const records = this.#records.get(service.network);
+    if (records === undefined) this.#records.set(service.network, new Set([record]));
+    else records.add(record);
+    if (!engine.host.isImmediate) this.#spread(engine, record, apply);
+    return record;
+  }
+
+  disable(record: EndpointRecord, engine: Engine): void {
+    record.isDisabled = true;
+    if (!engine.host.isImmediate) this.#spread(engine, record, disable);
+  }
+
+  delete(record: EndpointRecord, engine: Engine): void {
+    this.#records.get(record.service.network)?.delete(record);
+    if (!engine.host.isImmediate) this.#spread(engine, record, withdraw);
+  }
+
+  /** The network is gone. */
+  forget(network: OverlayNetwork): void {
+    this.#records.delete(network);
+  }
+
+  #spread(
+    origin: Engine,
+    record: EndpointRecord,
+    act: (engine: Engine, overlay: LocalOverlay, record: EndpointRecord) => void,
+  ): void {
+    const { name } = record.service.network;
+    const { gossip, engines } = this.#swarm;
+    const { now } = origin;
+    for (const engine of engines.values()) {
+      const overlay = engine.overlays.get(name);
+      if (overlay === undefined) continue;
+      if (engine === origin) {
+        if (overlay.ready.isOpen) act(engine, overlay, record);
+        continue;
+      }
+      const arrival = gossip.arrival(now, record.node, engine.node.index, record.sequence);
+      if (arrival === Number.POSITIVE_INFINITY) continue;
+      // It may have left the network by then, and come back.
+      const heard = function* (): Operation {
+        const current = engine.overlays.get(name);
+        if (current?.ready.isOpen === true) act(engine, current, record);
+        yield* [];
+      };
+      engine.host.start(engine.name, heard(), arrival - now);
+    }
+  }
+
+  /** The end of the first deployment: every node knows every record. */
+  settle(): void {
+    const order = new Map(Array.from(this.#swarm.services.values(), ({ id }, index) => [id, index]));
+    const sorted = new Map<OverlayNetwork, EndpointRecord[]>();
+    const services = new Set<BalancedService>();
+    const all = [...this.#records.values()].flatMap((records) => [...records]);
+    all.sort(
+      (a, b) =>
+        order.get(a.service.id)! - order.get(b.service.id)! ||
+        (a.service.network.name < b.service.network.name
+          ? -1
+          : a.service.network.name > b.service.network.name
+            ? 1
+            : 0) ||
+        a.slot - b.slot ||
+        a.node - b.node,
+    );
+    for (const record of all) {
+      services.add(record.service);
+      const records = sorted.get(record.service.network);
+      if (records === undefined) sorted.set(record.service.network, [record]);
+      else records.push(record);
+    }
+    for (const engine of this.#swarm.engines.values()) {
+      // Marks are given in this order, whenever somebody looks at what they are put on.
+      for (const service of services) {
+        const overlay = engine.overlays.get(service.network.name);
+        if (overlay !== undefined) balancerOf(engine, overlay, service);
+      }
+      for (const [network, records] of sorted) {
+        const overlay = engine.overlays.get(network.name);
+        if (overlay !== undefined) for (const record of records) apply(engine, overlay, record);
+      }
+    }
+  }
+}
+
+function apply(engine: Engine, overlay: LocalOverlay, record: EndpointRecord): void {
+  if (!record.isDisabled) addBackend(engine, overlay, record);
+}
+
+function disable(engine: Engine, overlay: LocalOverlay, record: EndpointRecord): void {
+  removeBackend(engine, overlay, record, false);
+}
+
+function withdraw(engine: Engine, overlay: LocalOverlay, record: EndpointRecord): void {
+  removeBackend(engine, overlay, record, true);
+}
+
+/** A node has joined the network: others tell it all that they know (networkdb, bulk synchronization). */
+export function joinServiceBindings(engine: Engine, overlay: LocalOverlay): void {
+  if (engine.host.isImmediate) return;
+  for (const record of engine.swarm.bindings.recordsOf(overlay.network)) apply(engine, overlay, record);
+}
+
+/** The service in a network; the same object for all its tasks, so long as its ports are the same. */
+export function balancedService(service: ServiceState, network: OverlayNetwork): BalancedService {
+  const { id, spec, balanced } = service;
+  const vip = service.vips.get(network.name);
+  const ports = network.isIngress ? service.ports.filter(({ mode }) => mode === "ingress") : [];
+  const before = balanced.get(network.name);
+  const isSame =
+    before?.vip === vip &&
+    before?.network === network &&
+    before.ports.length === ports.length &&
+    before.ports.every((port, index) => port === ports[index]);
+  if (before !== undefined && isSame) return before;
+  const made: BalancedService = { id, name: spec.name, network, vip, ports };
+  balanced.set(network.name, made);
+  return made;
+}
+
+/** Its names become known, and a task takes connections: after its start, or when it is first found healthy. */
+export function activateServiceBinding(engine: Engine, container: Container): void {
+  for (const endpoint of container.sandbox.endpoints.toSorted(compareEndpoints)) {
+    if (endpoint.isGateway) continue;
+    addName(engine, container, endpoint);
+    const { task } = container.options;
+    const { network, ip } = endpoint;
+    if (task === undefined || !(network instanceof OverlayNetwork) || container.bindings.has(network.name)) continue;
+    const service = balancedService(task.service, network);
+    container.bindings.set(
+      network.name,
+      engine.swarm.bindings.add(service, container.shortName, task.slot, ip, engine),
+    );
+  }
+}
+
+/** Its names are forgotten, and a task takes no new connections; those that it has go on. */
+export function deactivateServiceBinding(engine: Engine, container: Container): void {
+  removeNames(engine, container);
+  for (const record of container.bindings.values())
+    if (!record.isDisabled) engine.swarm.bindings.disable(record, engine);
+}
+
+/** It leaves its networks: nothing of it is left. */
+export function deleteServiceBinding(engine: Engine, container: Container): void {
+  removeNames(engine, container);
+  for (const record of container.bindings.values()) engine.swarm.bindings.delete(record, engine);
+  container.bindings.clear();
+}
+
+/** Its names in a network become known; ingress has none, and the default bridge neither. */
+export function addName(engine: Engine, container: Container, { network, ip, aliases }: Endpoint): void {
+  if (!hasNames(network) || container.names.has(network.name)) return;
+  const { task } = container.options;
+  const services =
+    task === undefined ? [] : [task.service.spec.name, ...(task.service.spec.aliases.get(network.name) ?? [])];
+  const record: NameRecord = {
+    ip,
+    name: container.name,
+    aliases: [container.shortId, ...aliases],
+    services,
+    vip: task?.service.vips.get(network.name),
+    node: engine.node.index,
+  };
+  container.names.set(network.name, record);
+  engine.swarm.names.add(network.id, record, engine.now);
+}
+
+function removeNames(engine: Engine, container: Container): void {
+  for (const record of container.names.values()) engine.swarm.names.remove(record, engine.now);
+  container.names.clear();
+}
