@@ -18,7 +18,7 @@ import { Refusal } from "../swarm/docker-error.ts";
 import type { Engine } from "../swarm/engine.ts";
 import { type Host, type Operation, Instant, resume } from "../swarm/operation.ts";
 import { DEPLOYMENT_LIMIT } from "../swarm/plan-swarm.ts";
-import type { ContainerAdd, ContainerStart, ProcessStart, Request, ResolverStart } from "../swarm/request.ts";
+import type { ContainerAdd, ContainerStart, Place, ProcessStart, Request, ResolverStart } from "../swarm/request.ts";
 import { deployStack } from "../swarm/stack.ts";
 import { Swarm, type SwarmOptions } from "../swarm/swarm.ts";
 import { type ContainerNames, namesOf } from "./container-names.ts";
@@ -99,6 +99,12 @@ export class Docker implements Host {
 
   get isImmediate(): boolean {
     return this.#instant !== undefined;
+  }
+
+  defer({ node, netns }: Place, action: () => void): void {
+    const space = this.#nodeOf(node).namespaces.get(netns);
+    if (space === undefined) throw new Error(`docker: ${node} has no namespace ${netns}`);
+    space.defer(action);
   }
 
   pace(name: string, usual: number): number {

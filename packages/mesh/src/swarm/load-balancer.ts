@@ -44,12 +44,12 @@ interface Site {
 function siteOf(engine: Engine, overlay: LocalOverlay): Site | undefined {
   const sandbox = engine.balancers.get(overlay.network.name);
   const endpoint = overlay.balancer;
-  if (!engine.node.kernel.ipvs || sandbox === undefined || endpoint === undefined) return undefined;
+  if (sandbox === undefined || endpoint === undefined) return undefined;
   return { engine, overlay, sandbox, endpoint, place: { node: engine.name, netns: sandbox.netns } };
 }
 
 /** The node's load balancer of the service; a mark is used up also if there is no virtual IP. */
-export function balancerOf(engine: Engine, overlay: LocalOverlay, service: BalancedService): LoadBalancer {
+function balancerOf(engine: Engine, overlay: LocalOverlay, service: BalancedService): LoadBalancer {
   let balancer = overlay.services.get(service);
   if (balancer === undefined) {
     balancer = new LoadBalancer(service, engine.nextMark++);
@@ -58,8 +58,28 @@ export function balancerOf(engine: Engine, overlay: LocalOverlay, service: Balan
   return balancer;
 }
 
+/** What the node does for a service of which it knows a task, before it does anything for that. */
+export function settleService(engine: Engine, overlay: LocalOverlay, service: BalancedService): void {
+  if (!engine.node.kernel.ipvs) return;
+  const balancer = balancerOf(engine, overlay, service);
+  const site = siteOf(engine, overlay);
+  if (site !== undefined && service.vip !== undefined) placeService(site, balancer, service.vip);
+}
+
+/** In the order of the records, when somebody looks into the sandbox. */
+export function settleBackends(engine: Engine, overlay: LocalOverlay, records: readonly EndpointRecord[]): void {
+  const site = siteOf(engine, overlay);
+  if (!engine.node.kernel.ipvs || site === undefined) return;
+  overlay.deferBackends(() => {
+    for (const record of records) if (!record.isDisabled) addBackend(engine, overlay, record);
+  });
+  engine.host.defer(site.place, () => overlay.catchUp());
+}
+
 /** addLBBackend */
 export function addBackend(engine: Engine, overlay: LocalOverlay, record: EndpointRecord): void {
+  if (!engine.node.kernel.ipvs) return;
+  overlay.catchUp();
   const balancer = balancerOf(engine, overlay, record.service);
   const isKnown = balancer.backends.has(record);
   balancer.backends.add(record);
@@ -76,6 +96,7 @@ export function addBackend(engine: Engine, overlay: LocalOverlay, record: Endpoi
 
 /** rmLBBackend: the task takes no new connections, or, `isGone`, none at all. */
 export function removeBackend(engine: Engine, overlay: LocalOverlay, record: EndpointRecord, isGone: boolean): void {
+  overlay.catchUp();
   const balancer = overlay.services.get(record.service);
   if (balancer === undefined || !balancer.backends.has(record)) return;
   if (isGone) balancer.backends.delete(record);

@@ -3,7 +3,7 @@
  * to wait: a number of nanoseconds, or for a gate. Whoever drives it owns the clock: {@link Timeline} here, which is as
  * fast as it goes, for the first deployment, for printing and for tests; docker/dockerd.ts on the engine's virtual clock.
  */
-import type { Request } from "./request.ts";
+import type { Place, Request } from "./request.ts";
 
 export type Operation<Result = void> = Generator<number | Gate, Result, void>;
 
@@ -35,6 +35,8 @@ export interface Host {
   /** Only the outcome of what is done counts, not when each part of it is. */
   readonly isImmediate: boolean;
   request(request: Request): void;
+  /** What nobody notices who does not look into that namespace: it can wait until somebody does. */
+  defer(place: Place, action: () => void): void;
   /** How long the step of that name takes; `usual` unless somebody wants it otherwise. */
   pace(name: string, usual: number): number;
   /** Begins another operation on a node, after a while. */
@@ -67,13 +69,15 @@ export class Instant implements Host {
   now = 0;
   readonly isImmediate = true;
   readonly request: (request: Request) => void;
+  readonly defer: Host["defer"];
   readonly #limit: number;
   #queue: Timed[] = [];
   #successor: Host | undefined = undefined;
 
-  constructor(request: (request: Request) => void, limit: number) {
+  constructor(request: (request: Request) => void, limit: number, defer: Host["defer"] = (_, action) => action()) {
     this.request = request;
     this.#limit = limit;
+    this.defer = defer;
   }
 
   pace(_name: string, usual: number): number {
@@ -136,6 +140,10 @@ export class Timeline implements Host {
 
   pace(_name: string, usual: number): number {
     return usual;
+  }
+
+  defer(_place: Place, action: () => void): void {
+    action();
   }
 
   start(node: string, operation: Operation<unknown>, afterNs: number): void {

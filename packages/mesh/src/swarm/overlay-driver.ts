@@ -33,6 +33,8 @@ export class LocalOverlay {
   balancer: Endpoint | undefined = undefined;
   /** Services that the node balances here. */
   readonly services: Map<BalancedService, LoadBalancer> = new Map();
+  /** What is still to be done for them, when somebody looks. */
+  #deferred: (() => void) | undefined = undefined;
   /** What the balancer sends on has its own address. */
   masksSource = false;
   /** IPVS works there as Docker wants it. */
@@ -47,6 +49,17 @@ export class LocalOverlay {
     this.network = network;
     this.#generation = generation;
     this.netns = `overlay-${network.name}`;
+  }
+
+  /** Backends are put into the kernel when somebody looks there, or others come. */
+  deferBackends(action: () => void): void {
+    this.#deferred = action;
+  }
+
+  catchUp(): void {
+    const action = this.#deferred;
+    this.#deferred = undefined;
+    action?.();
   }
 
   /** Of the bridge or a vxlan device. */

@@ -1,6 +1,6 @@
 /** What there is on each node when a scenario's stack has been deployed, as data: no engine, no clock. */
 import type { Scenario } from "../scenario/scenario.ts";
-import { Instant } from "./operation.ts";
+import { type Host, Instant } from "./operation.ts";
 import { swarmOptions } from "./options.ts";
 import { Picture } from "./picture.ts";
 import type { SwarmPlan } from "./plan.ts";
@@ -12,8 +12,12 @@ import { Swarm } from "./swarm.ts";
 export const DEPLOYMENT_LIMIT = 60_000_000_000;
 
 /** Runs the deployment; `request` is told of each request, in order. Throws what Docker refuses. */
-export function deployPure(scenario: Scenario, request: (request: Request, now: number) => void): Swarm {
-  const instant = new Instant((each) => request(each, instant.now), DEPLOYMENT_LIMIT);
+export function deployPure(
+  scenario: Scenario,
+  request: (request: Request, now: number) => void,
+  defer?: Host["defer"],
+): Swarm {
+  const instant = new Instant((each) => request(each, instant.now), DEPLOYMENT_LIMIT, defer);
   const swarm = new Swarm(swarmOptions(scenario), instant);
   swarm.start();
   instant.run();
@@ -28,6 +32,11 @@ export function planSwarm(scenario: Scenario): SwarmPlan {
   const { underlay } = scenario.cluster;
   const picture = new Picture();
   for (const node of scenario.cluster.nodes) picture.addNode(node, underlay.mtu, underlay.subnet.prefixLength);
-  const swarm = deployPure(scenario, (request) => picture.add(request));
+  // Real servers, of which there are as many on each node as there are tasks, are not in the picture.
+  const swarm = deployPure(
+    scenario,
+    (request) => picture.add(request),
+    () => {},
+  );
   return picture.plan(swarm, underlay);
 }

@@ -12,7 +12,7 @@
 import type { Container } from "./container.ts";
 import { compareEndpoints, type Endpoint } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
-import { addBackend, balancerOf, removeBackend } from "./load-balancer.ts";
+import { addBackend, removeBackend, settleBackends, settleService } from "./load-balancer.ts";
 import type { NameRecord } from "./names.ts";
 import { hasNames, OverlayNetwork } from "./network.ts";
 import type { Operation } from "./operation.ts";
@@ -140,11 +140,11 @@ export class ServiceBindings {
       // Marks are given in this order, whenever somebody looks at what they are put on.
       for (const service of services) {
         const overlay = engine.overlays.get(service.network.name);
-        if (overlay !== undefined) balancerOf(engine, overlay, service);
+        if (overlay !== undefined) settleService(engine, overlay, service);
       }
       for (const [network, records] of sorted) {
         const overlay = engine.overlays.get(network.name);
-        if (overlay !== undefined) for (const record of records) apply(engine, overlay, record);
+        if (overlay !== undefined) settleBackends(engine, overlay, records);
       }
     }
   }
