@@ -85,6 +85,8 @@ export abstract class NetDevice {
   declare isDeaf: boolean;
   declare readonly statistics: DeviceStatistics;
   declare readonly offloads: Offloads;
+  /** IFF_PROMISC, as `ip link set DEVICE promisc on` and captures set it. Bridges alone heed it. */
+  declare isPromiscuous: boolean;
   /** Programs that look at what arrives here (the ptype list of a device). */
   declare readonly packetSockets: PacketSocket[];
   /** net.ipv4.conf.DEVICE.arp_ignore: 1 answers for addresses of this device only. */
@@ -104,6 +106,7 @@ export abstract class NetDevice {
     this.isUp = options.isUp ?? true;
     this.isDeleted = false;
     this.isDeaf = false;
+    this.isPromiscuous = false;
     this.statistics = { ...NO_STATISTICS };
     this.offloads = { ...ALL_OFFLOADS };
     this.packetSockets = [];

@@ -54,6 +54,8 @@ export class Frame {
   physIn: NetDevice | undefined = undefined;
   /** Who sent a bridged frame that waits for the neighbor it was translated to, or 0 (nf_bridge->neigh_header). */
   bridgedFrom = 0;
+  /** It was addressed to the bridge that it came in by, whatever a rule has made of that (PACKET_HOST at a port). */
+  isForBridge = false;
   /** Length of the largest fragment that this packet was put together from, or 0 (IPCB frag_max_size). */
   fragMaxSize = 0;
   /** Payload bytes of the fragments that it was put together from, in order (the frag_list). */
@@ -152,6 +154,7 @@ export class FramePool {
     frame.ignoresDf = false;
     frame.physIn = undefined;
     frame.bridgedFrom = 0;
+    frame.isForBridge = false;
     frame.fragMaxSize = 0;
     frame.pieces = undefined;
     frame.csum = Checksum.complete;
@@ -184,6 +187,7 @@ export class FramePool {
     copy.ignoresDf = frame.ignoresDf;
     copy.physIn = frame.physIn;
     copy.bridgedFrom = frame.bridgedFrom;
+    copy.isForBridge = frame.isForBridge;
     copy.fragMaxSize = frame.fragMaxSize;
     copy.pieces = undefined;
     copy.csum = frame.csum;
@@ -219,6 +223,7 @@ export class FramePool {
     frame.ct = undefined;
     frame.ctInfo = 0;
     frame.physIn = undefined;
+    frame.isForBridge = false;
     frame.fragMaxSize = 0;
     frame.dst = undefined;
     frame.secpath = undefined;

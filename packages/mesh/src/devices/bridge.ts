@@ -151,6 +151,8 @@ export class Bridge extends NetDevice {
       this.#learn(from, frame);
       return netns.receive(from.device, frame);
     }
+    frame.isForBridge =
+      ethernet.dstMacLow(view, start) === this.macLow && ethernet.dstMacHigh(view, start) === this.macHigh;
     const { netfilter } = netns;
     let passed: Frame | undefined = frame;
     if (netfilter !== undefined && netns.bridgeCallsIptables) {
@@ -169,9 +171,12 @@ export class Bridge extends NetDevice {
     softnet.spend(Cost.bridge);
     if (ethernet.isToGroup(view, start)) return this.#flood(frame, from, false, true);
     const entry = this.fdb.findHalves(ethernet.dstMacHigh(view, start), ethernet.dstMacLow(view, start), softnet);
+    if (entry?.isLocal === true) return this.#passUp(frame);
+    // IFF_PROMISC: its own stack gets a copy, which is behind the others.
+    const copy = this.isPromiscuous ? frames.clone(frame) : undefined;
     if (entry === undefined) this.#flood(frame, from, true, false);
-    else if (entry.isLocal) this.#passUp(frame);
     else this.#forward(entry.port, from, frame);
+    if (copy !== undefined) this.#passUp(copy);
   }
 
   #learn(from: BridgePort, frame: Frame): void {

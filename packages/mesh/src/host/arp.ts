@@ -165,6 +165,24 @@ export class Arp implements Wakeable {
     this.#arm(entry, wasDueAt);
   }
 
+  /**
+   * `ip neigh replace … use`: as if a packet were to go there (NTF_USE, neigh_event_send). Who is unknown is asked for,
+   * an acquaintance too.
+   */
+  use(device: NetDevice, ip: number): void {
+    const { now } = this.softnet;
+    const entry = this.neighbors.create(device.index, ip, now);
+    const wasDueAt = entry.timerAt;
+    const action = this.neighbors.use(entry, now);
+    this.#arm(entry, wasDueAt);
+    if (action === NeighborAction.probeBroadcast) this.#solicit(device, entry, BROADCAST_MAC);
+  }
+
+  /** True for an entry that is permanent only because the neighbor is an acquaintance. */
+  isAcquaintance({ ip, mac, state }: Neighbor): boolean {
+    return state === NeighborState.permanent && this.acquaintances.get(ip) === mac;
+  }
+
   /** Linux neigh_confirm: an upper layer knows that the neighbor is there. */
   confirm(device: NetDevice, ip: number): void {
     const entry = this.neighbors.find(device.index, ip);

@@ -26,7 +26,8 @@ export function receive(netns: Netns, device: NetDevice, frame: Frame): void {
   if (!frame.isLoopedBack) {
     // PACKET_OTHERHOST: a copy that a bridge flooded. The loopback device has no addresses to compare.
     const isForHost =
-      ethernet.dstMacLow(view, start) === device.macLow && ethernet.dstMacHigh(view, start) === device.macHigh;
+      (ethernet.dstMacLow(view, start) === device.macLow && ethernet.dstMacHigh(view, start) === device.macHigh) ||
+      (frame.isForBridge && device.isPromiscuous);
     if (!isForHost && !ethernet.isToGroup(view, start)) return netns.drop(frame, DropReason.OTHERHOST);
   }
   const status = ipv4.check(view, at, frame.end);

@@ -47,7 +47,7 @@ export function linksOf(netns: Netns): LinkJson[] {
       address: formatMac(device.mac),
       broadcast: isLoopback ? NO_MAC : BROADCAST_MAC,
       ...netnsidOf(device),
-      promiscuity: isPort,
+      promiscuity: isPort + Number(device.isPromiscuous),
       allmulti: isPort,
       min_mtu: isLoopback ? 0 : 68,
       max_mtu: isLoopback ? 0 : 65_535,
@@ -157,6 +157,7 @@ function flagsOf(device: NetDevice): string[] {
   if (device.isUp && !hasCarrier(device)) flags.push("NO-CARRIER");
   if (device instanceof Loopback) flags.push("LOOPBACK");
   else flags.push("BROADCAST", "MULTICAST");
+  if (device.isPromiscuous) flags.push("PROMISC");
   if (device.isUp) flags.push("UP");
   if (device.isUp && hasCarrier(device)) flags.push("LOWER_UP");
   if (device instanceof Veth && device.peer?.netns === device.netns && !device.peer.isUp) flags.push("M-DOWN");

@@ -84,6 +84,7 @@ interface Settings {
   readonly mtu: number | undefined;
   readonly mac: number | undefined;
   readonly master: string | undefined;
+  readonly isPromiscuous: boolean | undefined;
   readonly hasNoMaster: boolean;
 }
 
@@ -101,7 +102,17 @@ function set(words: readonly string[]): IpAction {
   const mac = macText === undefined ? undefined : parseMac(macText);
   if (macText !== undefined && mac === undefined) throw new UsageError(`${command}: "${macText}" is no MAC address`);
   const isUp = values.has("up") ? true : values.has("down") ? false : undefined;
-  const settings = { isUp, mtu, mac, master: values.get("master"), hasNoMaster: values.has("nomaster") };
+  const promisc = values.get("promisc");
+  if (promisc !== undefined && promisc !== "on" && promisc !== "off")
+    throw new UsageError(`${command}: promisc "${promisc}": expected on or off`);
+  const settings = {
+    isUp,
+    mtu,
+    mac,
+    master: values.get("master"),
+    isPromiscuous: promisc === undefined ? undefined : promisc === "on",
+    hasNoMaster: values.has("nomaster"),
+  };
   return (context) => {
     const device = deviceNamed(context, name);
     return device === undefined ? NO_DEVICE_STATUS : apply(context, device, settings);
@@ -110,7 +121,7 @@ function set(words: readonly string[]): IpAction {
 
 /** do_setlink: in the kernel's order. */
 function apply(context: ProgramContext, device: NetDevice, settings: Settings): number {
-  const { isUp, mtu, mac, master, hasNoMaster } = settings;
+  const { isUp, mtu, mac, master, isPromiscuous, hasNoMaster } = settings;
   if (mac !== undefined) {
     const old = device.mac;
     if (device instanceof Bridge) device.setMac(mac);
@@ -131,6 +142,7 @@ function apply(context: ProgramContext, device: NetDevice, settings: Settings): 
     bridge.addPort(device);
   }
   if (hasNoMaster && device.port !== undefined) device.port.bridge.deletePort(device.port);
+  if (isPromiscuous !== undefined) device.isPromiscuous = isPromiscuous;
   if (isUp === true) device.up();
   if (isUp === false) device.down();
   return 0;

@@ -47,6 +47,7 @@ interface Selection {
   readonly mac: number | undefined;
   /** As it is written. */
   readonly nud: string | undefined;
+  readonly isUse: boolean;
 }
 
 export function neighborAction(verb: string, words: readonly string[], style: IpStyle): IpAction {
@@ -73,12 +74,15 @@ export function neighborAction(verb: string, words: readonly string[], style: Ip
 }
 
 function read(words: readonly string[]): Selection {
-  const { values, rest } = readWords(words, "ip neigh", { keywords: ["dev", "lladdr", "nud", "to"] });
-  refuseMore(rest, 1, "ip neigh", "an address, dev, lladdr or nud");
+  const { values, rest } = readWords(words, "ip neigh", {
+    keywords: ["dev", "lladdr", "nud", "to"],
+    switches: ["use"],
+  });
+  refuseMore(rest, 1, "ip neigh", "an address, dev, lladdr, nud or use");
   const to = values.get("to") ?? rest[0];
   const ip = to === undefined || to === "all" ? undefined : parseIpv4(to);
   if (to !== undefined && to !== "all" && ip === undefined) {
-    throw new UsageError(`ip neigh: "${to}" is not understood; expected an address, dev, lladdr or nud`);
+    throw new UsageError(`ip neigh: "${to}" is not understood; expected an address, dev, lladdr, nud or use`);
   }
   const lladdr = values.get("lladdr");
   const mac = lladdr === undefined ? undefined : parseMac(lladdr);
@@ -87,7 +91,7 @@ function read(words: readonly string[]): Selection {
   if (nud !== undefined && nud !== "all" && !NUD_NAMES.includes(nud)) {
     throw new UsageError(`ip neigh: nud ${nud}: expected ${NUD_NAMES.join(", ")} or all`);
   }
-  return { device: values.get("dev"), text: ip === undefined ? undefined : to, ip, mac, nud };
+  return { device: values.get("dev"), text: ip === undefined ? undefined : to, ip, mac, nud, isUse: values.has("use") };
 }
 
 function show({ device, text, nud }: Selection, style: IpStyle): IpAction {
@@ -126,7 +130,9 @@ function flush({ device, ip, nud }: Selection): IpAction {
       if (device !== undefined && netns.deviceAt(entry.device).name !== device) continue;
       if (ip !== undefined && entry.ip !== ip) continue;
       const isMeant =
-        nud === undefined ? entry.state !== NeighborState.permanent : nud === "all" || nud === nameOf(entry);
+        nud === undefined
+          ? entry.state !== NeighborState.permanent || netns.arp.isAcquaintance(entry)
+          : nud === "all" || nud === nameOf(entry);
       if (isMeant) netns.arp.delete(entry);
     }
     return 0;
@@ -137,7 +143,10 @@ function nameOf(entry: Neighbor): string {
   return NUD_NAMES[entry.state]!;
 }
 
-function set(verb: "add" | "change" | "replace", { device: name, ip, mac, nud = "permanent" }: Selection): IpAction {
+function set(
+  verb: "add" | "change" | "replace",
+  { device: name, ip, mac, nud = "permanent", isUse }: Selection,
+): IpAction {
   if (ip === undefined || name === undefined) throw new UsageError(`ip neigh ${verb}: an address and dev are needed`);
   const state = SETTABLE.get(nud);
   if (state === undefined) {
@@ -150,6 +159,10 @@ function set(verb: "add" | "change" | "replace", { device: name, ip, mac, nud = 
     const known = arp.neighbors.find(device.index, ip);
     if (known === undefined && verb === "change") return refused(context, "No such file or directory");
     if (known !== undefined && verb === "add") return refused(context, "File exists");
+    if (isUse) {
+      arp.use(device, ip);
+      return 0;
+    }
     const lladdr = mac ?? (known !== undefined && isValid(known.state) ? known.mac : undefined);
     if (lladdr === undefined) return refused(context, "Invalid argument");
     arp.set(device, ip, lladdr, state);

@@ -36,6 +36,24 @@ describe("between containers of one bridge", () => {
     ]);
   });
 
+  test("a promiscuous bridge sees a copy of what it forwards, and leaves it at that", () => {
+    const machine = new DockerMachine();
+    const c1 = machine.container(machine.docker0, 2);
+    const c2 = machine.container(machine.docker0, 3);
+    machine.knowEachOther(c1, c2);
+    machine.docker0.isPromiscuous = true;
+    machine.ping(c1, "172.17.0.3");
+    machine.run();
+    expect(machine.ip().slice(0, 5)).toEqual([
+      "c17-2 out 172.17.0.2 > 172.17.0.3 84",
+      "veth17-2 in 172.17.0.2 > 172.17.0.3 84",
+      "veth17-3 out 172.17.0.2 > 172.17.0.3 84",
+      "docker0 in 172.17.0.2 > 172.17.0.3 84",
+      "c17-3 in 172.17.0.2 > 172.17.0.3 84",
+    ]);
+    expect(machine.stepsAt("docker0")).toEqual(["dropped: OTHERHOST"]);
+  });
+
   test("recording s06: docker_gwbridge keeps them apart; the packet ends at its port, and ARP is not asked", () => {
     const machine = new DockerMachine();
     const c1 = machine.container(machine.gwbridge, 3);
@@ -274,6 +292,27 @@ describe("a bridged packet whose destination a rule changes", () => {
       "veth17-4 in 172.17.0.4 > 172.17.0.2 84",
       "veth17-2 out 172.17.0.3 > 172.17.0.2 84",
       "c17-2 in 172.17.0.3 > 172.17.0.2 84",
+    ]);
+  });
+
+  test("recording q2: of what was for a promiscuous bridge itself, a copy is routed to the same place", () => {
+    const machine = machineWithThree("PREROUTING -d 172.17.0.1/32 -j DNAT --to-destination 172.17.0.4");
+    const containers = [...machine.node.namespaces.values()].filter(({ name }) => name.startsWith("c17"));
+    machine.knowEachOther(...containers);
+    machine.ping(machine.host, "172.17.0.4");
+    machine.run();
+    machine.docker0.isPromiscuous = true;
+    const from = machine.recorder.hopCount;
+    machine.ping(containers[0]!, "172.17.0.1");
+    machine.run();
+    const there = machine.ip(from).filter((line) => line.endsWith("> 172.17.0.4 84"));
+    expect(there).toEqual([
+      "veth17-4 out 172.17.0.2 > 172.17.0.4 84",
+      "docker0 in 172.17.0.2 > 172.17.0.4 84",
+      "docker0 out 172.17.0.2 > 172.17.0.4 84",
+      "veth17-4 out 172.17.0.2 > 172.17.0.4 84",
+      "c17-4 in 172.17.0.2 > 172.17.0.4 84",
+      "c17-4 in 172.17.0.2 > 172.17.0.4 84",
     ]);
   });
 
