@@ -58,20 +58,26 @@ function balancerOf(engine: Engine, overlay: LocalOverlay, service: BalancedServ
   return balancer;
 }
 
-/** What the node does for a service of which it knows a task, before it does anything for that. */
+/** What of a service of which the node knows a task can be noticed outside the sandbox. */
 export function settleService(engine: Engine, overlay: LocalOverlay, service: BalancedService): void {
   if (!engine.node.kernel.ipvs) return;
-  const balancer = balancerOf(engine, overlay, service);
+  balancerOf(engine, overlay, service);
   const site = siteOf(engine, overlay);
-  if (site !== undefined && service.vip !== undefined) placeService(site, balancer, service.vip);
+  if (site !== undefined && service.vip !== undefined) prepareService(site, service, service.vip);
 }
 
-/** In the order of the records, when somebody looks into the sandbox. */
+/** The rest, in the order of the records, when somebody looks into the sandbox. */
 export function settleBackends(engine: Engine, overlay: LocalOverlay, records: readonly EndpointRecord[]): void {
   const site = siteOf(engine, overlay);
   if (!engine.node.kernel.ipvs || site === undefined) return;
   overlay.deferBackends(() => {
-    for (const record of records) if (!record.isDisabled) addBackend(engine, overlay, record);
+    for (const record of records) {
+      if (record.isDisabled) continue;
+      const balancer = balancerOf(engine, overlay, record.service);
+      const { vip } = record.service;
+      if (!balancer.isPlaced && vip !== undefined) placeService(site, balancer, vip);
+      addBackend(engine, overlay, record);
+    }
   });
   engine.host.defer(site.place, () => overlay.catchUp());
 }
@@ -86,7 +92,10 @@ export function addBackend(engine: Engine, overlay: LocalOverlay, record: Endpoi
   const { vip, network } = record.service;
   const site = siteOf(engine, overlay);
   if (vip === undefined || site === undefined || isKnown) return;
-  if (!balancer.isPlaced) placeService(site, balancer, vip);
+  if (!balancer.isPlaced) {
+    prepareService(site, record.service, vip);
+    placeService(site, balancer, vip);
+  }
   const forwarding = network.isDsr ? "droute" : "masq";
   const { mark: fwmark } = balancer;
   engine.ask({ kind: "ipvs-dest-add", ...site.place, fwmark, ip: record.ip, weight: 1, forwarding });
@@ -119,13 +128,16 @@ export function removeBackend(engine: Engine, overlay: LocalOverlay, record: End
   balancer.isPlaced = false;
 }
 
-/** The virtual IP, the ports of the node that lead here, the marks, and the virtual service that looks for them. */
-function placeService(site: Site, balancer: LoadBalancer, vip: number): void {
-  const { engine, place, endpoint } = site;
-  const { service } = balancer;
-  balancer.isPlaced = true;
+/** The virtual IP, and the ports of the node that lead here. */
+function prepareService({ engine, sandbox, place, endpoint }: Site, service: BalancedService, vip: number): void {
   engine.ask({ kind: "address-add", ...place, device: endpoint.device, ip: vip, prefixLength: 32 });
-  if (service.network.isIngress) engine.ingress.add(site.sandbox, service.ports);
+  if (service.network.isIngress) engine.ingress.add(sandbox, service.ports);
+}
+
+/** The marks, and the virtual service that looks for them. */
+function placeService(site: Site, balancer: LoadBalancer, vip: number): void {
+  const { engine, place } = site;
+  balancer.isPlaced = true;
   mark(site, balancer, vip, "append");
   engine.ask({ kind: "ipvs-service-add", ...place, fwmark: balancer.mark });
 }
