@@ -33,6 +33,11 @@ export class Words {
     this.rest = rest;
   }
 
+  /** Of the flags that were given. */
+  get names(): readonly string[] {
+    return [...this.#values.keys()];
+  }
+
   has(name: string): boolean {
     return this.#values.has(name);
   }

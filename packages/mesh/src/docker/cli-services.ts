@@ -4,24 +4,18 @@ import { UsageError } from "../program/program.ts";
 import type { PublishedPort, Service } from "../scenario/scenario.ts";
 import { parseConstraint } from "../swarm/constraint.ts";
 import { DockerError, Refusal } from "../swarm/docker-error.ts";
-import {
-  createService,
-  isConverged,
-  liveTasks,
-  removeService,
-  scaleService,
-  updateService,
-} from "../swarm/orchestrator.ts";
+import { createService, isConverged, liveTasks, removeService, scaleService } from "../swarm/orchestrator.ts";
 import type { ServiceState, Task } from "../swarm/service.ts";
+import { isSame, updateService } from "../swarm/updater.ts";
 import type { Call, Command } from "./cli-call.ts";
 import { printInspected, readIp, readPublish } from "./cli-containers.ts";
 import { serviceJson } from "./cli-inspect.ts";
 import { flags } from "./cli-options.ts";
 import { table } from "./cli-table.ts";
+import { POLICY_FLAGS, readPolicy } from "./cli-service-policy.ts";
 import { render } from "./cli-template.ts";
 
 const SHORT_ID = 12;
-const SECOND = 1_000_000_000;
 
 const IGNORED = [
   "env,e=",
@@ -35,15 +29,6 @@ const IGNORED = [
   "limit-memory=",
   "reserve-cpu=",
   "reserve-memory=",
-  "restart-condition=",
-  "restart-delay=",
-  "restart-max-attempts=",
-  "restart-window=",
-  "update-delay=",
-  "update-parallelism=",
-  "update-order=",
-  "update-monitor=",
-  "update-failure-action=",
   "rollback-delay=",
   "rollback-parallelism=",
   "with-registry-auth",
@@ -52,10 +37,6 @@ const IGNORED = [
   "init",
   "read-only",
   "entrypoint=",
-  "placement-pref=",
-  "health-cmd=",
-  "health-interval=",
-  "no-healthcheck",
   "secret=",
   "config=",
   "host=",
@@ -65,6 +46,8 @@ const IGNORED = [
 ];
 const CREATE_FLAGS = flags(
   ...IGNORED,
+  ...POLICY_FLAGS,
+  "placement-pref=",
   "detach,d",
   "name=",
   "replicas=",
@@ -75,10 +58,12 @@ const CREATE_FLAGS = flags(
   "constraint=",
   "hostname=",
   "dns=",
-  "stop-grace-period=",
 );
 const UPDATE_FLAGS = flags(
   ...IGNORED,
+  ...POLICY_FLAGS,
+  "placement-pref-add=",
+  "placement-pref-rm=",
   "detach,d",
   "force",
   "image=",
@@ -92,7 +77,6 @@ const UPDATE_FLAGS = flags(
   "constraint-rm=",
   "endpoint-mode=",
   "hostname=",
-  "stop-grace-period=",
   "env-add=",
   "env-rm=",
   "label-add=",
@@ -170,21 +154,22 @@ function specOf(call: Call): Service {
     ports: words.all("publish").map(readServicePort),
     hostname: words.value("hostname"),
     dns: words.all("dns").map(readIp),
+    preferences: words.all("placement-pref").map(readPreference),
+    ...readPolicy(words, {}),
   };
 }
 
-/** `10s`, `1m30s`; nanoseconds. */
-function readDuration(text: string): number {
-  const units: Readonly<Record<string, number>> = { ms: SECOND / 1000, s: SECOND, m: 60 * SECOND, h: 3600 * SECOND };
-  let total = 0;
-  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) total += Number(number) * units[unit!]!;
-  return total;
+/** `spread=node.labels.zone` */
+function readPreference(text: string): string {
+  const [strategy, label] = text.split("=", 2);
+  if (strategy === "spread" && label !== undefined) return label;
+  throw new UsageError(
+    `invalid argument "${text}" for "--placement-pref" flag: unsupported placement preference ${strategy} (only spread is supported)`,
+  );
 }
 
 function* create(call: Call): Generator<void, number, boolean> {
   const service = yield* call.wait(createService(call.swarm, specOf(call)));
-  const grace = call.words.value("stop-grace-period");
-  if (grace !== undefined) service.graceNs = readDuration(grace);
   call.print(service.id);
   return yield* converge(call, service);
 }
@@ -197,7 +182,7 @@ function* converge(call: Call, service: ServiceState): Generator<void, number, b
   if (call.words.has("detach")) return 0;
   const { host } = call.swarm;
   const begun = host.now;
-  while (!isConverged(call.swarm, service)) {
+  while (!isConverged(service)) {
     const waited = host.now - begun;
     yield* call.context.process.sleep(waited < PATIENCE ? DockerCost.orchestrate : Math.floor(waited / 60));
   }
@@ -230,13 +215,14 @@ function* scale(call: Call): Generator<void, number, boolean> {
   return status;
 }
 
+/** Keys of a service that its tasks know nothing of. */
+const NO_TASK: ReadonlySet<string> = new Set(["replicas", "update"]);
+
 function* update(call: Call): Generator<void, number, boolean> {
   const { words, swarm } = call;
   const service = findService(call, words.rest[0]!);
   const { spec } = service;
   const replicas = words.value("replicas");
-  const grace = words.value("stop-grace-period");
-  if (grace !== undefined) service.graceNs = readDuration(grace);
   const without = (list: readonly string[], gone: readonly string[]): readonly string[] =>
     list.filter((each) => !gone.includes(each));
   const removed = words.all("publish-rm").map((text) => Number(text.split(/[:/]/, 1)[0]));
@@ -262,13 +248,17 @@ function* update(call: Call): Generator<void, number, boolean> {
       ...spec.ports.filter((port) => !removed.includes(port.target) && !removed.includes(port.published)),
       ...words.all("publish-add").map(readServicePort),
     ],
+    preferences: without(spec.preferences ?? [], words.all("placement-pref-rm").map(readPreference)).concat(
+      words.all("placement-pref-add").map(readPreference),
+    ),
+    ...readPolicy(words, spec),
   };
-  const onlyScales = Object.entries(changed).every(
-    ([key, value]) => key === "replicas" || JSON.stringify(value) === JSON.stringify(spec[key as keyof Service]),
-  );
+  const isForced = words.has("force");
   if (replicas !== undefined) yield* call.wait(scaleService(swarm, service, changed.replicas));
   // The client does not wait for a roll-out that was told to go on by itself.
-  if (!onlyScales || words.has("force")) call.docker.start(call.engine.name, updateService(swarm, service, changed), 0);
+  if (isForced || !isSame(spec, changed, NO_TASK))
+    call.docker.start(call.engine.name, updateService(swarm, service, changed, isForced), 0);
+  else service.spec = changed;
   call.print(words.rest[0]!);
   yield* call.context.process.sleep(DockerCost.request);
   return yield* converge(call, service);
@@ -297,7 +287,7 @@ function list(call: Call): number {
   }
   const rows = services.map((service) => {
     const { spec, id } = service;
-    const live = liveTasks(swarm, service);
+    const live = liveTasks(service);
     const running = live.filter((task) => task.state === "running").length;
     const wanted = spec.mode === "global" ? live.length : spec.replicas;
     return [id.slice(0, SHORT_ID), spec.name, spec.mode, `${running}/${wanted}`, spec.image, portsText(service)];

@@ -21,13 +21,6 @@ export const resources: Schema = plain({
   }),
 });
 
-export const restartPolicy: Schema = plain({
-  condition: text(),
-  delay: duration,
-  max_attempts: natural,
-  window: duration,
-});
-
 export const updateConfig: Schema = plain({
   parallelism: natural,
   delay: duration,
@@ -65,16 +58,6 @@ function withExtensions(entries: Entries): Schema {
   return v.pipe(v.unknown(), v.transform(own), plain(entries));
 }
 
-const healthcheck: Schema = plain({
-  disable: truth,
-  interval: duration,
-  retries: v.pipe(number, v.minValue(0, "a number from 0 on")),
-  test: textOrList,
-  timeout: duration,
-  start_period: duration,
-  start_interval: duration,
-});
-
 const logging: Schema = plain({
   driver: text(),
   options: record(orNothing(scalar), "OPTION"),
@@ -106,8 +89,6 @@ const ulimit: Schema = either(isMap, map({ soft: whole, hard: whole }), whole);
 export const ignoredServiceKeys: Entries = {
   dns_search: key(textOrList, "later", "DNS search domains."),
   extra_hosts: key(listOrMap, "later", "Entries of `/etc/hosts`."),
-  healthcheck: key(healthcheck, "later", "When a task counts as healthy. Tasks are taken as healthy at once."),
-  stop_grace_period: key(duration, "later", "Time between the signal to stop and the kill."),
   sysctls: key(listOrMap, "later", "Kernel parameters of the tasks' namespaces."),
 
   cap_add: key(listOfText, "quiet", "Capabilities."),

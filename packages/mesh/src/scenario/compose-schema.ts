@@ -8,16 +8,25 @@ import {
   config,
   ignoredServiceKeys,
   resources,
-  restartPolicy,
   secret,
-  updateConfig,
+  updateConfig as ignoredUpdateConfig,
   volume,
 } from "./compose-ignored.ts";
 import { isList, isNumber, key, listOfText, listOrMap, orNothing, scalar, textOrList } from "./compose-key.ts";
-import { count, integer, oneOf, text, truth } from "./values.ts";
+import {
+  healthcheck,
+  type HealthCheckFile,
+  restartPolicy,
+  type RestartPolicyFile,
+  updateConfig,
+  type UpdateConfigFile,
+} from "./compose-rollout.ts";
+import { count, duration, integer, oneOf, text, truth } from "./values.ts";
 
 export interface PlacementFile {
   readonly constraints: readonly string[] | undefined;
+  readonly preferences: readonly { readonly spread: string | undefined }[] | undefined;
+  readonly max_replicas_per_node: number | undefined;
 }
 
 export interface DeployFile {
@@ -25,6 +34,8 @@ export interface DeployFile {
   readonly replicas: number | undefined;
   readonly endpoint_mode: "vip" | "dnsrr" | undefined;
   readonly placement: PlacementFile | undefined;
+  readonly restart_policy: RestartPolicyFile | undefined;
+  readonly update_config: UpdateConfigFile | undefined;
 }
 
 export interface ServiceFile {
@@ -36,6 +47,8 @@ export interface ServiceFile {
   readonly entrypoint: string | readonly string[] | undefined;
   readonly hostname: string | undefined;
   readonly dns: string | readonly string[] | undefined;
+  readonly healthcheck: HealthCheckFile | undefined;
+  readonly stop_grace_period: number | undefined;
 }
 
 export interface PortFile {
@@ -74,10 +87,13 @@ const placementKeys = {
   ),
   preferences: key(
     list(map({ spread: key(text(), "used", "Label over whose values tasks are spread.") })),
-    "later",
-    "Spreading over the values of a label.",
+    "used",
+    "Spreading over the values of labels, before nodes are compared.",
+    { default: "none" },
   ),
-  max_replicas_per_node: key(count(MAX_REPLICAS), "later", "Limit of tasks of the service on one node."),
+  max_replicas_per_node: key(count(MAX_REPLICAS), "used", "Limit of tasks of the service on one node; 0: none.", {
+    default: "`0`",
+  }),
 };
 
 const deployKeys = {
@@ -99,9 +115,9 @@ const deployKeys = {
   placement: key(map(placementKeys), "used", "Where tasks may run."),
   labels: key(listOrMap, "quiet", "Labels of the service."),
   resources: key(resources, "quiet", "CPU and memory. Nodes are taken as large enough."),
-  restart_policy: key(restartPolicy, "later", "What happens when a task ends."),
-  update_config: key(updateConfig, "later", "How updates replace tasks."),
-  rollback_config: key(updateConfig, "later", "How rollbacks replace tasks."),
+  restart_policy: key(restartPolicy, "used", "What happens when a task ends."),
+  update_config: key(updateConfig, "used", "How updates replace tasks."),
+  rollback_config: key(ignoredUpdateConfig, "later", "How rollbacks replace tasks."),
 };
 
 const attachmentKeys = {
@@ -156,6 +172,13 @@ const serviceKeys = {
   entrypoint: key(textOrList, "used", "Entry point, before the command.", { default: "none" }),
   hostname: key(text(), "used", "Host name inside the tasks.", { default: "the container's short id" }),
   dns: key(textOrList, "used", "DNS servers of the tasks.", { default: "`cluster.dns`" }),
+  healthcheck: key(
+    healthcheck,
+    "used",
+    "When a task counts as healthy: until then it has no name and gets no connections of its service.",
+    { default: "none: as soon as it runs" },
+  ),
+  stop_grace_period: key(duration, "used", "From SIGTERM to SIGKILL.", { default: "`10s`" }),
   ...ignoredServiceKeys,
 };
 

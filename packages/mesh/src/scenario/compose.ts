@@ -15,6 +15,7 @@ import {
   type ServiceFile,
   version as versionSchema,
 } from "./compose-schema.ts";
+import { readHealthCheck, readRestartPolicy, readUpdateConfig } from "./compose-rollout.ts";
 import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
 import { readPorts } from "./compose-port.ts";
 import type { OverlayNetwork, Service, Stack } from "./scenario.ts";
@@ -204,6 +205,12 @@ function readService(name: string, file: ServiceFile, joined: Attachments, place
     ports,
     hostname: file.hostname || undefined,
     dns: readDns(file.dns, place.at("dns"), report),
+    restart: readRestartPolicy(deploy?.restart_policy, at.at("restart_policy"), report),
+    update: readUpdateConfig(deploy?.update_config, at.at("update_config"), report),
+    stopGraceNs: file.stop_grace_period,
+    healthcheck: readHealthCheck(file.healthcheck),
+    maxReplicasPerNode: deploy?.placement?.max_replicas_per_node,
+    preferences: deploy?.placement?.preferences?.flatMap(({ spread }) => spread ?? []),
   };
 }
 

@@ -1,6 +1,6 @@
 /** The keys of an image, and of the files of a machine. */
 import { either, isMap, isText, list, map, optional, record, required, type Schema } from "./check.ts";
-import { bytes, text } from "./values.ts";
+import { bytes, duration, oneOf, text } from "./values.ts";
 
 /** A file that is larger is no answer of a small server. */
 const MAX_FILE = 64 * 1024 * 1024;
@@ -11,6 +11,7 @@ export interface ImageFile {
   readonly command: string | undefined;
   readonly scripts: Readonly<Record<string, string | readonly string[]>> | undefined;
   readonly files: FilesFile | undefined;
+  readonly healthy: "never" | number | undefined;
 }
 
 const sized = map(
@@ -44,6 +45,11 @@ export const imageEntries: { readonly [K in keyof ImageFile]: Schema<ImageFile[K
     files,
     "Files by path: their text, or `{size: 20kB}`. One below `cgi-bin/` is what the script there prints, in which `$HOSTNAME`, `$REMOTE_ADDR`, `$REMOTE_PORT` and so on stand for their values.",
     { default: "none" },
+  ),
+  healthy: optional(
+    either((value) => value === "never", oneOf("never"), duration),
+    "How long after its start a container answers a health check, if its service has one.",
+    { default: "from the start" },
   ),
 };
 

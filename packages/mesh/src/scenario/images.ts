@@ -97,7 +97,9 @@ export function readImages(value: unknown, place: Place, report: Report): Readon
     for (const [script, lines] of Object.entries(file.scripts ?? {}))
       scripts.set(script, readScript(lines, at.at("scripts", script), report));
     const files = new Map([...(known?.files ?? NONE), ...filesOf(file.files)]);
-    images.set(name, { command: command ?? [], scripts, files });
+    const healthyAfterNs =
+      file.healthy === "never" ? Number.POSITIVE_INFINITY : (file.healthy ?? known?.healthyAfterNs);
+    images.set(name, { command: command ?? [], scripts, files, healthyAfterNs });
   }
   return images;
 }

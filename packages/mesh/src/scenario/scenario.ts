@@ -129,6 +129,8 @@ export interface Image {
    * `$HOSTNAME`, `$REMOTE_ADDR`, `$REMOTE_PORT` and the other variables of CGI stand for their values.
    */
   readonly files: ReadonlyMap<string, string>;
+  /** How long after its start a health check succeeds, in nanoseconds; Infinity: never, undefined: from the start. */
+  readonly healthyAfterNs?: number | undefined;
 }
 
 /** The part of a Compose file that decides about packets. */
@@ -159,6 +161,48 @@ export interface Service {
   readonly hostname: string | undefined;
   /** Instead of `Cluster.dns`. Empty: that. */
   readonly dns: readonly number[];
+  /** What is not here is as Docker has it for a service of which nobody has said anything. */
+  readonly restart?: RestartPolicy | undefined;
+  readonly update?: UpdateConfig | undefined;
+  /** From SIGTERM to SIGKILL, in nanoseconds. */
+  readonly stopGraceNs?: number | undefined;
+  /** Undefined: a task counts as healthy as soon as it runs. */
+  readonly healthcheck?: HealthCheck | undefined;
+  /** 0: any number. */
+  readonly maxReplicasPerNode?: number | undefined;
+  /** Labels such as `node.labels.zone` over whose values tasks are spread, the first one first. */
+  readonly preferences?: readonly string[] | undefined;
+}
+
+/** Which tasks that end get a successor, and when. */
+export interface RestartPolicy {
+  readonly condition: "none" | "on-failure" | "any";
+  readonly delayNs: number;
+  /** 0: no limit. */
+  readonly maxAttempts: number;
+  /** How far back attempts count; 0: forever. */
+  readonly windowNs: number;
+}
+
+/** How an update goes from slot to slot. */
+export interface UpdateConfig {
+  /** 0: all slots at once. */
+  readonly parallelism: number;
+  readonly delayNs: number;
+  /** How long a new task must run to count as updated. */
+  readonly monitorNs: number;
+  readonly failureAction: "pause" | "continue";
+  /** 0 to 1. */
+  readonly maxFailureRatio: number;
+  readonly order: "stop-first" | "start-first";
+}
+
+/** When a container is looked at; what is found the image says. */
+export interface HealthCheck {
+  readonly intervalNs: number;
+  readonly retries: number;
+  readonly startPeriodNs: number;
+  readonly startIntervalNs: number;
 }
 
 export interface PublishedPort {

@@ -1,5 +1,6 @@
 /** What a node's agent does with its tasks (swarmkit agent; daemon/cluster/executor/container/controller.go). */
 import {
+  type Container,
   type ContainerOptions,
   createContainer,
   leaveOverlay,
@@ -9,8 +10,11 @@ import {
 } from "./container.ts";
 import { DockerError } from "./docker-error.ts";
 import type { Engine } from "./engine.ts";
+import { untilHealthy } from "./health.ts";
 import type { Operation } from "./operation.ts";
-import { INGRESS, networksOf, replace } from "./orchestrator.ts";
+import { INGRESS, networksOf } from "./orchestrator.ts";
+import { hostPorts } from "./placement.ts";
+import { forget, restartTask } from "./restart.ts";
 import type { Task } from "./service.ts";
 import { activateServiceBinding, deactivateServiceBinding } from "./service-binding.ts";
 import type { Swarm } from "./swarm.ts";
@@ -23,6 +27,7 @@ export function assign(swarm: Swarm, task: Task, afterNs: number): void {
 
 function* runTask(swarm: Swarm, engine: Engine, task: Task): Operation {
   if (!task.isLive) return finish(swarm, engine, task, "shutdown");
+  task.enter("preparing", swarm.host.now);
   try {
     const container = yield* createContainer(engine, containerOf(task));
     task.container = container;
@@ -32,14 +37,38 @@ function* runTask(swarm: Swarm, engine: Engine, task: Task): Operation {
     if (!task.isLive) return finish(swarm, engine, task, "shutdown");
     task.enter("starting", swarm.host.now);
     yield* startContainer(engine, container);
-    activateServiceBinding(engine, container);
-    task.enter("running", swarm.host.now);
+    task.up.open();
+    yield* takeUp(swarm, engine, task, container);
   } catch (error) {
     if (!(error instanceof DockerError)) throw error;
-    task.enter("failed", swarm.host.now, error.message);
-    task.ended.open();
-    replace(swarm, task, engine.cost("restart"));
+    task.up.open();
+    fail(swarm, engine, task, error.message);
   }
+}
+
+/** It is there for others at once, or as soon as it is healthy (controller.go, Start). */
+function* takeUp(swarm: Swarm, engine: Engine, task: Task, container: Container): Operation {
+  const { healthcheck } = task.service.spec;
+  const isHealthy = healthcheck === undefined || (yield* untilHealthy(engine, container, healthcheck));
+  // It has ended, or is about to.
+  if (container.state !== "running" || !task.isLive) return;
+  if (isHealthy) {
+    activateServiceBinding(engine, container);
+    return task.enter("running", swarm.host.now);
+  }
+  // What it ends with is no news any more.
+  container.onExit = undefined;
+  yield engine.cost("deactivate");
+  yield* stopContainer(engine, container, graceOf(swarm, task));
+  fail(swarm, engine, task, UNHEALTHY);
+}
+
+/** container/errors.go, ErrContainerUnhealthy. */
+const UNHEALTHY = "dockerexec: unhealthy container";
+
+/** From SIGTERM to SIGKILL. */
+function graceOf(swarm: Swarm, { service }: Task): number {
+  return service.spec.stopGraceNs ?? swarm.cost("grace");
 }
 
 function containerOf(task: Task): ContainerOptions {
@@ -74,9 +103,17 @@ function containerOf(task: Task): ContainerOptions {
 /** Its process has ended by itself, or was killed by somebody else. */
 function exited(swarm: Swarm, engine: Engine, task: Task, status: number): void {
   if (!task.isLive) return;
-  const state = status === 0 ? "complete" : "failed";
-  finish(swarm, engine, task, state, status === 0 ? "" : `task: non-zero exit (${status})`);
-  replace(swarm, task, engine.cost("restart"));
+  if (status !== 0) return fail(swarm, engine, task, `task: non-zero exit (${status})`);
+  finish(swarm, engine, task, "complete");
+  restartTask(swarm, task);
+}
+
+function fail(swarm: Swarm, engine: Engine, task: Task, message: string): void {
+  if (task.hasEnded) return;
+  const wasWanted = task.isLive;
+  finish(swarm, engine, task, "failed", message);
+  if (wasWanted) task.service.rollout?.failed(task);
+  restartTask(swarm, task);
 }
 
 function finish(
@@ -87,8 +124,7 @@ function finish(
   message: string = "",
 ): void {
   task.enter(state, swarm.host.now, message);
-  const { node } = task;
-  if (node !== undefined) swarm.load.set(node, (swarm.load.get(node) ?? 1) - 1);
+  leaveNode(swarm, task);
   for (const [name, ip] of task.addresses) {
     const network = swarm.networks.get(name);
     if (network === undefined) continue;
@@ -96,6 +132,14 @@ function finish(
     if (name !== INGRESS) swarm.host.start(engine.name, leaveLater(engine, name), 0);
   }
   task.ended.open();
+}
+
+/** The scheduler counts it no longer, and its ports are free. */
+function leaveNode(swarm: Swarm, { node, name, service }: Task): void {
+  if (node === undefined) return;
+  swarm.load.set(node, (swarm.load.get(node) ?? 1) - 1);
+  const taken = swarm.hostPorts.get(node);
+  for (const port of hostPorts(service.ports)) if (taken?.get(port) === name) taken.delete(port);
 }
 
 function* leaveLater(engine: Engine, name: string): Operation {
@@ -120,18 +164,16 @@ export function endTask(swarm: Swarm, task: Task): void {
 
 function* shutDown(swarm: Swarm, engine: Engine, task: Task): Operation {
   const { container } = task;
+  // The agent does one thing after the other: what has begun to start will have started.
+  if (task.state === "starting" && !task.up.isOpen) yield task.up;
   if (container?.state === "running") {
     deactivateServiceBinding(engine, container);
     yield engine.cost("deactivate");
-    yield* stopContainer(engine, container, task.service.graceNs);
+    yield* stopContainer(engine, container, graceOf(swarm, task));
   }
   yield engine.cost("report");
   if (!task.hasEnded) finish(swarm, engine, task, "shutdown");
   if (task.desired !== "remove") return;
   if (container !== undefined && container.state !== "removed") yield* removeContainer(engine, container, false);
   forget(swarm, task);
-}
-
-function forget(swarm: Swarm, task: Task): void {
-  swarm.tasks.delete(task);
 }

@@ -142,6 +142,8 @@ export function* createContainer(engine: Engine, options: ContainerOptions): Ope
 /** `docker start`; throws a {@link DockerError}. */
 export function* startContainer(engine: Engine, container: Container): Operation {
   const { sandbox } = container;
+  // Another task of its slot runs here: both cannot be called so.
+  if (isTaken(engine, sandbox)) sandbox.netns = container.name;
   const { netns } = sandbox;
   if (!container.isInHost)
     engine.ask({ kind: "netns-add", node: engine.name, netns, forwarding: engine.node.kernel.forwarding });
@@ -177,6 +179,13 @@ export function* startContainer(engine: Engine, container: Container): Operation
   container.startedAt = engine.now;
   // A task's agent says when it is ready for the world.
   if (container.options.task === undefined) activateServiceBinding(engine, container);
+}
+
+function isTaken(engine: Engine, { netns }: Sandbox): boolean {
+  if (netns === "host") return false;
+  for (const { state, sandbox } of engine.containers.values())
+    if (state === "running" && sandbox.netns === netns) return true;
+  return false;
 }
 
 function needsResolver(network: Network): boolean {

@@ -45,6 +45,8 @@ export class Engine {
   nextMark: number = FIRST_MARK;
   /** Whether tasks may run here, and new ones come. */
   availability: "active" | "pause" | "drain" = "active";
+  /** As the managers see it. */
+  status: "ready" | "down" = "ready";
   hasTriedVxlan = false;
   readonly #made = new Map<string, number>();
 

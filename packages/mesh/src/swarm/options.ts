@@ -1,9 +1,10 @@
 /** What of a scenario the swarm is made of. */
+import { imageOf } from "../scenario/images.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { NO_CHOICES, type SwarmOptions } from "./swarm.ts";
 import { DEFAULT_VERSION, versionOf } from "./version.ts";
 
-export function swarmOptions({ cluster, placement, addresses, pins, run }: Scenario): SwarmOptions {
+export function swarmOptions({ cluster, images, placement, addresses, pins, run }: Scenario): SwarmOptions {
   return {
     nodes: cluster.nodes.map((node) => ({ ...node, version: versionOf(node.docker) ?? DEFAULT_VERSION })),
     underlay: cluster.underlay.subnet,
@@ -11,6 +12,7 @@ export function swarmOptions({ cluster, placement, addresses, pins, run }: Scena
     dns: cluster.dns,
     pool: cluster.addressPool,
     seed: run.seed,
+    healthyAfter: (image) => imageOf(image, images)?.healthyAfterNs ?? 0,
     choices: { ...NO_CHOICES, ...pins, placement, addresses },
   };
 }

@@ -1,15 +1,16 @@
 /**
- * Services (swarmkit manager/orchestrator, scheduler, allocator; agent): making, scaling, updating and removing them, what
- * happens to tasks that end, and to those of a node that is drained.
+ * Services (swarmkit manager/orchestrator, scheduler, allocator): making, scaling and removing them, and what happens to
+ * the tasks of a node that is drained. Tasks that end: ./restart.ts; updates: ./updater.ts.
  *
- * Not modelled: health checks, update monitoring and rollback, resources, preferences, jobs, secrets and configs.
+ * Not modelled: resources, jobs, secrets and configs.
  */
 import type { ClusterNode, PublishedPort, Service } from "../scenario/scenario.ts";
 import { Refusal } from "./docker-error.ts";
 import { complete, swarmId } from "./identifier.ts";
 import type { Operation } from "./operation.ts";
 import { portConflict } from "./port-conflict.ts";
-import { noSuitableNode, placeNew, suitableNodes, taskNames } from "./placement.ts";
+import { type Occupation, Placer, suitableNodes, taskNames } from "./placement.ts";
+import { restartTask } from "./restart.ts";
 import { type ServiceState, Task } from "./service.ts";
 import type { Swarm, SwarmNode } from "./swarm.ts";
 import { assign, endTask } from "./agent.ts";
@@ -27,17 +28,18 @@ export function* createService(swarm: Swarm, spec: Service): Operation<ServiceSt
     id: swarmId(swarm.random(`service:${spec.name}:${swarm.made(`service ${spec.name}`)}`)),
     spec,
     ports: givePorts(swarm, spec),
-    graceNs: swarm.cost("grace"),
     vips: new Map(),
     balanced: new Map(),
     slots: new Map(),
+    tasks: new Set(),
+    restarts: new Map(),
     createdAt: swarm.host.now,
-    isUpdating: false,
+    rollout: undefined,
   };
   swarm.services.set(spec.name, service);
   yield swarm.cost("orchestrate");
   allocateVips(swarm, service);
-  addTasks(swarm, service, taskNames(spec, activeNodes(swarm)));
+  addTasks(swarm, service, taskNames(spec, spec.mode === "global" ? suitableNodes(spec, activeNodes(swarm)) : []));
   return service;
 }
 
@@ -65,7 +67,7 @@ function ingressHolder(swarm: Swarm, published: number, protocol: string): Servi
 }
 
 /** Ports without a number get the next free one from 30000 on; those of hosts are drawn by the nodes. */
-function givePorts(swarm: Swarm, { ports }: Service): readonly PublishedPort[] {
+export function givePorts(swarm: Swarm, { ports }: Service): readonly PublishedPort[] {
   let next = FIRST_DYNAMIC_PORT;
   return ports.map((port) => {
     if (port.mode === "host" || port.published !== 0) return port;
@@ -81,7 +83,7 @@ export function networksOf(service: ServiceState): readonly string[] {
   return needsIngress ? [INGRESS, ...networks.filter((name) => name !== INGRESS)] : networks;
 }
 
-function allocateVips(swarm: Swarm, service: ServiceState): void {
+export function allocateVips(swarm: Swarm, service: ServiceState): void {
   if (service.spec.endpointMode !== "vip") return;
   for (const network of networksOf(service)) {
     if (service.vips.has(network)) continue;
@@ -90,8 +92,14 @@ function allocateVips(swarm: Swarm, service: ServiceState): void {
   }
 }
 
+function isAvailable(swarm: Swarm, { name }: { readonly name: string }): boolean {
+  const { availability, status } = swarm.engine(name);
+  return availability === "active" && status === "ready";
+}
+
+/** Nodes that take new tasks. */
 function activeNodes(swarm: Swarm): readonly SwarmNode[] {
-  return swarm.nodes.filter(({ name }) => swarm.engine(name).availability === "active");
+  return swarm.nodes.filter((node) => isAvailable(swarm, node));
 }
 
 /** New tasks of these names, placed, with addresses, on their way to their nodes. */
@@ -113,63 +121,39 @@ export function newTask(swarm: Swarm, service: ServiceState, name: string): Task
   const slot = service.spec.mode === "global" ? 0 : Number(name.slice(name.lastIndexOf(".") + 1));
   const task = new Task(id, service, name, slot, before === 0, swarm.host.now);
   swarm.tasks.add(task);
+  service.tasks.add(task);
   return task;
 }
 
 /** Which nodes they go to; those for which there is none stay pending. */
 export function place(swarm: Swarm, service: ServiceState, tasks: readonly Task[]): void {
-  const counts = new Map<ClusterNode, number>();
-  const busy = new Set<SwarmNode>();
-  const hostPorts = service.ports.filter((port) => port.mode === "host" && port.published !== 0);
-  for (const task of swarm.tasks) {
-    if (task.node === undefined || !task.isLive) continue;
-    if (task.service === service) counts.set(task.node, (counts.get(task.node) ?? 0) + 1);
-    if (hostPorts.some((port) => usesPort(task, port))) busy.add(task.node);
-  }
-  // Each task with a port of its node leaves one node less for the next.
-  const batches = hostPorts.length > 0 ? tasks.map((task) => [task]) : [tasks];
-  for (const batch of batches) {
-    placeBatch(swarm, service, batch, counts, busy);
-    if (hostPorts.length > 0) for (const { node } of batch) if (node !== undefined) busy.add(node);
-  }
-}
-
-function placeBatch(
-  swarm: Swarm,
-  service: ServiceState,
-  tasks: readonly Task[],
-  counts: Map<ClusterNode, number>,
-  busy: ReadonlySet<SwarmNode>,
-): void {
-  const nodes = activeNodes(swarm).filter((node) => !busy.has(node));
-  // A place that somebody has chosen is that of the slot's first task.
-  const pins = tasks.every((task) => task.isFirst) ? swarm.choices.placement : new Map<string, string>();
-  const names = tasks.map((task) => task.name);
-  const placed = placeNew(service.spec, names, { nodes, pins, load: swarm.load }, [], counts);
-  const places = new Map(placed.map(({ name, node }) => [name, node]));
-  const byName = new Map(nodes.map((node) => [node.name, node]));
+  const own = new Map<ClusterNode, number>();
+  for (const task of service.tasks)
+    if (task.node !== undefined && task.isLive) own.set(task.node, (own.get(task.node) ?? 0) + 1);
+  const occupation: Occupation = {
+    nodes: swarm.nodes,
+    isAvailable: (node) => isAvailable(swarm, node),
+    load: swarm.load,
+    ports: swarm.hostPorts,
+  };
+  const placer = new Placer(service.spec, occupation, own);
   for (const task of tasks) {
-    const node = byName.get(places.get(task.name)?.name ?? "");
-    if (node === undefined) task.enter("pending", swarm.host.now, pendingReason(swarm, service, busy));
+    const node = nodeFor(swarm, placer, task);
+    if (node === undefined) task.enter("pending", swarm.host.now, placer.explain(task.name));
     else {
-      task.node = node;
+      task.node = node as SwarmNode;
       task.enter("assigned", swarm.host.now);
-      counts.set(node, (counts.get(node) ?? 0) + 1);
     }
   }
 }
 
-function usesPort(task: Task, { protocol, published }: PublishedPort): boolean {
-  return task.service.ports.some(
-    (port) => port.mode === "host" && port.protocol === protocol && port.published === published,
-  );
-}
-
-function pendingReason(swarm: Swarm, service: ServiceState, busy: ReadonlySet<SwarmNode>): string {
-  const active = activeNodes(swarm);
-  const suitable = suitableNodes(service.spec, active);
-  const blocked = suitable.filter((node) => busy.has(node as SwarmNode)).length;
-  return noSuitableNode(active.length - suitable.length, blocked, swarm.nodes.length - active.length);
+/** A place that somebody has chosen is that of the slot's first task. */
+function nodeFor(swarm: Swarm, placer: Placer, task: Task): ClusterNode | undefined {
+  const pin = task.isFirst ? placer.node(swarm.choices.placement.get(task.name) ?? "") : undefined;
+  if (pin === undefined || task.slot === 0) return placer.next(task.name);
+  if (!isAvailable(swarm, pin) || placer.holderAt(pin) !== undefined) return undefined;
+  placer.take(pin, task.name);
+  return pin;
 }
 
 /** Addresses of tasks, then those of load balancers that they bring, in each network. */
@@ -219,71 +203,51 @@ function compare(a: number, b: number): number {
 
 /** Tasks that found no node may find one now. */
 export function schedulePending(swarm: Swarm): void {
-  for (const task of swarm.tasks) {
-    if (task.state !== "pending" || !task.isLive) continue;
-    place(swarm, task.service, [task]);
-    if (task.node === undefined) continue;
-    allocate(swarm, task.service, [task]);
-    dispatch(swarm, [task]);
+  for (const service of swarm.services.values()) {
+    const pending = [...service.tasks].filter((task) => task.state === "pending" && task.isLive);
+    if (pending.length === 0) continue;
+    place(swarm, service, pending);
+    const placed = pending.filter((task) => task.node !== undefined);
+    allocate(swarm, service, placed);
+    dispatch(swarm, placed);
   }
-}
-
-/** A task has ended, or its node takes no more: another one takes its slot (orchestrator/restart). */
-export function replace(swarm: Swarm, old: Task, delayNs: number): Task | undefined {
-  const { service } = old;
-  if (swarm.services.get(service.spec.name) !== service) return undefined;
-  if (service.spec.mode === "global" && old.node !== undefined && swarm.engine(old.node.name).availability === "drain")
-    return undefined;
-  const task = newTask(swarm, service, old.name);
-  task.desired = "ready";
-  place(swarm, service, [task]);
-  allocate(swarm, service, [task]);
-  dispatch(swarm, [task]);
-  swarm.host.start(swarm.manager.name, startWhenEnded(old, task, delayNs), 0);
-  return task;
-}
-
-function* startWhenEnded(old: Task, task: Task, delayNs: number): Operation {
-  if (!old.ended.isOpen) yield old.ended;
-  if (delayNs > 0) yield delayNs;
-  if (task.desired === "ready") task.desired = "running";
-  task.mayStart.open();
 }
 
 /** `docker service scale`, or `update --replicas`. */
 export function* scaleService(swarm: Swarm, service: ServiceState, replicas: number): Operation {
   service.spec = { ...service.spec, replicas };
   yield swarm.cost("orchestrate");
-  const live = liveTasks(swarm, service);
-  if (live.length > replicas) {
-    for (const task of leastNeeded(live, live.length - replicas)) removeTask(swarm, task);
+  const live = liveTasks(service);
+  const taken = new Set(live.map((task) => task.slot));
+  if (taken.size > replicas) {
+    const surplus = leastNeeded(live, taken.size - replicas);
+    for (const task of live) if (surplus.has(task.slot)) removeTask(swarm, task);
     return;
   }
-  const taken = new Set(live.map((task) => task.slot));
   const names: string[] = [];
-  for (let slot = 1; names.length < replicas - live.length; slot++)
+  for (let slot = 1; names.length < replicas - taken.size; slot++)
     if (!taken.has(slot)) names.push(`${service.spec.name}.${slot}`);
   addTasks(swarm, service, names);
 }
 
-export function liveTasks(swarm: Swarm, service: ServiceState): readonly Task[] {
-  return [...swarm.tasks].filter((task) => task.service === service && task.isLive);
+export function liveTasks(service: ServiceState): readonly Task[] {
+  return [...service.tasks].filter((task) => task.isLive);
 }
 
-/** The last ones of the nodes that have most, so that the rest is spread (orchestrator/replicated, slotsByIndex). */
-function leastNeeded(tasks: readonly Task[], count: number): readonly Task[] {
+/** The last slots of the nodes that have most, so that the rest is spread (orchestrator/replicated, slotsByIndex). */
+function leastNeeded(tasks: readonly Task[], count: number): ReadonlySet<number> {
   const seen = new Map<SwarmNode | undefined, number>();
-  const indexed = tasks
-    .toSorted((a, b) => a.slot - b.slot)
-    .map((task) => {
-      const index = seen.get(task.node) ?? 0;
-      seen.set(task.node, index + 1);
-      return { task, index };
-    });
-  return indexed
-    .sort((a, b) => a.index - b.index || a.task.slot - b.task.slot)
-    .slice(-count)
-    .map(({ task }) => task);
+  const slots = new Set<number>();
+  const indexed: { readonly slot: number; readonly index: number }[] = [];
+  for (const { slot, node } of tasks.toSorted((a, b) => a.slot - b.slot)) {
+    if (slots.has(slot)) continue;
+    slots.add(slot);
+    const index = seen.get(node) ?? 0;
+    seen.set(node, index + 1);
+    indexed.push({ slot, index });
+  }
+  indexed.sort((a, b) => a.index - b.index || a.slot - b.slot);
+  return new Set(indexed.slice(-count).map(({ slot }) => slot));
 }
 
 function removeTask(swarm: Swarm, task: Task): void {
@@ -294,24 +258,8 @@ function removeTask(swarm: Swarm, task: Task): void {
 /** `docker service rm`. */
 export function removeService(swarm: Swarm, service: ServiceState): void {
   swarm.services.delete(service.spec.name);
-  for (const task of swarm.tasks) if (task.service === service) removeTask(swarm, task);
+  for (const task of service.tasks) removeTask(swarm, task);
   for (const [network, vip] of service.vips) swarm.networks.get(network)?.release(vip);
-}
-
-/** `docker service update`: one slot after the other, the old task first (orchestrator/update, stop-first). */
-export function* updateService(swarm: Swarm, service: ServiceState, spec: Service): Operation {
-  service.spec = spec;
-  service.ports = givePorts(swarm, spec);
-  service.isUpdating = true;
-  yield swarm.cost("orchestrate");
-  allocateVips(swarm, service);
-  for (const old of liveTasks(swarm, service)) {
-    const task = replace(swarm, old, 0);
-    old.desired = "shutdown";
-    endTask(swarm, old);
-    if (task !== undefined && !task.started.isOpen) yield task.started;
-  }
-  service.isUpdating = false;
 }
 
 /** `docker node update --availability`. */
@@ -321,22 +269,21 @@ export function* setAvailability(swarm: Swarm, node: SwarmNode, availability: "a
   yield swarm.cost("orchestrate");
   if (availability === "active") {
     for (const service of swarm.services.values()) {
+      if (service.spec.mode !== "global" || suitableNodes(service.spec, [node]).length === 0) continue;
       const name = `${service.spec.name}.${node.name}`;
-      const isThere = liveTasks(swarm, service).some((task) => task.name === name);
-      if (service.spec.mode === "global" && !isThere) addTasks(swarm, service, [name]);
+      if (!liveTasks(service).some((task) => task.name === name)) addTasks(swarm, service, [name]);
     }
     schedulePending(swarm);
   }
   if (availability !== "drain") return;
   const tasks = [...swarm.tasks].filter((task) => task.node === node && task.isLive);
   for (const task of tasks.sort((a, b) => (a.id < b.id ? -1 : 1))) {
-    task.desired = "shutdown";
-    replace(swarm, task, 0);
+    restartTask(swarm, task);
     endTask(swarm, task);
   }
 }
 
 /** Nothing is left to do for the service. */
-export function isConverged(swarm: Swarm, service: ServiceState): boolean {
-  return !service.isUpdating && liveTasks(swarm, service).every((task) => task.state === "running");
+export function isConverged(service: ServiceState): boolean {
+  return service.rollout?.state !== "updating" && liveTasks(service).every((task) => task.state === "running");
 }

@@ -30,7 +30,8 @@ export interface JoinOptions {
 
 export class Sandbox {
   readonly engine: Engine;
-  readonly netns: string;
+  /** Stays as it is once the namespace is there. */
+  netns: string;
   readonly endpoints: Endpoint[] = [];
   /** True once its namespace is there and interfaces can be put into it. */
   isPopulated = false;

@@ -9,13 +9,15 @@ import type { SwarmNode } from "./swarm.ts";
 export type TaskState =
   | "pending"
   | "assigned"
+  | "preparing"
   | "ready"
   | "starting"
   | "running"
   | "complete"
   | "shutdown"
   | "failed"
-  | "rejected";
+  | "rejected"
+  | "orphaned";
 export type DesiredState = "running" | "ready" | "shutdown" | "remove";
 
 export interface ServiceState {
@@ -26,16 +28,30 @@ export interface ServiceState {
   ports: readonly PublishedPort[];
   /** Slot (`SERVICE.SLOT`) to how many tasks it has had. */
   readonly slots: Map<string, number>;
-  /** How long a task has to end by itself, in nanoseconds. */
-  graceNs: number;
+  /** Those that are remembered, in the order of their making. */
+  readonly tasks: Set<Task>;
+  /** Slot to when its tasks were replaced as they had ended; kept where their number is limited. */
+  readonly restarts: Map<string, number[]>;
   /** Network name to virtual IP. */
   readonly vips: Map<string, number>;
   /** Network name to what it is there. */
   readonly balanced: Map<string, BalancedService>;
   readonly createdAt: number;
-  /** A change is being rolled out. */
-  isUpdating: boolean;
+  /** The last change that was rolled out, or is. */
+  rollout: Rollout | undefined;
 }
+
+/** How far an update has come (api, UpdateStatus). */
+export interface Rollout {
+  state: "updating" | "paused" | "completed";
+  message: string;
+  readonly startedAt: number;
+  completedAt: number | undefined;
+  /** A task of the service has failed. */
+  failed(task: Task): void;
+}
+
+const ENDS: ReadonlySet<TaskState> = new Set(["complete", "shutdown", "failed", "rejected", "orphaned"]);
 
 export class Task {
   /** 25 digits. */
@@ -58,9 +74,11 @@ export class Task {
   container: Container | undefined = undefined;
   /** Opens when it may start, if it was made ready before. */
   readonly mayStart: Gate = new Gate();
+  /** Opens when its container has been started, or could not be. */
+  readonly up: Gate = new Gate();
   /** Opens when it runs, or never will. */
   readonly started: Gate = new Gate();
-  /** Opens when it has ended. */
+  /** Opens when it has ended, or its node is down: nobody need wait for it. */
   readonly ended: Gate = new Gate();
 
   constructor(id: string, service: ServiceState, name: string, slot: number, isFirst: boolean, now: number) {
@@ -83,9 +101,7 @@ export class Task {
   }
 
   get hasEnded(): boolean {
-    return (
-      this.state === "complete" || this.state === "shutdown" || this.state === "failed" || this.state === "rejected"
-    );
+    return ENDS.has(this.state);
   }
 
   enter(state: TaskState, now: number, message: string = ""): void {

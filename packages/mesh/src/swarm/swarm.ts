@@ -79,6 +79,8 @@ export interface SwarmOptions {
   readonly pool: SubnetPool;
   readonly seed: number;
   readonly choices: Choices;
+  /** How long after its start a container of an image is healthy, in nanoseconds; Infinity: never. Default: at once. */
+  readonly healthyAfter?: (image: string) => number;
 }
 
 /** An overlay that is to be made. What it does not say is handed out. */
@@ -131,12 +133,15 @@ export class Swarm {
   readonly tasks: Set<Task> = new Set();
   /** How many tasks each node has. */
   readonly load: Map<ClusterNode, number> = new Map();
+  /** Of each node, which task has which of its ports: `8080/tcp`. */
+  readonly hostPorts: Map<ClusterNode, Map<string, string>> = new Map();
   readonly gossip: Gossip;
   readonly names: Names;
   readonly bindings: ServiceBindings = new ServiceBindings(this);
   readonly addresses: AddressAllocator;
   readonly resolverRules: ResolverRules = new ResolverRules();
   readonly subnets: SubnetAllocator;
+  readonly healthyAfter: (image: string) => number;
   readonly #pool: SubnetPool;
   readonly #firewalls = new Map<Version, Firewall>();
   readonly #vnis = new Set<number>();
@@ -152,6 +157,7 @@ export class Swarm {
     this.underlay = options.underlay;
     this.dataPathPort = options.dataPathPort;
     this.dns = options.dns;
+    this.healthyAfter = options.healthyAfter ?? ((): number => 0);
     this.#pool = options.pool;
     this.nodes = options.nodes.map((node, index) => ({
       ...node,

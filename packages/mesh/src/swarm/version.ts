@@ -46,6 +46,8 @@ export interface Version {
   readonly failsAloud: boolean;
   /** The embedded DNS asks the next server outside about a "no such name" without authority. */
   readonly doubtsNameErrors: boolean;
+  /** While a container starts it is checked more often: `start_interval` of a health check. */
+  readonly hasStartInterval: boolean;
 }
 
 const V20_10: Version = {
@@ -69,6 +71,7 @@ const V20_10: Version = {
   iptables: "1.8.9",
   failsAloud: false,
   doubtsNameErrors: true,
+  hasStartInterval: false,
 };
 const V23: Version = { ...V20_10, name: "23.0", engine: "23.0.10", isObserved: false };
 // The test device went with the classic overlay networks.
@@ -80,7 +83,7 @@ const V24: Version = {
   failsAloud: true,
   doubtsNameErrors: false,
 };
-const V25: Version = { ...V24, name: "25.0", engine: "25.0.6" };
+const V25: Version = { ...V24, name: "25.0", engine: "25.0.6", hasStartInterval: true };
 // resolv.conf is written by a package of its own, which comments it.
 const V26: Version = { ...V25, name: "26.1", engine: "26.1.4", commentsResolvConf: true };
 const V27: Version = {

@@ -13,9 +13,9 @@ import {
   removeService,
   scaleService,
   setAvailability,
-  updateService,
 } from "../../src/swarm/orchestrator.ts";
 import type { Task } from "../../src/swarm/service.ts";
+import { updateService } from "../../src/swarm/updater.ts";
 import { ip, serviceSpec, World } from "./world.ts";
 
 const [MANAGER, WORKER1, WORKER2] = ["swarm-manager", "swarm-worker1", "swarm-worker2"] as const;
@@ -131,7 +131,7 @@ describe("addresses (recording s00)", () => {
     world.overlay("netb");
     const addresses = (name: string): readonly string[] => {
       const service = world.swarm.services.get(name)!;
-      const tasks = liveTasks(world.swarm, service).map((task) => formatIpv4(task.addresses.get("neta")!));
+      const tasks = liveTasks(service).map((task) => formatIpv4(task.addresses.get("neta")!));
       return [formatIpv4(service.vips.get("neta")!), ...tasks];
     };
     world.service("sa", 3, ["neta"]);
@@ -185,11 +185,11 @@ describe("a task that ends (recording s16)", () => {
   const engine = world.swarm.engine(WORKER2);
 
   test("is replaced after five seconds, with another address, on the node that has least", () => {
-    const [first] = liveTasks(world.swarm, service) as [Task];
+    const [first] = liveTasks(service) as [Task];
     const killedAt = world.timeline.now;
     const from = world.requests.length;
     world.do(killContainer(engine, first.container!), WORKER2);
-    const [second] = liveTasks(world.swarm, service) as [Task];
+    const [second] = liveTasks(service) as [Task];
     expect(first).toMatchObject({ state: "failed", message: "task: non-zero exit (137)" });
     expect(second).toMatchObject({ state: "running", node: { name: WORKER2 } });
     expect(second.addresses.get("myoverlay")).toBe(first.addresses.get("myoverlay")! + 1);
@@ -206,7 +206,7 @@ describe("a task that ends (recording s16)", () => {
     const on = (): readonly string[] =>
       [...world.swarm.tasks].filter((task) => task.isLive && task.node === engine.node).map((task) => task.name);
     expect(on()).toEqual([]);
-    const [moved] = liveTasks(world.swarm, service) as [Task];
+    const [moved] = liveTasks(service) as [Task];
     expect(moved).toMatchObject({ state: "running", node: { name: WORKER1 } });
     // Two seconds without the name, ten until the signal that cannot be ignored, and what it takes to tell.
     expect((moved.stateSince - drainedAt) / 1e9).toBeGreaterThan(12.5);
@@ -223,8 +223,7 @@ describe("services", () => {
     world.overlay("net");
     world.service("web", 3, ["net"]);
     const service = world.swarm.services.get("web")!;
-    const names = (): readonly string[] =>
-      liveTasks(world.swarm, service).map((task) => `${task.name}@${task.node!.name}`);
+    const names = (): readonly string[] => liveTasks(service).map((task) => `${task.name}@${task.node!.name}`);
     world.do(scaleService(world.swarm, service, 5));
     expect(names()).toEqual([
       `web.1@${MANAGER}`,
@@ -245,17 +244,17 @@ describe("services", () => {
     world.overlay("net");
     world.service("web", 3, ["net"]);
     const service = world.swarm.services.get("web")!;
-    const before = liveTasks(world.swarm, service).map((task) => task.id);
+    const before = liveTasks(service).map((task) => task.id);
     world.timeline.start(MANAGER, updateService(world.swarm, service, { ...service.spec, image: "bb:2" }), 0);
     let fewest = 3;
     for (let step = 0; step < 120; step++) {
       world.timeline.run(world.timeline.now + 500_000_000);
       world.timeline.now += 500_000_000;
-      fewest = Math.min(fewest, liveTasks(world.swarm, service).filter((task) => task.state === "running").length);
+      fewest = Math.min(fewest, liveTasks(service).filter((task) => task.state === "running").length);
     }
-    const after = liveTasks(world.swarm, service);
+    const after = liveTasks(service);
     expect(fewest).toBe(2);
-    expect(isConverged(world.swarm, service)).toBe(true);
+    expect(isConverged(service)).toBe(true);
     expect(after.map((task) => task.container!.options.image)).toEqual(["bb:2", "bb:2", "bb:2"]);
     expect(after.some((task) => before.includes(task.id))).toBe(false);
   });
@@ -265,7 +264,7 @@ describe("services", () => {
     world.overlay("net");
     world.service("agent", 0, ["net"], { mode: "global" });
     const service = world.swarm.services.get("agent")!;
-    const nodes = (): readonly string[] => liveTasks(world.swarm, service).map((task) => task.node!.name);
+    const nodes = (): readonly string[] => liveTasks(service).map((task) => task.node!.name);
     expect(nodes()).toEqual([MANAGER, WORKER1, WORKER2]);
     world.do(setAvailability(world.swarm, world.swarm.engine(WORKER1).node, "drain"));
     expect(nodes()).toEqual([MANAGER, WORKER2]);
@@ -277,10 +276,7 @@ describe("services", () => {
     const world = new World("28");
     const ports = [{ mode: "host", protocol: "tcp", target: 80, published: 8080 }] as const;
     world.service("web", 2, [], { ports, constraints: [`node.hostname==${WORKER1}`] });
-    const states = liveTasks(world.swarm, world.swarm.services.get("web")!).map(({ state, message }) => [
-      state,
-      message,
-    ]);
+    const states = liveTasks(world.swarm.services.get("web")!).map(({ state, message }) => [state, message]);
     expect(states).toEqual([
       ["running", ""],
       [
@@ -289,10 +285,7 @@ describe("services", () => {
       ],
     ]);
     world.do(setAvailability(world.swarm, world.swarm.engine(WORKER1).node, "drain"));
-    expect(liveTasks(world.swarm, world.swarm.services.get("web")!).map(({ state }) => state)).toEqual([
-      "pending",
-      "pending",
-    ]);
+    expect(liveTasks(world.swarm.services.get("web")!).map(({ state }) => state)).toEqual(["pending", "pending"]);
   });
 });
 
@@ -461,7 +454,7 @@ test("a subnet that is used up leaves a task waiting", () => {
   const world = new World("28", {}, [MANAGER]);
   world.overlay("tiny", "10.9.0.0/29");
   world.service("web", 6, ["tiny"]);
-  const states = liveTasks(world.swarm, world.swarm.services.get("web")!).map(({ state }) => state);
+  const states = liveTasks(world.swarm.services.get("web")!).map(({ state }) => state);
   expect(states.filter((state) => state === "running").length).toBeLessThan(6);
   expect(states).toContain("pending");
 });

@@ -26,7 +26,12 @@ export class World {
   /** `NODE NETNS` to its tables. */
   readonly #tables = new Map<string, Iptables>();
 
-  constructor(version: string, choices: Partial<Choices> = {}, nodes: readonly string[] = NODES) {
+  constructor(
+    version: string,
+    choices: Partial<Choices> = {},
+    nodes: readonly string[] = NODES,
+    healthyAfter: (image: string) => number = () => 0,
+  ) {
     this.timeline = new Timeline((request) => this.#take(request));
     const machines = nodes.map((name, index) => ({
       name,
@@ -49,6 +54,7 @@ export class World {
         pool: { subnet: parseCidr("10.0.0.0/8")!, prefixLength: 24 },
         seed: 1,
         choices: { ...NO_CHOICES, ...choices },
+        healthyAfter,
       },
       this.timeline,
     );

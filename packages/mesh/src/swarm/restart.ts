@@ -1,0 +1,94 @@
+/**
+ * What becomes of a slot whose task has ended or is to end (swarmkit manager/orchestrator/restart/restart.go).
+ */
+import { DEFAULT_RESTART } from "../scenario/compose-rollout.ts";
+import { allocate, dispatch, newTask, place } from "./orchestrator.ts";
+import { Gate, type Operation } from "./operation.ts";
+import type { Task } from "./service.ts";
+import type { Swarm } from "./swarm.ts";
+
+/** How long a new task waits at most for the end of the one before (defaultOldTaskTimeout). */
+const OLD_TASK_TIMEOUT = 60_000_000_000;
+/** Of a slot so many tasks are remembered (api/defaults, TaskHistoryRetentionLimit). */
+const HISTORY = 5;
+
+/** A task has ended, or its node takes no more: another one takes its slot, if its service wants that. */
+export function restartTask(swarm: Swarm, old: Task): Task | undefined {
+  if (old.desired !== "running" && old.desired !== "ready") return undefined;
+  old.desired = "shutdown";
+  const { service, node } = old;
+  if (swarm.services.get(service.spec.name) !== service || !shouldRestart(old)) return undefined;
+  const engine = node === undefined ? undefined : swarm.engine(node.name);
+  const isDrained = engine?.availability === "drain";
+  const isDown = engine?.status === "down";
+  if (service.spec.mode === "global" && (isDrained || isDown)) return undefined;
+  remember(old, swarm.host.now);
+  const task = successor(swarm, old);
+  const delay = isDrained ? 0 : (service.spec.restart?.delayNs ?? swarm.cost("restart"));
+  const waitsFor = isDown || old.hasEnded ? undefined : old;
+  swarm.host.start(swarm.manager.name, delayStart(swarm, waitsFor, task, delay), 0);
+  return task;
+}
+
+/** The slot's next task, made ready on its node and not started yet. */
+export function successor(swarm: Swarm, old: Task): Task {
+  const { service } = old;
+  const task = newTask(swarm, service, old.name);
+  task.desired = "ready";
+  place(swarm, service, [task]);
+  allocate(swarm, service, [task]);
+  dispatch(swarm, [task]);
+  reap(swarm, task);
+  return task;
+}
+
+/** DelayStart: behind the delay and the end of the old task, for which it does not wait for ever. */
+export function* delayStart(swarm: Swarm, old: Task | undefined, task: Task, delayNs: number): Operation {
+  const begun = swarm.host.now;
+  if (delayNs > 0) yield delayNs;
+  if (old !== undefined && !old.ended.isOpen) {
+    const either = new Gate();
+    old.ended.wait(() => either.open());
+    swarm.host.start(swarm.manager.name, openLater(either, begun + OLD_TASK_TIMEOUT - swarm.host.now), 0);
+    yield either;
+  }
+  if (task.desired === "ready") task.desired = "running";
+  task.mayStart.open();
+}
+
+function* openLater(gate: Gate, afterNs: number): Operation {
+  yield Math.max(0, afterNs);
+  gate.open();
+}
+
+function shouldRestart({ service, name, state, stateSince }: Task): boolean {
+  const { condition, maxAttempts, windowNs } = service.spec.restart ?? DEFAULT_RESTART;
+  if (condition === "none" || (condition === "on-failure" && state === "complete")) return false;
+  if (maxAttempts === 0) return true;
+  const restarts = service.restarts.get(name) ?? [];
+  return restarts.filter((time) => windowNs === 0 || time > stateSince - windowNs).length < maxAttempts;
+}
+
+function remember({ service, name }: Task, now: number): void {
+  const { maxAttempts, windowNs } = service.spec.restart ?? DEFAULT_RESTART;
+  if (maxAttempts === 0) return;
+  const kept = (service.restarts.get(name) ?? []).filter((time) => windowNs === 0 || time > now - windowNs);
+  service.restarts.set(name, [...kept, now]);
+}
+
+/** The oldest tasks of a slot are forgotten (orchestrator/taskreaper). */
+function reap(swarm: Swarm, { service, name }: Task): void {
+  const ofSlot = [...service.tasks].filter((task) => task.name === name);
+  let tooMany = ofSlot.length - HISTORY;
+  for (const task of ofSlot) {
+    if (tooMany <= 0) return;
+    if (!task.hasEnded) continue;
+    forget(swarm, task);
+    tooMany--;
+  }
+}
+
+export function forget(swarm: Swarm, task: Task): void {
+  swarm.tasks.delete(task);
+  task.service.tasks.delete(task);
+}

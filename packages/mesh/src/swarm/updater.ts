@@ -1,0 +1,138 @@
+/**
+ * Rolls out a change of a service, slot after slot (swarmkit manager/orchestrator/update/updater.go).
+ *
+ * Not modelled: rollback.
+ */
+import { DEFAULT_UPDATE } from "../scenario/compose-rollout.ts";
+import type { Service, UpdateConfig } from "../scenario/scenario.ts";
+import { endTask } from "./agent.ts";
+import { allocateVips, givePorts, liveTasks } from "./orchestrator.ts";
+import { Gate, type Operation } from "./operation.ts";
+import { suitableNodes } from "./placement.ts";
+import { delayStart, successor } from "./restart.ts";
+import type { Rollout, ServiceState, Task } from "./service.ts";
+import type { Swarm } from "./swarm.ts";
+
+/** `docker service update`; ends when all slots have had their turn. `force`: also those that need nothing. */
+export function* updateService(swarm: Swarm, service: ServiceState, spec: Service, force = true): Operation {
+  const before = service.spec;
+  service.spec = spec;
+  service.ports = givePorts(swarm, spec);
+  const update = new Update(swarm, service);
+  if (service.rollout?.state === "updating") service.rollout.state = "completed";
+  service.rollout = update;
+  yield swarm.cost("orchestrate");
+  allocateVips(swarm, service);
+  const onlyPlacement = !force && isSame(before, spec, PLACEMENT);
+  for (const [name, tasks] of slotsOf(liveTasks(service)))
+    if (!onlyPlacement || !tasks.every(({ node }) => node === undefined || suitableNodes(spec, [node]).length > 0))
+      update.slots.push(name);
+  yield* update.run();
+}
+
+/** Keys that say where tasks run: a change of them leaves alone tasks whose nodes still fit (IsTaskDirty). */
+const PLACEMENT: ReadonlySet<string> = new Set(["constraints", "preferences", "maxReplicasPerNode"]);
+
+/** Equal but for some keys. */
+export function isSame(a: Service, b: Service, except: ReadonlySet<string>): boolean {
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof Service>;
+  return [...keys].every((key) => except.has(key) || textOf(a[key]) === textOf(b[key]));
+}
+
+/** Nothing and an empty list are the same. */
+function textOf(value: unknown): string {
+  if (value instanceof Map) return JSON.stringify([...value]);
+  return JSON.stringify(value ?? []);
+}
+
+function slotsOf(tasks: readonly Task[]): ReadonlyMap<string, readonly Task[]> {
+  const slots = new Map<string, Task[]>();
+  for (const task of tasks) {
+    const held = slots.get(task.name);
+    if (held === undefined) slots.set(task.name, [task]);
+    else held.push(task);
+  }
+  return slots;
+}
+
+class Update implements Rollout {
+  state: Rollout["state"] = "updating";
+  message = "update in progress";
+  readonly startedAt: number;
+  completedAt: number | undefined = undefined;
+  /** Names of the slots that have still to be updated. */
+  readonly slots: string[] = [];
+  readonly #swarm: Swarm;
+  readonly #service: ServiceState;
+  readonly #config: UpdateConfig;
+  /** New tasks to when they came up; undefined: they have not. */
+  readonly #updated = new Map<Task, number | undefined>();
+  #failures = 0;
+  #count = 0;
+
+  constructor(swarm: Swarm, service: ServiceState) {
+    this.#swarm = swarm;
+    this.#service = service;
+    this.#config = service.spec.update ?? DEFAULT_UPDATE;
+    this.startedAt = swarm.host.now;
+  }
+
+  *run(): Operation {
+    const { parallelism } = this.#config;
+    const swarm = this.#swarm;
+    this.#count = this.slots.length;
+    const workers = Math.min(this.#count, parallelism === 0 ? this.#count : parallelism);
+    const done: Gate[] = [];
+    for (let worker = 0; worker < workers; worker++) {
+      const gate = new Gate();
+      done.push(gate);
+      swarm.host.start(swarm.manager.name, this.#work(gate), 0);
+    }
+    for (const gate of done) if (!gate.isOpen) yield gate;
+    if (this.state !== "updating") return;
+    this.state = "completed";
+    this.message = "update completed";
+    this.completedAt = swarm.host.now;
+  }
+
+  /** A worker: one slot, the delay, the next slot. */
+  *#work(done: Gate): Operation {
+    for (let slot = this.slots.shift(); slot !== undefined && this.state === "updating"; slot = this.slots.shift()) {
+      yield* this.#updateSlot(slot);
+      if (this.#config.delayNs > 0 && this.state === "updating") yield this.#config.delayNs;
+    }
+    done.open();
+  }
+
+  *#updateSlot(name: string): Operation {
+    const swarm = this.#swarm;
+    const old = liveTasks(this.#service).filter((task) => task.name === name);
+    const [first] = old;
+    if (first === undefined) return;
+    const task = successor(swarm, first);
+    this.#updated.set(task, undefined);
+    const startsFirst = this.#config.order === "start-first";
+    if (!startsFirst) for (const each of old) retire(swarm, each);
+    swarm.host.start(swarm.manager.name, delayStart(swarm, startsFirst ? undefined : first, task, 0), 0);
+    if (!task.started.isOpen) yield task.started;
+    this.#updated.set(task, swarm.host.now);
+    if (startsFirst && task.state === "running") for (const each of old) retire(swarm, each);
+  }
+
+  /** failureTriggersAction. */
+  failed(task: Task): void {
+    const { monitorNs, failureAction, maxFailureRatio } = this.#config;
+    if (!this.#updated.has(task) || failureAction === "continue") return;
+    const since = this.#updated.get(task);
+    if (since !== undefined && this.#swarm.host.now - since > monitorNs) return;
+    this.#failures++;
+    if (this.#failures / this.#count <= maxFailureRatio) return;
+    this.state = "paused";
+    this.message = `update paused due to failure or early termination of task ${task.id}`;
+  }
+}
+
+function retire(swarm: Swarm, task: Task): void {
+  task.desired = "shutdown";
+  endTask(swarm, task);
+}
