@@ -60,7 +60,9 @@ export function deploy(scenario: Scenario, aead?: AeadMaker): Mesh {
   const mesh = bareMesh(run.seed, { addressOrders: scenario.pins.dns }, underlay.oneKernel, aead);
   for (const node of nodes) {
     addMachine(mesh, node, underlay, new Map([["/etc/resolv.conf", resolvConf(cluster.dns)]]));
-    mesh.nodes.get(node.name)!.iptables = (versionOf(node.docker) ?? DEFAULT_VERSION).iptables;
+    const machine = mesh.nodes.get(node.name)!;
+    machine.iptables = (versionOf(node.docker) ?? DEFAULT_VERSION).iptables;
+    machine.hasIpvs = node.kernel.ipvs;
   }
   for (const host of hosts) addMachine(mesh, host, underlay, host.files);
   buildSwitch(mesh.addNode(SWITCH), [...nodes, ...hosts], underlay, mesh.nodes);

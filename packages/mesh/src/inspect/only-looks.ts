@@ -2,13 +2,15 @@
 
 /** In words, for who has written something else. */
 export const LOOKS: string =
-  "ip … show or get, bridge fdb show, ifconfig, route, arp, iptables -S or -L, iptables-save, conntrack -L, sysctl NAME, " +
+  "ip … show or get, bridge fdb show, ifconfig, route, arp, iptables -S or -L, iptables-save, conntrack -L, ipvsadm -L or -S, sysctl NAME, " +
   "ethtool -k, ss, hostname, cat, docker ps, … ls and … inspect";
 
 const SHOW: ReadonlySet<string> = new Set(["show", "list", "lst", "ls", "get"]);
 const DOCKER_LOOKS: ReadonlySet<string> = new Set(["ps", "ls", "inspect"]);
 const IPTABLES_LOOKS: ReadonlySet<string> = new Set(["-S", "--list-rules", "-L", "--list", "-C", "--check"]);
 const CONNTRACK_CHANGES: ReadonlySet<string> = new Set(["-D", "--delete", "-F", "--flush"]);
+/** A command of ipvsadm that does more than list. */
+const IPVSADM_CHANGES = /^(?:-[a-zA-Z]*[AEDCRaedZ]|--(?:add|edit|delete|clear|restore|zero|set))/;
 const ALWAYS: ReadonlySet<string> = new Set(["ifconfig", "route", "arp", "hostname", "cat", "iptables-save", "ss"]);
 
 export function onlyLooks([program = "", ...words]: readonly string[]): boolean {
@@ -24,6 +26,8 @@ export function onlyLooks([program = "", ...words]: readonly string[]): boolean 
       return words.some((word) => IPTABLES_LOOKS.has(word));
     case "conntrack":
       return !words.some((word) => CONNTRACK_CHANGES.has(word));
+    case "ipvsadm":
+      return !words.some((word) => IPVSADM_CHANGES.test(word));
     case "ethtool":
       return words[0] === "-k" || words[0] === "--show-features" || words[0] === "--show-offload";
     case "docker":

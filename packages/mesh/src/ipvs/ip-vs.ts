@@ -15,7 +15,7 @@ import type { IpVsConn } from "./conn.ts";
 import { registerHooks } from "./core.ts";
 import type { IpVsDest, RealServer } from "./dest.ts";
 import { dropConntrack } from "./nfct.ts";
-import { TCP_TIMEOUTS } from "./proto-tcp.ts";
+import { IpVsTcpState, TCP_TIMEOUTS } from "./proto-tcp.ts";
 import { UDP_TIMEOUT } from "./proto-udp.ts";
 import { IpVsService, isSameAddress, type Scheduler, type VirtualAddress } from "./service.ts";
 import { IpVsStats } from "./stats.ts";
@@ -164,10 +164,28 @@ export class IpVs implements Wakeable {
     return this.connectionTable.list().filter((conn) => conn.expiresAt > now);
   }
 
+  /** `ipvsadm -Z` (ip_vs_zero_service, ip_vs_zero_all). */
+  zero(at: VirtualAddress | undefined): IpVsErrno {
+    const one = at === undefined ? undefined : this.serviceAt(at);
+    if (at !== undefined && one === undefined) return "ESRCH";
+    for (const { stats, destinations } of one === undefined ? this.services() : [one]) {
+      stats.reset();
+      for (const dest of destinations) dest.stats.reset();
+    }
+    if (one === undefined) this.stats.reset();
+    return undefined;
+  }
+
+  /** Seconds that an established connection is kept, one that ends, and one of UDP. */
+  get timeouts(): readonly [tcp: number, tcpFin: number, udp: number] {
+    const { established, finWait } = IpVsTcpState;
+    return [this.tcpTimeouts[established]! / SECOND, this.tcpTimeouts[finWait]! / SECOND, this.udpTimeout / SECOND];
+  }
+
   /** `ipvsadm --set` (ip_vs_set_timeout), seconds; 0 leaves one as it is. */
   setTimeouts(tcp: number, tcpFin: number, udp: number): void {
-    if (tcp > 0) this.tcpTimeouts[1] = tcp * SECOND;
-    if (tcpFin > 0) this.tcpTimeouts[4] = tcpFin * SECOND;
+    if (tcp > 0) this.tcpTimeouts[IpVsTcpState.established] = tcp * SECOND;
+    if (tcpFin > 0) this.tcpTimeouts[IpVsTcpState.finWait] = tcpFin * SECOND;
     if (udp > 0) this.udpTimeout = udp * SECOND;
   }
 

@@ -20,6 +20,7 @@ import { TIMEOUT } from "./timeout.ts";
 import { UDPTOOL } from "./udptool.ts";
 import { WGET } from "./wget.ts";
 import { IP } from "./ip.ts";
+import { IPVSADM } from "./ipvsadm.ts";
 import { IPTABLES, IPTABLES_SAVE } from "./iptables.ts";
 import { NSLOOKUP } from "./nslookup.ts";
 import { BUSYBOX_PING, IPUTILS_PING } from "./ping.ts";
@@ -50,6 +51,7 @@ const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["iptables", IPTABLES],
   ["iptables-save", IPTABLES_SAVE],
   ["conntrack", CONNTRACK],
+  ["ipvsadm", IPVSADM],
   ["dnsd", DNSD],
   ["extsrv", EXTSRV],
   ["wget", WGET],

@@ -23,6 +23,10 @@ export const PROGRAM_ROWS: readonly Row[] = [
   ["ip …", "`addr`, `link`, `route`, `neigh`, `rule`, to look and to change; `-d`, `-s`, `-br`, `-j`."],
   ["bridge fdb", "Forwarding entries, to look and to change. `ifconfig`, `route -n`, `arp -n`, `ss`: the usual views."],
   ["iptables …", "All that adds, removes and lists rules; `iptables-save -c`. `conntrack -L`, `-D`, `-F`."],
+  [
+    "ipvsadm …",
+    "All that adds, changes and removes services and real servers; `-L` with `-c`, `--stats`, `--timeout`; `-S`, `-R`.",
+  ],
   ["sysctl NAME=VALUE", "Kernel parameters of the namespace. `ethtool -K DEVICE tso off`: offloads."],
   ["cat FILE", "`/etc/resolv.conf`, `/etc/hosts`, files of the image. `hostname`."],
   ["timeout SECONDS COMMAND", "Ends the command if it takes longer."],
