@@ -8,6 +8,7 @@ import {
   UsageError,
 } from "@hopscope/mesh";
 import { Command, InvalidArgumentError } from "commander";
+import { aesGcm } from "./aes-gcm.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { Output } from "./output.ts";
@@ -76,6 +77,7 @@ export async function inspect(file: string, what: readonly string[], flags: Insp
   const files = await openReplays(scenario, tell);
   if (files === undefined) return ExitCode.usage;
   const { mesh, setup } = runScenario(scenario, {
+    aead: aesGcm,
     record: false,
     openReplay: files.of,
     ...(flags.at === undefined ? {} : { until: flags.at }),

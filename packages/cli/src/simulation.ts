@@ -16,6 +16,7 @@ import {
   writeTrace,
 } from "@hopscope/mesh";
 import { PcapngWriter } from "@hopscope/tracer/pcapng-writer";
+import { aesGcm } from "./aes-gcm.ts";
 import { styleFor } from "./colors.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
@@ -56,7 +57,7 @@ export async function simulate(
 ): Promise<ExitCode> {
   const files = await openReplays(scenario, tell);
   if (files === undefined) return ExitCode.usage;
-  const result = runScenario(scenario, { openReplay: files.of });
+  const result = runScenario(scenario, { openReplay: files.of, aead: aesGcm });
   tell(files.problems, "warning");
   tell(failuresOf(result.setup), "warning");
   const problem = problemOf(result);

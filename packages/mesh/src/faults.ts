@@ -35,6 +35,12 @@ export function applyFault(mesh: Mesh, fault: Fault): void {
       return mistakeFdb(namespaceAt(mesh, fault.place), fault.mac, fault.vtep);
     case "neighbor":
       return mistakeNeighbor(namespaceAt(mesh, fault.place), fault.ip, fault.mac);
+    case "encryption": {
+      const encryption = mesh.docker?.swarm.engine(fault.node).encryption;
+      if (fault.what === "unmarked") encryption?.leak();
+      else encryption?.changeAddresses(encryption.addresses === "16-byte" ? "4-byte" : "16-byte");
+      return;
+    }
     case "clear":
       for (const machine of fault.machine === undefined ? mesh.machines.keys() : [fault.machine]) clear(mesh, machine);
   }
@@ -80,6 +86,7 @@ function clear(mesh: Mesh, machine: string): void {
   for (const end of [nic, nic.peer]) end?.link.restore();
   if (!nic.hasCarrier) nic.setPlugged(true);
   nic.faults = undefined;
+  mesh.docker?.swarm.engines.get(machine)?.encryption.correct();
   for (const { devices } of mesh.nodes.get(machine)!.namespaces.values())
     for (const device of devices) if (device instanceof VxlanDevice) device.correct();
 }

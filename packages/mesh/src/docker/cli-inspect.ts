@@ -149,8 +149,9 @@ function optionsOf(network: Network): Readonly<Record<string, string>> {
   if (network instanceof OverlayNetwork) {
     const vnis = network.subnets.map(({ vni }) => vni).join(",");
     return {
-      ...(network.mtu === OVERLAY_MTU ? {} : { [MTU_OPTION]: String(network.mtu + VXLAN_OVERHEAD) }),
+      ...(network.plainMtu === OVERLAY_MTU ? {} : { [MTU_OPTION]: String(network.plainMtu + VXLAN_OVERHEAD) }),
       "com.docker.network.driver.overlay.vxlanid_list": vnis,
+      ...(network.isEncrypted ? { encrypted: "" } : {}),
     };
   }
   if (!(network instanceof BridgeNetwork)) return {};

@@ -57,6 +57,8 @@ function* createOperation(call: Call): Operation<Network> {
       gateways,
       vnis,
       mtu: mtu - VXLAN_OVERHEAD,
+      // Whatever its value is.
+      encrypted: options.has("encrypted"),
       attachable: words.has("attachable"),
       internal: words.has("internal"),
     });

@@ -95,6 +95,7 @@ export class Docker implements Host {
     this.#instant = undefined;
     this.kernels.isSettled = false;
     instant.handOver(this);
+    swarm.renewKeys();
   }
 
   get isImmediate(): boolean {

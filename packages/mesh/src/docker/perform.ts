@@ -30,6 +30,7 @@ import { changeIpvs } from "./perform-ipvs.ts";
 import type { Gossip } from "../swarm/gossip.ts";
 import { PeerTable, type Spread } from "../tables/peer.ts";
 import { maskOf, RouteType } from "../tables/route.ts";
+import { xfrmOf } from "../xfrm/xfrm.ts";
 
 const LOOPBACK_MTU = 65_536;
 const LOOPBACK_IP = 0x7f000001;
@@ -123,6 +124,19 @@ export class Kernels {
       case "peer-add":
       case "peer-delete":
         return this.#changePeer(request);
+      case "xfrm-state-add":
+        xfrmOf(this.#netns(request)).addState(request);
+        return;
+      case "xfrm-state-delete":
+        xfrmOf(this.#netns(request)).deleteState(request.dstIp, request.spi);
+        return;
+      case "xfrm-policy-add":
+        xfrmOf(this.#netns(request)).policies.add(request.policy, this.#netns(request).node.softnet.now);
+        return;
+      case "xfrm-policy-update":
+        return xfrmOf(this.#netns(request)).policies.update(request.policy, this.#netns(request).node.softnet.now);
+      case "xfrm-policy-delete":
+        xfrmOf(this.#netns(request)).policies.delete(request.policy);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { formatConntrack } from "../netfilter/conntrack-format.ts";
 import type { Environment } from "../program/program.ts";
+import { Xfrm } from "../xfrm/xfrm.ts";
 import { readSysctl, sysctlOfPath } from "./sysctls.ts";
 
 /** The text of a file; undefined: there is none. */
@@ -18,6 +19,7 @@ export function fileText(environment: Environment, path: string): string | undef
     const entries = netns.netfilter?.conntrack.list(now) ?? [];
     return entries.map((entry) => `${formatConntrack(entry, now)}\n`).join("");
   }
+  if (path === "/proc/net/xfrm_stat") return (netns.xfrm ?? new Xfrm(netns)).statistics();
   const text = environment.files.get(path);
   if (text !== undefined) return text;
   if (path === "/etc/hostname") return `${environment.hostname}\n`;

@@ -5,7 +5,7 @@ export const LOOKS: string =
   "ip … show or get, bridge fdb show, ifconfig, route, arp, iptables -S or -L, iptables-save, conntrack -L, ipvsadm -L or -S, sysctl NAME, " +
   "ethtool -k, ss, hostname, cat, docker ps, … ls and … inspect";
 
-const SHOW: ReadonlySet<string> = new Set(["show", "list", "lst", "ls", "get"]);
+const SHOW: ReadonlySet<string> = new Set(["show", "list", "lst", "ls", "get", "count"]);
 const DOCKER_LOOKS: ReadonlySet<string> = new Set(["ps", "ls", "inspect"]);
 const IPTABLES_LOOKS: ReadonlySet<string> = new Set(["-S", "--list-rules", "-L", "--list", "-C", "--check"]);
 const CONNTRACK_CHANGES: ReadonlySet<string> = new Set(["-D", "--delete", "-F", "--flush"]);
@@ -17,8 +17,9 @@ export function onlyLooks([program = "", ...words]: readonly string[]): boolean 
   switch (program) {
     case "ip":
     case "bridge": {
-      const [, verb = "show"] = words.filter((word) => !word.startsWith("-"));
-      return SHOW.has(verb);
+      const [object, ...rest] = words.filter((word) => !word.startsWith("-"));
+      // `ip xfrm state list`: one word more.
+      return SHOW.has(rest[object === "xfrm" ? 1 : 0] ?? "show");
     }
     case "sysctl":
       return !words.some((word) => word === "-w" || word.includes("="));

@@ -1,13 +1,14 @@
 /**
  * `ip`: iproute2's, and busybox' where a place has that. A container's busybox takes every verb that iproute2 has.
  *
- * Not modelled: objects other than address, link, route, neighbor and rule; `-6`, `-n`, `-b`.
+ * Not modelled: objects other than address, link, route, neighbor, rule and xfrm; `-6`, `-n`, `-b`.
  */
 import { addressAction } from "./ip-address.ts";
 import { type IpAction, type IpStyle } from "./ip-action.ts";
 import { linkAction } from "./ip-link.ts";
 import { neighborAction } from "./ip-neighbor.ts";
 import { routeAction } from "./ip-route.ts";
+import { xfrmAction } from "./ip-xfrm.ts";
 import { type Program, UsageError } from "./program.ts";
 import { expanded } from "./words.ts";
 
@@ -19,6 +20,7 @@ const OBJECTS: Readonly<Record<string, (verb: string, words: readonly string[], 
   neighbor: neighborAction,
   neighbour: neighborAction,
   link: linkAction,
+  xfrm: xfrmAction,
 };
 
 export const IP: Program = {
@@ -78,7 +80,7 @@ function actionOf(argv: readonly string[]): IpAction {
   const [word = "", ...rest] = argv.slice(at);
   const object = expanded(word, Object.keys(OBJECTS));
   if (object === undefined) {
-    throw new UsageError(`ip: object "${word}" is not modelled; there are address, link, route, neigh and rule`);
+    throw new UsageError(`ip: object "${word}" is not modelled; there are address, link, route, neigh, rule and xfrm`);
   }
   const [verb = "show", ...words] = rest;
   // `ip addr eth0` has no verb.

@@ -3,6 +3,7 @@ import { check, isMap, openMap, type Schema } from "./check.ts";
 import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
 import {
   answers,
+  encryptionPin,
   identifier,
   identifiers,
   namespaceName,
@@ -63,6 +64,10 @@ export function readPins(
         );
     }
   }
+  const encryption =
+    keys["encryption"] === undefined
+      ? undefined
+      : check(encryptionPin, keys["encryption"], place.at("encryption"), report);
   return {
     containers: known("containers", read("containers", identifier)),
     tasks: new Map(Array.from(tasks, ([name, ids]) => [name, typeof ids === "string" ? [ids] : ids])),
@@ -72,6 +77,7 @@ export function readPins(
     namespaces: known("namespaces", read("namespaces", namespaceName)),
     ports,
     balancing,
+    keys: { values: encryption?.keys ?? [], firstTag: encryption?.first_tag },
   };
 }
 

@@ -1,6 +1,7 @@
 /** Reads `cluster`: the machines with their defaults filled in, and the network under them. */
 import { PERFECT_LINK } from "../devices/link.ts";
 import { formatCidr } from "../swarm/cidr.ts";
+import { ROTATION_INTERVAL } from "../swarm/key-manager.ts";
 import { DEFAULT_POOL } from "../swarm/networks.ts";
 import { check, openMap, type Schema } from "./check.ts";
 import type { Place, Report } from "./diagnostic.ts";
@@ -34,6 +35,7 @@ import {
   type HostFile,
   kernel as kernelSchema,
   NO_FORWARDING,
+  keyRotation,
   NO_IPVS,
   node as nodeSchema,
   nodeCount,
@@ -80,6 +82,8 @@ export function readCluster(value: unknown, place: Place, report: Report): Clust
     keys[key] === undefined ? undefined : check(schema, keys[key], place.at(key), report);
   const under = readUnderlay(keys["underlay"], place.at("underlay"), report);
   const dataPath = given("data_path_port", dataPathPort) ?? DEFAULT_DATA_PATH_PORT;
+  const rotation = given("key_rotation", keyRotation) ?? ROTATION_INTERVAL;
+  if (rotation === 0) report.error(place.at("key_rotation"), "expected a duration above 0");
   const docker = given("docker", dockerVersion) ?? DEFAULT_DOCKER;
   const kernel = given("kernel", kernelSchema);
   const dns = given("dns", dnsServers) ?? [];
@@ -117,7 +121,7 @@ export function readCluster(value: unknown, place: Place, report: Report): Clust
   const manager = nodes.find((node) => node.role === "manager")?.name;
   const sound = report.errors.length === before && under !== undefined && pool !== undefined;
   const cluster = sound
-    ? { nodes, hosts, dataPathPort: dataPath, underlay: under.underlay, dns, addressPool: pool }
+    ? { nodes, hosts, dataPathPort: dataPath, keyRotation: rotation, underlay: under.underlay, dns, addressPool: pool }
     : undefined;
   return { cluster, subnet, pool, names, hosts: hostNames, manager };
 }

@@ -74,8 +74,12 @@ const FAULTS: readonly Row[] = [
     "The network card writes wrong TCP and UDP checksums into tunneled packets; `outer`: into the tunnel's own UDP header.",
   ],
   [
+    "fault encryption NODE unmarked",
+    "The rules that mark the packets of the node's encrypted overlays are gone: they leave in the clear, and the others drop them. `spi`: the node numbers its security associations as Docker 28.2.2 and 29.0 to 29.2.0 do (others as before), so that nobody knows what it sends.",
+  ],
+  [
     "fault clear [MACHINE]",
-    "Links are as the scenario says, blocks and wrong checksums end: everywhere or on that machine.",
+    "Links and encryption are as the scenario says, blocks and wrong checksums end: everywhere or on that machine.",
   ],
 ];
 

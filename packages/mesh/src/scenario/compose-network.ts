@@ -1,9 +1,16 @@
 /** Reads one network of a stack file (docker/cli convert.Networks, and what the daemon then says of it). */
 import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
 import { contains, formatCidr, isNetwork, networkOf, parseCidr } from "../swarm/cidr.ts";
+import { encryptedMtu } from "../swarm/network.ts";
 import { MAX_VNI } from "../swarm/networks.ts";
 import { check, type UnknownKey } from "./check.ts";
-import { MTU_OPTION, network as networkSchema, type NetworkFile, VNI_OPTION } from "./compose-schema.ts";
+import {
+  ENCRYPTED_OPTION,
+  MTU_OPTION,
+  network as networkSchema,
+  type NetworkFile,
+  VNI_OPTION,
+} from "./compose-schema.ts";
 import { describe, type Place, type Report } from "./diagnostic.ts";
 import type { Cidr, OverlayNetwork } from "./scenario.ts";
 
@@ -83,11 +90,11 @@ export function readNetwork(
       place.at("external"),
       `${fullName} is taken as an attachable overlay network that was made before the stack, with what is written here`,
     );
-  const { vni, mtu } = readOptions(file.driver_opts ?? {}, place.at("driver_opts"), report);
+  const { vni, mtu, encrypted } = readOptions(file.driver_opts ?? {}, place.at("driver_opts"), report);
   const { subnet, gateway, at } = readIpam(file.ipam, place.at("ipam"), report);
   const attachable = file.attachable ?? external;
   const internal = file.internal ?? false;
-  const overlay: OverlayNetwork = { name: fullName, subnet, gateway, vni, mtu, attachable, internal };
+  const overlay: OverlayNetwork = { name: fullName, subnet, gateway, vni, mtu, encrypted, attachable, internal };
   const places: NetworkPlaces = {
     name: place,
     subnet: at?.at("subnet") ?? place,
@@ -101,7 +108,7 @@ function readOptions(
   options: Readonly<Record<string, string | number>>,
   place: Place,
   report: Report,
-): { readonly vni: number | undefined; readonly mtu: number } {
+): { readonly vni: number | undefined; readonly mtu: number; readonly encrypted: boolean } {
   let vni: number | undefined;
   let mtu = DRIVER_MTU - VXLAN_OVERHEAD;
   for (const [option, value] of Object.entries(options)) {
@@ -129,11 +136,19 @@ function readOptions(
           `expected a size from ${LEAST_MTU + VXLAN_OVERHEAD} to ${MOST_MTU} bytes, found ${describe(value)}`,
         );
       else mtu = base - VXLAN_OVERHEAD;
-    } else if (option === "encrypted") {
-      report.warn(at, "encryption is not modelled yet: frames cross the underlay in the clear", "key");
+    } else if (option === ENCRYPTED_OPTION) {
+      // The driver looks whether it is there, not what it is.
+      if (text === "false" || text === "0")
+        report.warn(at, `the network is encrypted all the same: the driver does not look at the value`);
     } else report.warn(at, "not modelled yet, ignored", "key");
   }
-  return { vni, mtu };
+  const encrypted = Object.hasOwn(options, ENCRYPTED_OPTION);
+  if (encrypted && encryptedMtu(mtu) < LEAST_MTU)
+    report.error(
+      place.at(MTU_OPTION),
+      `encryption leaves ${encryptedMtu(mtu)} bytes of it, expected at least ${LEAST_MTU}`,
+    );
+  return { vni, mtu, encrypted };
 }
 
 function readIpam(

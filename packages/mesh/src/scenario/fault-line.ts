@@ -11,7 +11,7 @@ import { type Line, missingMachine, missingNode, splitPlace } from "./steps.ts";
 import { parseBytes, parseDuration, parseRate, parseShare } from "./units.ts";
 import type { Word } from "./words.ts";
 
-const KINDS = ["link", "node", "block", "fdb", "neighbor", "checksum", "clear"] as const;
+const KINDS = ["link", "node", "block", "fdb", "neighbor", "checksum", "encryption", "clear"] as const;
 
 export function readFault(line: Line): Fault | undefined {
   const [kind, ...words] = line.words;
@@ -38,6 +38,14 @@ export function readFault(line: Line): Fault | undefined {
       if (which?.text !== "inner" && which?.text !== "outer")
         return line.fail(which?.at ?? line.end, `expected inner or outer, found ${describe(which?.text)}`);
       return { kind: "checksum", machine, which: which.text };
+    }
+    case "encryption": {
+      const [node, what] = words;
+      const missing = missingNode(node, rest);
+      if (missing !== undefined) return line.fail(missing.at, missing.message);
+      if (what?.text !== "unmarked" && what?.text !== "spi")
+        return line.fail(what?.at ?? line.end, `expected unmarked or spi, found ${describe(what?.text)}`);
+      return { kind: "encryption", node: node!.text, what: what.text };
     }
     case "clear": {
       if (words.length === 0) return { kind: "clear", machine: undefined };

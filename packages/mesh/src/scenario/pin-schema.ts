@@ -1,6 +1,6 @@
 /** The keys of `pins`. */
-import { either, type Entries, isText, list, optional, record, type Schema } from "./check.ts";
-import { ipv4, integer, text } from "./values.ts";
+import { either, type Entries, isText, list, map, optional, record, type Schema } from "./check.ts";
+import { aesKey, ipv4, integer, text } from "./values.ts";
 
 const MOST_PORTS = 100_000;
 
@@ -15,6 +15,23 @@ export const taskOrder: Schema<string | string[]> = either(
   list(text("a task such as web.1")),
 );
 export const portNumber: Schema<number> = integer(0, MOST_PORTS);
+
+/** Keys of encrypted overlays. */
+export interface EncryptionPinFile {
+  readonly keys: readonly Uint8Array[] | undefined;
+  readonly first_tag: number | undefined;
+}
+const encryptionEntries = {
+  keys: optional(list(aesKey), "The first keys, the oldest first; the second is the one that packets are sent with.", {
+    default: "drawn by the seed",
+  }),
+  first_tag: optional(
+    integer(0, 0xffffffff),
+    "Number of the first key (its Lamport time); the others follow. Key numbers make SPIs.",
+    { default: "drawn by the seed" },
+  ),
+};
+export const encryptionPin: Schema<EncryptionPinFile> = map(encryptionEntries);
 
 export const pinEntries: Entries = {
   containers: optional(record(identifier, "NAME"), "Identifiers of containers, or their first digits.", {
@@ -45,6 +62,7 @@ export const pinEntries: Entries = {
     "What the namespaces of tasks and containers are called, in captures and for `netns` and `inspect`.",
     { default: "the task's or container's name" },
   ),
+  encryption: optional(encryptionPin, "Keys of encrypted overlays.", { default: "drawn by the seed" }),
   ports: optional(
     record(record(portNumber, "NAME"), "NODE/NAMESPACE"),
     "Numbers of the `vethN` of tasks, containers and `lb-NET` in an overlay's namespace (`manager/overlay-front: {web.1: 3}`).",

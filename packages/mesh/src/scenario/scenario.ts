@@ -44,6 +44,8 @@ export interface Cluster {
   readonly hosts: readonly ClusterHost[];
   /** UDP port of the VXLAN data path, 4789 unless the swarm was made with another. */
   readonly dataPathPort: number;
+  /** Nanoseconds from one new key of encrypted overlays to the next. */
+  readonly keyRotation: number;
   readonly underlay: Underlay;
   /** `dockerd --dns`: what the embedded DNS server asks, and what containers without it get. int32 addresses. */
   readonly dns: readonly number[];
@@ -224,6 +226,8 @@ export interface OverlayNetwork {
   readonly vni: number | undefined;
   /** Driver option com.docker.network.driver.mtu less the 50 bytes of VXLAN; 1450 unless set. */
   readonly mtu: number;
+  /** Driver option `encrypted`: takes at least 26 bytes more off the MTU. */
+  readonly encrypted: boolean;
   readonly attachable: boolean;
   readonly internal: boolean;
 }
@@ -246,6 +250,8 @@ export interface Pins {
   readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** `NODE/lb-NET` or `NODE/ingress_sbox` to service to the tasks that get its connections there, in this order. */
   readonly balancing: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
+  /** Of encrypted overlays: the first ones, the oldest first, and the first one's number. */
+  readonly keys: { readonly values: readonly Uint8Array[]; readonly firstTag: number | undefined };
 }
 
 export interface Run {

@@ -10,7 +10,7 @@ import { files, imageEntries } from "./image-schema.ts";
 import { linkEntries, type LinkFile } from "./link.ts";
 import { pinEntries } from "./pin-schema.ts";
 import type { Cidr } from "./scenario.ts";
-import { bytes, integer, ipv4, mac, name, oneOf, subnet, text, truth } from "./values.ts";
+import { bytes, duration, integer, ipv4, mac, name, oneOf, subnet, text, truth } from "./values.ts";
 
 export const DEFAULT_SUBNET: Cidr = { address: (192 << 24) | (168 << 16) | (77 << 8), prefixLength: 24 };
 export const DEFAULT_MTU = 1500;
@@ -134,6 +134,8 @@ export const addressPool: Schema<Cidr> = subnet;
 export const addressPoolPrefix: Schema<number> = integer(8, 29);
 export const dnsServers: Schema<number[]> = list(ipv4);
 
+export const keyRotation: Schema<number> = duration;
+
 export const clusterEntries: Entries = {
   nodes: required(
     either((value) => typeof value === "number", nodeCount, list(node, "a list of nodes, or their number")),
@@ -162,6 +164,9 @@ export const clusterEntries: Entries = {
     { default: "`10.0.0.0/8`" },
   ),
   default_addr_pool_mask_length: optional(addressPoolPrefix, "Prefix length of those subnets.", { default: "`24`" }),
+  key_rotation: optional(keyRotation, "How often the managers renew the keys of encrypted overlays.", {
+    default: "`12h`",
+  }),
   data_path_port: optional(dataPathPort, "UDP port of VXLAN (`docker swarm init --data-path-port`).", {
     default: "`4789`",
   }),

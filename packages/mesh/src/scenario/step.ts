@@ -78,6 +78,8 @@ export type Fault =
   | { readonly kind: "fdb"; readonly place: NamespacePlace; readonly mac: number; readonly vtep: number | undefined }
   | { readonly kind: "neighbor"; readonly place: NamespacePlace; readonly ip: number; readonly mac: number | undefined }
   | { readonly kind: "checksum"; readonly machine: string; readonly which: "inner" | "outer" }
+  /** The node's encrypted overlays: their packets are not marked, or its SPIs are another release's. */
+  | { readonly kind: "encryption"; readonly node: string; readonly what: "unmarked" | "spi" }
   /** All faults end, or those of one machine. */
   | { readonly kind: "clear"; readonly machine: string | undefined };
 

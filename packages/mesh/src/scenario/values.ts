@@ -48,6 +48,13 @@ export const name: Schema<string> = written("name", "a name of letters, digits, 
 
 export const ipv4: Schema<number> = written("IPv4 address", "an IPv4 address such as 192.168.77.11", parseIpv4);
 
+/** A key of AES-128. */
+export const aesKey: Schema<Uint8Array> = written("32 hexadecimal digits", "a key of 32 hexadecimal digits", (found) =>
+  /^(?:0x)?[0-9a-f]{32}$/i.test(found)
+    ? Uint8Array.from(found.slice(-32).match(/../g)!, (digits) => Number.parseInt(digits, 16))
+    : undefined,
+);
+
 export const mac: Schema<number> = written(
   "MAC address",
   "the MAC address of one device such as 52:54:00:a8:4d:0b",

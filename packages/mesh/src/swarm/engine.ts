@@ -6,6 +6,7 @@ import type { DockerCost } from "../costs.ts";
 import { Random } from "../sim/random.ts";
 import type { Firewall } from "./bridge-rules.ts";
 import type { Container } from "./container.ts";
+import { Encryption } from "./encryption.ts";
 import { hexId } from "./identifier.ts";
 import { Ingress } from "./ingress.ts";
 import { FIRST_MARK } from "./load-balancer.ts";
@@ -48,6 +49,7 @@ export class Engine {
   /** As the managers see it. */
   status: "ready" | "down" = "ready";
   hasTriedVxlan = false;
+  readonly encryption: Encryption;
   readonly #made = new Map<string, number>();
 
   constructor(swarm: Swarm, node: SwarmNode) {
@@ -55,6 +57,7 @@ export class Engine {
     this.node = node;
     this.version = node.version;
     this.firewall = swarm.firewallOf(node.version);
+    this.encryption = new Encryption(this);
     const plain = (driver: "host" | "null", name: "host" | "none"): PlainNetwork => ({
       driver,
       scope: "local",

@@ -1,6 +1,7 @@
 /** Requests as the commands that a person would type on the node: ip, bridge, iptables, sysctl, and docker's own words. */
 import { formatIpv4, formatMac } from "@hopscope/codec/address";
 import { formatRule } from "../netfilter/rule-format.ts";
+import type { XfrmPolicy } from "../xfrm/policy.ts";
 import { formatCidr } from "./cidr.ts";
 import type { Request, RouteAdd } from "./request.ts";
 import { ResolverRules } from "./task-rules.ts";
@@ -95,6 +96,17 @@ function commandsOf(request: Request): readonly string[] {
         `bridge fdb ${change} ${mac} dev vxlan0 dst ${formatIpv4(request.vtep)} self permanent ${others}`,
       ];
     }
+    case "xfrm-state-add": {
+      const { srcIp, dstIp, spi, reqid, key, icvLength } = request;
+      const algorithm = `aead 'rfc4106(gcm(aes))' 0x${hexOf(key)} ${icvLength * 8}`;
+      return [`ip xfrm state add ${idText(srcIp, dstIp, spi)} reqid ${reqid} mode transport ${algorithm}`];
+    }
+    case "xfrm-state-delete":
+      return [`ip xfrm state delete ${idText(request.srcIp, request.dstIp, request.spi)}`];
+    case "xfrm-policy-add":
+    case "xfrm-policy-update":
+    case "xfrm-policy-delete":
+      return [policyCommand(request.kind.slice("xfrm-policy-".length), request.policy)];
     case "container-add":
       return [`runc create ${request.id} (${request.name}, ${request.image}, hostname ${request.hostname})`];
     case "container-start":
@@ -125,6 +137,23 @@ function commandsOf(request: Request): readonly string[] {
     case "process-kill":
       return [`kill ${request.key}`];
   }
+}
+
+function idText(srcIp: number, dstIp: number, spi: number): string {
+  return `src ${formatIpv4(srcIp)} dst ${formatIpv4(dstIp)} proto esp spi 0x${spi.toString(16).padStart(8, "0")}`;
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function policyCommand(verb: string, { srcIp, dstIp, dstPort, mark, template }: XfrmPolicy): string {
+  const selector = `src ${formatIpv4(srcIp)}/32 dst ${formatIpv4(dstIp)}/32 proto udp dport ${dstPort} dir out`;
+  const marked = `mark 0x${mark.value.toString(16)} mask 0x${mark.mask.toString(16)}`;
+  const command = `ip xfrm policy ${verb} ${selector} ${marked}`;
+  if (verb === "delete") return command;
+  const { reqid } = template;
+  return `${command} tmpl ${idText(template.srcIp, template.dstIp, template.spi)} reqid ${reqid} mode transport`;
 }
 
 function routeText({ destination, prefixLength, via, device }: RouteAdd): string {

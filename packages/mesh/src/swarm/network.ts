@@ -3,6 +3,15 @@ import type { Cidr } from "../scenario/scenario.ts";
 import { contains } from "./cidr.ts";
 import { AddressPool } from "./pool.ts";
 
+/** SPI, sequence number, IV, pad length, next header and ICV (drivers/overlay/encryption.go, pktExpansion). */
+const ESP_OVERHEAD = 26;
+
+/** Of an overlay whose MTU would be `plain`: what fits with ESP around it, in whole words (maxMTU). */
+export function encryptedMtu(plain: number): number {
+  const mtu = plain - ESP_OVERHEAD;
+  return mtu - (mtu % 4);
+}
+
 /** The part of an overlay that one bridge and one vxlan device make up. */
 export interface OverlaySubnet {
   readonly subnet: Cidr;
@@ -19,7 +28,11 @@ export class OverlayNetwork {
   /** 25 digits. */
   readonly id: string;
   readonly subnets: readonly OverlaySubnet[];
+  /** Of its devices. */
   readonly mtu: number;
+  /** What that would be without encryption. */
+  readonly plainMtu: number;
+  readonly isEncrypted: boolean;
   readonly isAttachable: boolean;
   readonly isInternal: boolean;
   readonly isIngress: boolean;
@@ -32,6 +45,7 @@ export class OverlayNetwork {
     readonly id: string;
     readonly subnets: readonly { readonly subnet: Cidr; readonly gateway: number; readonly vni: number }[];
     readonly mtu: number;
+    readonly isEncrypted: boolean;
     readonly isAttachable: boolean;
     readonly isInternal: boolean;
     readonly isIngress: boolean;
@@ -44,7 +58,9 @@ export class OverlayNetwork {
       ...each,
       pool: new AddressPool(each.subnet, each.gateway, true),
     }));
-    this.mtu = options.mtu;
+    this.plainMtu = options.mtu;
+    this.isEncrypted = options.isEncrypted;
+    this.mtu = options.isEncrypted ? encryptedMtu(options.mtu) : options.mtu;
     this.isAttachable = options.isAttachable;
     this.isInternal = options.isInternal;
     this.isIngress = options.isIngress;

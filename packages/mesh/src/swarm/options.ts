@@ -10,6 +10,7 @@ export function swarmOptions({ cluster, images, placement, addresses, pins, run 
     underlay: cluster.underlay.subnet,
     dataPathPort: cluster.dataPathPort,
     dns: cluster.dns,
+    keyRotation: cluster.keyRotation,
     pool: cluster.addressPool,
     seed: run.seed,
     healthyAfter: (image) => imageOf(image, images)?.healthyAfterNs ?? 0,

@@ -3,7 +3,7 @@
  * subnet, made when the first of the network's endpoints comes to the node, and the load balancer's endpoint, which is
  * the first (network.go, createLoadBalancerSandbox); then endpoints.
  *
- * Not modelled: encryption, IPv6 underlays.
+ * Not modelled: IPv6 underlays.
  */
 import { Refusal } from "./docker-error.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -95,6 +95,7 @@ export function* localOverlay(engine: Engine, network: OverlayNetwork): Operatio
   }
   const overlay = new LocalOverlay(network, engine.made(network.name));
   engine.overlays.set(network.name, overlay);
+  engine.encryption.secure(network);
   engine.ask({ kind: "netns-add", node: engine.name, netns: overlay.netns, forwarding: engine.node.kernel.forwarding });
   yield* addBalancer(engine, overlay);
   overlay.ready.open();
@@ -258,5 +259,6 @@ export function removeOverlay(engine: Engine, overlay: LocalOverlay): void {
     engine.ask({ kind: "netns-delete", node: engine.name, netns: sandbox.netns });
   }
   engine.ask({ kind: "netns-delete", node: engine.name, netns: overlay.netns });
+  engine.encryption.release(network);
   engine.swarm.releaseBalancer(network, engine.node);
 }

@@ -144,6 +144,11 @@ export class Picture {
         else records.delete(ip);
         break;
       }
+      case "xfrm-state-add":
+      case "xfrm-state-delete":
+      case "xfrm-policy-add":
+      case "xfrm-policy-update":
+      case "xfrm-policy-delete":
       case "link-up":
       case "link-down":
       case "iptables":

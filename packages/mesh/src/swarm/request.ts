@@ -7,6 +7,8 @@
  * container's or task's name.
  */
 import type { Rule } from "../netfilter/rule.ts";
+import type { XfrmPolicy } from "../xfrm/policy.ts";
+import type { XfrmStateInit } from "../xfrm/state.ts";
 
 /** Where: a network namespace of a node. */
 export interface Place {
@@ -190,6 +192,25 @@ export interface PeerChange {
   readonly holder: string;
 }
 
+/** `ip xfrm state add`: ESP in transport mode. */
+export interface XfrmStateAdd extends Place, XfrmStateInit {
+  readonly kind: "xfrm-state-add";
+}
+
+/** `ip xfrm state delete`. */
+export interface XfrmStateDelete extends Place {
+  readonly kind: "xfrm-state-delete";
+  readonly srcIp: number;
+  readonly dstIp: number;
+  readonly spi: number;
+}
+
+/** `ip xfrm policy add`, `update` and `delete`. */
+export interface XfrmPolicyChange extends Place {
+  readonly kind: "xfrm-policy-add" | "xfrm-policy-update" | "xfrm-policy-delete";
+  readonly policy: XfrmPolicy;
+}
+
 /** A container and what it sees of the world, before its first process. */
 export interface ContainerAdd {
   readonly kind: "container-add";
@@ -285,7 +306,10 @@ export type KernelRequest =
   | IptablesRequest
   | IpvsRequest
   | Announce
-  | PeerChange;
+  | PeerChange
+  | XfrmStateAdd
+  | XfrmStateDelete
+  | XfrmPolicyChange;
 
 export type Request =
   | KernelRequest

@@ -13,10 +13,12 @@ import { createBridge } from "./bridge-driver.ts";
 import { Firewall } from "./bridge-rules.ts";
 import { addressAt, formatCidr, isHost } from "./cidr.ts";
 import { DockerError, Refusal } from "./docker-error.ts";
+import { EncryptedPeers } from "./encrypted-peers.ts";
 import { Engine } from "./engine.ts";
 import { Gossip } from "./gossip.ts";
 import { complete, swarmId } from "./identifier.ts";
 import { AddressAllocator, type Pins } from "./ipam.ts";
+import { KeyManager, type PinnedKeys } from "./key-manager.ts";
 import { Names } from "./names.ts";
 import { FIRST_VNI, MAX_VNI } from "./networks.ts";
 import { OverlayNetwork } from "./network.ts";
@@ -56,6 +58,8 @@ export interface Choices {
   readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** `NODE/lb-NET` or `NODE/ingress_sbox` to service to the tasks that get its connections there, in this order. */
   readonly balancing: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
+  /** Of encrypted overlays. */
+  readonly keys: PinnedKeys;
 }
 
 export const NO_CHOICES: Choices = {
@@ -68,6 +72,7 @@ export const NO_CHOICES: Choices = {
   namespaces: new Map(),
   ports: new Map(),
   balancing: new Map(),
+  keys: { values: [], firstTag: undefined },
 };
 
 export interface SwarmOptions {
@@ -76,6 +81,7 @@ export interface SwarmOptions {
   readonly dataPathPort: number;
   /** `dockerd --dns`. */
   readonly dns: readonly number[];
+  readonly keyRotation: number;
   readonly pool: SubnetPool;
   readonly seed: number;
   readonly choices: Choices;
@@ -91,7 +97,9 @@ export interface OverlaySpec {
   /** Of the subnets, in their order. */
   readonly gateways: readonly number[];
   readonly vnis: readonly number[];
+  /** Before anything is taken off for encryption. */
   readonly mtu: number;
+  readonly encrypted: boolean;
   readonly attachable: boolean;
   readonly internal: boolean;
   /** Driver option `dsr`. */
@@ -125,6 +133,8 @@ export class Swarm {
   readonly underlay: Cidr;
   readonly dataPathPort: number;
   readonly dns: readonly number[];
+  /** Nanoseconds from one new key of encrypted overlays to the next. */
+  readonly keyRotation: number;
   readonly nodes: readonly SwarmNode[];
   readonly engines: ReadonlyMap<string, Engine>;
   readonly networks: Map<string, OverlayNetwork> = new Map();
@@ -136,6 +146,8 @@ export class Swarm {
   /** Of each node, which task has which of its ports: `8080/tcp`. */
   readonly hostPorts: Map<ClusterNode, Map<string, string>> = new Map();
   readonly gossip: Gossip;
+  readonly keys: KeyManager;
+  readonly encryptedPeers: EncryptedPeers = new EncryptedPeers(this);
   readonly names: Names;
   readonly bindings: ServiceBindings = new ServiceBindings(this);
   readonly addresses: AddressAllocator;
@@ -158,6 +170,7 @@ export class Swarm {
     this.dataPathPort = options.dataPathPort;
     this.dns = options.dns;
     this.healthyAfter = options.healthyAfter ?? ((): number => 0);
+    this.keyRotation = options.keyRotation;
     this.#pool = options.pool;
     this.nodes = options.nodes.map((node, index) => ({
       ...node,
@@ -167,6 +180,7 @@ export class Swarm {
     const [first] = this.nodes;
     this.subnets = new SubnetAllocator([options.pool], first?.version.subnet === "next");
     this.gossip = new Gossip(options.seed, options.nodes.length);
+    this.keys = new KeyManager(options.seed, options.choices.keys);
     this.names = new Names(this.gossip);
     this.addresses = new AddressAllocator(options.choices.addresses);
     this.engines = new Map(this.nodes.map((node) => [node.name, new Engine(this, node)]));
@@ -242,6 +256,7 @@ export class Swarm {
       gateways: [],
       vnis: [],
       mtu: OVERLAY_MTU,
+      encrypted: false,
       attachable: false,
       internal: false,
     });
@@ -267,6 +282,7 @@ export class Swarm {
       ),
       subnets,
       mtu: spec.mtu,
+      isEncrypted: spec.encrypted,
       isAttachable: spec.attachable,
       isInternal: spec.internal,
       isIngress: name === INGRESS,
@@ -380,7 +396,22 @@ export class Swarm {
     network.release(ip);
   }
 
+  /** The managers renew the keys of encrypted overlays from now on, and each engine hears of it (keymanager.go, Run). */
+  renewKeys(): void {
+    this.host.start(this.manager.name, this.#renewKeys(), this.keyRotation);
+  }
+
+  *#renewKeys(): Operation {
+    for (;;) {
+      this.keys.rotate();
+      for (const engine of this.engines.values()) this.host.start(engine.name, updateKeys(engine), 0);
+      yield this.keyRotation;
+    }
+  }
+
   publishPeer(engine: Engine, network: OverlayNetwork, ip: number, mac: number, holder: string): void {
+    this.encryptedPeers.join(engine, network);
+    this.encryptedPeers.add(engine, network, ip);
     this.host.request({
       kind: "peer-add",
       node: engine.name,
@@ -393,6 +424,7 @@ export class Swarm {
   }
 
   withdrawPeer(engine: Engine, network: OverlayNetwork, ip: number, mac: number, holder: string): void {
+    this.encryptedPeers.delete(engine, network, ip);
     this.host.request({
       kind: "peer-delete",
       node: engine.name,
@@ -403,4 +435,10 @@ export class Swarm {
       holder,
     });
   }
+}
+
+/** The engine's agent has got the new keys from a manager. */
+function* updateKeys(engine: Engine): Operation {
+  yield engine.cost("dispatch");
+  engine.encryption.updateKeys();
 }

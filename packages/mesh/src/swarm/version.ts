@@ -42,6 +42,12 @@ export interface Version {
   readonly disablesIpv6: boolean;
   /** The iptables that Docker was recorded with, which decides which policies are counted. */
   readonly iptables: "1.8.9" | "1.8.13";
+  /** How rules find a VNI: with u32, which some kernels have not, or with a BPF program. */
+  readonly vniMatch: "u32" | "bpf";
+  /** What SPIs of encrypted overlays are made of; 28.2.2 and 29.0 to 29.2.0 took the addresses' four bytes alone. */
+  readonly spiAddresses: "16-byte" | "4-byte";
+  /** The UDP port that is encrypted: the data path's, or always 4789, whatever that is. */
+  readonly policyPort: "data-path" | "4789";
   /** The embedded DNS says SERVFAIL if no server outside has answered; before, it was silent. */
   readonly failsAloud: boolean;
   /** The embedded DNS asks the next server outside about a "no such name" without authority. */
@@ -69,17 +75,21 @@ const V20_10: Version = {
   commentsResolvConf: false,
   disablesIpv6: true,
   iptables: "1.8.9",
+  vniMatch: "u32",
+  spiAddresses: "16-byte",
+  policyPort: "4789",
   failsAloud: false,
   doubtsNameErrors: true,
   hasStartInterval: false,
 };
-const V23: Version = { ...V20_10, name: "23.0", engine: "23.0.10", isObserved: false };
+const V23: Version = { ...V20_10, name: "23.0", engine: "23.0.10", isObserved: false, policyPort: "data-path" };
 // The test device went with the classic overlay networks.
 const V24: Version = {
   ...V23,
   name: "24.0",
   engine: "24.0.9",
   triesVxlan: false,
+  vniMatch: "bpf",
   failsAloud: true,
   doubtsNameErrors: false,
 };
@@ -111,7 +121,14 @@ const V28: Version = {
   iptables: "1.8.13",
 };
 // Isolation is left to the last rule of DOCKER and to table raw.
-const V29: Version = { ...V28, name: "29", engine: "29.0.4", isObserved: false, filter: "docker-forward-29" };
+const V29: Version = {
+  ...V28,
+  name: "29",
+  engine: "29.0.4",
+  isObserved: false,
+  filter: "docker-forward-29",
+  spiAddresses: "4-byte",
+};
 
 /** Oldest first. */
 export const VERSIONS: readonly Version[] = [V20_10, V23, V24, V25, V26, V27, V28, V29];

@@ -24,62 +24,89 @@ export interface XfrmPolicy {
   readonly template: XfrmTemplate;
 }
 
+/** A policy of a namespace. */
+export interface HeldPolicy {
+  readonly policy: XfrmPolicy;
+  /** As the kernel numbers those of direction out. */
+  readonly index: number;
+  /** Nanoseconds. */
+  readonly addedAt: number;
+  /** When a packet's way was last decided by it. */
+  usedAt: number | undefined;
+}
+
+/** xfrm_gen_index: the lowest bits are the direction. */
+const DIRECTION_OUT = 1;
+const INDEX_STEP = 8;
+
 export class XfrmPolicies {
   /** By destination, the oldest first. */
-  readonly #byDst: Map<number, XfrmPolicy[]> = new Map();
-  readonly #all: Set<XfrmPolicy> = new Set();
+  readonly #byDst: Map<number, HeldPolicy[]> = new Map();
+  readonly #all: Set<HeldPolicy> = new Set();
+  #nextIndex = DIRECTION_OUT;
 
   /** The newest first, as the kernel lists them. */
-  get list(): readonly XfrmPolicy[] {
+  get list(): readonly HeldPolicy[] {
     return [...this.#all].toReversed();
   }
 
   /** False if there is one with that selector and mark (xfrm_policy_insert, EEXIST). */
-  add(policy: XfrmPolicy): boolean {
+  add(policy: XfrmPolicy, now: number): boolean {
     if (this.#same(policy) !== undefined) return false;
-    this.#all.add(policy);
-    const others = this.#byDst.get(policy.dstIp);
-    if (others === undefined) this.#byDst.set(policy.dstIp, [policy]);
-    else others.push(policy);
+    this.#hold(policy, this.#nextIndex, now);
+    this.#nextIndex += INDEX_STEP;
     return true;
   }
 
-  /** Instead of the one with the same selector and mark, or beside all (XFRM_MSG_UPDPOLICY). */
-  update(policy: XfrmPolicy): void {
-    this.delete(policy);
-    this.add(policy);
+  /** In the place of the one with the same selector and mark, or beside all (XFRM_MSG_UPDPOLICY). */
+  update(policy: XfrmPolicy, now: number): void {
+    const before = this.#same(policy);
+    if (before === undefined) this.add(policy, now);
+    else {
+      this.delete(policy);
+      this.#hold(policy, before.index, now);
+    }
   }
 
   /** Deletes the one with that selector and mark. False if there is none. */
   delete(like: XfrmPolicy): boolean {
-    const policy = this.#same(like);
-    if (policy === undefined) return false;
-    this.#all.delete(policy);
-    const others = this.#byDst.get(policy.dstIp)!;
-    others.splice(others.indexOf(policy), 1);
+    const held = this.#same(like);
+    if (held === undefined) return false;
+    this.#all.delete(held);
+    const others = this.#byDst.get(like.dstIp)!;
+    others.splice(others.indexOf(held), 1);
     return true;
   }
 
   /** Linux xfrm_policy_lookup: a UDP datagram's policy; undefined: it goes as it is. */
-  find(srcIp: number, dstIp: number, dstPort: number, mark: number): XfrmPolicy | undefined {
+  find(srcIp: number, dstIp: number, dstPort: number, mark: number): HeldPolicy | undefined {
     const candidates = this.#byDst.get(dstIp);
     if (candidates === undefined) return undefined;
-    for (const policy of candidates) {
+    for (const held of candidates) {
+      const { policy } = held;
       if (policy.srcIp !== srcIp || policy.dstPort !== dstPort) continue;
-      if (((policy.mark.value ^ mark) & policy.mark.mask) === 0) return policy;
+      if (((policy.mark.value ^ mark) & policy.mark.mask) === 0) return held;
     }
     return undefined;
   }
 
-  #same({ srcIp, dstIp, dstPort, mark }: XfrmPolicy): XfrmPolicy | undefined {
+  #hold(policy: XfrmPolicy, index: number, addedAt: number): void {
+    const held: HeldPolicy = { policy, index, addedAt, usedAt: undefined };
+    this.#all.add(held);
+    const others = this.#byDst.get(policy.dstIp);
+    if (others === undefined) this.#byDst.set(policy.dstIp, [held]);
+    else others.push(held);
+  }
+
+  #same({ srcIp, dstIp, dstPort, mark }: XfrmPolicy): HeldPolicy | undefined {
     return this.#byDst
       .get(dstIp)
       ?.find(
-        (other) =>
-          other.srcIp === srcIp &&
-          other.dstPort === dstPort &&
-          other.mark.value === mark.value &&
-          other.mark.mask === mark.mask,
+        ({ policy }) =>
+          policy.srcIp === srcIp &&
+          policy.dstPort === dstPort &&
+          policy.mark.value === mark.value &&
+          policy.mark.mask === mark.mask,
       );
   }
 }

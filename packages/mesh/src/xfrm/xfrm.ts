@@ -76,14 +76,10 @@ export class Xfrm {
     if (ipv4.protocol(view, ipAt) !== IpProtocol.udp) return dst;
     const at = ipv4.payloadStart(view, ipAt);
     if (at + udp.HEADER_LENGTH > frame.end) return dst;
-    const policy = this.policies.find(
-      ipv4.srcIp(view, ipAt),
-      ipv4.dstIp(view, ipAt),
-      udp.dstPort(view, at),
-      frame.mark,
-    );
-    if (policy === undefined) return dst;
-    const { template } = policy;
+    const held = this.policies.find(ipv4.srcIp(view, ipAt), ipv4.dstIp(view, ipAt), udp.dstPort(view, at), frame.mark);
+    if (held === undefined) return dst;
+    held.usedAt = this.#netns.node.softnet.now;
+    const { template } = held.policy;
     const state = this.states.find(template.dstIp, template.spi);
     if (state === undefined || state.srcIp !== template.srcIp || state.reqid !== template.reqid) {
       // Nobody is there who could be asked for one (net.core.xfrm_larval_drop).

@@ -1,6 +1,7 @@
 /** Runs the conformance scenarios, and compares each with its recording. */
 import { readdirSync, readFileSync } from "node:fs";
 import { encodeBlock } from "@hopscope/tracer/pcapng-blocks";
+import { aesGcm } from "../../../cli/src/aes-gcm.ts";
 import { checkSteps, run } from "../../src/run.ts";
 import { formatDiagnostics } from "../../src/scenario/diagnostic.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
@@ -41,7 +42,7 @@ export function load(name: string): Scenario {
 
 /** The trace that `hopscope run` writes for a scenario. */
 export function simulate(scenario: Scenario): Uint8Array {
-  const result = run(scenario);
+  const result = run(scenario, { aead: aesGcm });
   const file = {
     mesh: result.mesh,
     name: scenario.name,

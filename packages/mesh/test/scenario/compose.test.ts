@@ -166,6 +166,7 @@ describe("an everyday stack", () => {
         gateway: undefined,
         vni: undefined,
         mtu: 1450,
+        encrypted: false,
         attachable: true,
         internal: false,
       },
@@ -175,6 +176,7 @@ describe("an everyday stack", () => {
         gateway: undefined,
         vni: undefined,
         mtu: 8950,
+        encrypted: false,
         attachable: false,
         internal: true,
       },
@@ -184,6 +186,7 @@ describe("an everyday stack", () => {
         gateway: undefined,
         vni: undefined,
         mtu: 1450,
+        encrypted: false,
         attachable: false,
         internal: false,
       },
@@ -334,8 +337,8 @@ describe("ignored, with a warning", () => {
 
   test.each([
     [
-      'driver_opts: {encrypted: ""}',
-      "2:30 networks.n.driver_opts.encrypted: encryption is not modelled yet: frames cross the underlay in the clear",
+      'driver_opts: {encrypted: "false"}',
+      "2:41 networks.n.driver_opts.encrypted: the network is encrypted all the same: the driver does not look at the value",
     ],
     ["driver_opts: {x.y: 1}", `2:30 networks.n.driver_opts["x.y"]: ${later}`],
     [

@@ -42,7 +42,7 @@ describe("cluster", () => {
   test.each([
     [
       "[]",
-      "2:10 cluster: expected a map with the keys nodes, hosts, underlay, docker, kernel, dns, default_addr_pool, default_addr_pool_mask_length, data_path_port, found a list",
+      "2:10 cluster: expected a map with the keys nodes, hosts, underlay, docker, kernel, dns, default_addr_pool, default_addr_pool_mask_length, key_rotation, data_path_port, found a list",
     ],
     ["{}", '2:10 cluster: missing key "nodes"'],
     ["{nodes: []}", "2:18 cluster.nodes: expected at least one node, found an empty list"],

@@ -33,6 +33,7 @@ test("defaults", () => {
       dns: [],
       addressPool: { subnet: { address: 10 << 24, prefixLength: 8 }, prefixLength: 24 },
       dataPathPort: 4789,
+      keyRotation: 43_200_000_000_000,
       underlay: {
         subnet: { address: 0xc0a84d00 | 0, prefixLength: 24 },
         mtu: 1500,
@@ -64,6 +65,7 @@ test("defaults", () => {
           gateway: undefined,
           vni: undefined,
           mtu: 1450,
+          encrypted: false,
           attachable: false,
           internal: false,
         },
@@ -81,6 +83,7 @@ test("defaults", () => {
       namespaces: new Map(),
       ports: new Map(),
       balancing: new Map(),
+      keys: { values: [], firstTag: undefined },
     },
     run: { seed: 1, setup: [], steps: [] },
     warnings: [],

@@ -14,6 +14,7 @@ test("all kinds of them", () => {
   namespaces: { web.1: web.0123456789ab }
   ports: { manager/overlay-front: { web.1: 3, lb-front: 0 } }
   balancing: { manager/lb-front: { web: [web.2, web.1] }, manager/ingress_sbox: { web: web.2 } }
+  encryption: { keys: [000102030405060708090a0b0c0d0e0f], first_tag: 0x64e8 }
 `);
   expect(pins).toEqual({
     containers: new Map([["web.1", "0123456789ab"]]),
@@ -38,6 +39,7 @@ test("all kinds of them", () => {
       ["manager/lb-front", new Map([["web", ["web.2", "web.1"]]])],
       ["manager/ingress_sbox", new Map([["web", ["web.2"]]])],
     ]),
+    keys: { values: [Uint8Array.from({ length: 16 }, (_, index) => index)], firstTag: 0x64e8 },
   });
 });
 
@@ -80,8 +82,16 @@ describe("mistakes", () => {
       `${LINE}:44 pins.ports["manager/overlay-front"]["web.1"]: expected a whole number from 0 to 100000, found the number -3`,
     ],
     [
+      "encryption: { keys: [abc] }",
+      `${LINE}:24 pins.encryption.keys[0]: expected a key of 32 hexadecimal digits, found "abc"`,
+    ],
+    [
+      "encryption: { first_tag: -1 }",
+      `${LINE}:28 pins.encryption.first_tag: expected a whole number from 0 to 4294967295, found the number -1`,
+    ],
+    [
       "veths: {}",
-      `${LINE}:3 pins.veths: unknown key "veths", expected one of containers, tasks, networks, dns, interfaces, namespaces, ports`,
+      `${LINE}:3 pins.veths: unknown key "veths", expected one of containers, tasks, networks, dns, interfaces, namespaces, encryption, ports`,
     ],
   ])("%s", (yaml, message) => {
     const found = mistakes(`${SMALL}pins:\n  ${yaml}\n`);

@@ -329,7 +329,7 @@ describe("faults", () => {
     ["clear worker1", { kind: "clear", machine: "worker1" }],
   ])("%s", (line, expected) => expect(fault(`fault ${line}`)).toEqual(expected));
 
-  const kinds = "link, node, block, fdb, neighbor, checksum, clear";
+  const kinds = "link, node, block, fdb, neighbor, checksum, encryption, clear";
   const linkWords = "latency, rate, loss, duplicate, reorder, mtu, down, up";
   const filterWords = "expected in, out, udp, tcp, icmp, esp, src, dst, host, net or port";
   test.each([
@@ -360,6 +360,8 @@ describe("faults", () => {
     ["fault neighbor worker1/o 5", '15:32 run.steps[0]: expected an IPv4 address such as 10.0.9.5, found "5"'],
     ["fault neighbor worker1/o 10.0.9.5 at x", '15:44 run.steps[0]: expected a MAC address after at, found "x"'],
     ["fault checksum worker1 all", '15:30 run.steps[0]: expected inner or outer, found "all"'],
+    ["fault encryption worker1", "15:31 run.steps[0]: expected unmarked or spi, found nothing"],
+    ["fault encryption worker1 off", '15:32 run.steps[0]: expected unmarked or spi, found "off"'],
     ["fault link worker1 up &", "15:29 run.steps[0]: fault cannot run in the background"],
   ])("%s", (step, mistake) => expect(mistakes(run(step))).toEqual([mistake]));
 });

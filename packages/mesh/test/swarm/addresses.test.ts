@@ -17,6 +17,7 @@ function network(name: string, more: { subnet?: string; gateway?: string; vni?: 
     gateway: more.gateway === undefined ? undefined : parseIpv4(more.gateway),
     vni: more.vni,
     mtu: 1450,
+    encrypted: false,
     attachable: false,
     internal: false,
   };

@@ -4,6 +4,7 @@ import { formatIpv4, formatMac, parseIpv4, parseMac } from "@hopscope/codec/addr
 import { Iptables } from "../../src/netfilter/iptables.ts";
 import type { Service } from "../../src/scenario/scenario.ts";
 import { formatCidr, parseCidr } from "../../src/swarm/cidr.ts";
+import { ROTATION_INTERVAL } from "../../src/swarm/key-manager.ts";
 import { type Operation, Timeline } from "../../src/swarm/operation.ts";
 import { createService } from "../../src/swarm/orchestrator.ts";
 import { Picture } from "../../src/swarm/picture.ts";
@@ -51,6 +52,7 @@ export class World {
         underlay: parseCidr("192.168.77.0/24")!,
         dataPathPort: 4789,
         dns: [ip("192.168.77.100")],
+        keyRotation: ROTATION_INTERVAL,
         pool: { subnet: parseCidr("10.0.0.0/8")!, prefixLength: 24 },
         seed: 1,
         choices: { ...NO_CHOICES, ...choices },
@@ -119,7 +121,7 @@ export class World {
   overlay(
     name: string,
     subnet?: string,
-    options: { readonly internal?: boolean; readonly attachable?: boolean } = {},
+    options: { readonly internal?: boolean; readonly attachable?: boolean; readonly encrypted?: boolean } = {},
   ): void {
     this.swarm.addNetwork({
       name,
@@ -127,6 +129,7 @@ export class World {
       gateways: [],
       vnis: [],
       mtu: 1450,
+      encrypted: options.encrypted ?? false,
       attachable: options.attachable ?? true,
       internal: options.internal ?? false,
     });
