@@ -3,7 +3,8 @@
  *
  *   1. Fixtures: the expectation files are what the installed tshark says.
  *   2. Writers: what @hopscope/tracer writes opens in both without a complaint, with the same packets and words.
- *   3. Traces: what `hopscope run` writes has no malformed packet and no bad checksum, and its packet ids filter.
+ *   3. Traces: what `hopscope run` writes has no malformed packet and no bad checksum, and its packet ids filter; with the
+ *      table of keys that it writes, every ESP packet is decrypted.
  *   4. Examples: the display filters of their pages find frames in what they write, or none where the page says so.
  *
  * Quiet when all is well: one line a part.
@@ -19,9 +20,17 @@ const problems = [];
 const scratch = mkdtempSync(join(tmpdir(), "hopscope-live-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 
-/** Runs a tool; its words on stderr are a problem. Answers its output. */
+const DECRYPTING = ["encryption_decode", "authentication_check"].flatMap((name) => ["-o", `esp.enable_${name}:TRUE`]);
+
+/** Runs a tool; its words on stderr are a problem. Answers its output. ESP is opened where its keys are beside a trace. */
 function ask(command, args, what) {
-  const { status, error, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 28 });
+  const folder = args.includes("-r") ? dirname(args[args.indexOf("-r") + 1]) : "";
+  const hasKeys = command === "tshark" && existsSync(join(folder, "esp_sa"));
+  const { status, error, stdout, stderr } = spawnSync(command, hasKeys ? [...DECRYPTING, ...args] : args, {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    env: hasKeys ? { ...process.env, WIRESHARK_CONFIG_DIR: folder } : process.env,
+  });
   if (error)
     throw new Error(
       `${command} cannot be run (${error.code}): install Debian's packages "tshark" and "wireshark-common"`,
@@ -241,6 +250,8 @@ export async function compareTrace(file, what = basename(file)) {
   const refused = ask("tshark", sums, what).split("\n").slice(0, -1).map(Number);
   const bad = refused.filter((number) => !unfinished.has(number));
   if (bad.length > 0) problems.push(`${what}: tshark finds wrong checksums in frames ${bad.slice(0, 10).join(", ")}`);
+  const sealed = fieldsOf(file, ["frame.number", "ip.proto"], "esp && !(esp.icv_good == 1 && udp)");
+  if (sealed.length > 0) problems.push(`${what}: tshark cannot decrypt frames ${sealed.slice(0, 10).join(", ")}`);
   const hops = new Map();
   let frames = 0;
   for await (const packet of (await openCapture(file)).packets()) {

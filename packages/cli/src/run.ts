@@ -21,6 +21,7 @@ What is written:
   DIR/trace.pcapng   every frame at every device it passed, for Wireshark or hopscope decode. Each interface is a
                      point named node/namespace/device; frame.packet_id is the same on all hops of one packet; the
                      packet comment says what the hop decided.
+  DIR/esp_sa         with encrypted networks: their keys, for Wireshark to read what is inside of ESP.
 
 What is printed: each step, below it the hops during it with what they decided, then what its program printed.
 

@@ -1,10 +1,11 @@
 /** What `hopscope run` and `hopscope replay` have in common: a run with its capture files, its trace and its report. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type Diagnostic,
   type DropReason,
   dropReasonName,
+  espSaTable,
   hopTable,
   outputLines,
   run as runScenario,
@@ -23,6 +24,9 @@ import type { Io } from "./io.ts";
 import { Output } from "./output.ts";
 import { ReplayFiles } from "./replay-files.ts";
 import type { OpenScenario } from "./scenario-file.ts";
+
+/** As Wireshark calls its table of security associations. */
+const ESP_SA = "esp_sa";
 
 export interface SimulationFlags {
   readonly output: string;
@@ -68,14 +72,16 @@ export async function simulate(
   const path = join(flags.output, "trace.pcapng");
   const { mesh, recordingStartedAt: startedAt } = result;
   const trace = { mesh, name: scenario.name, dataPathPort: scenario.cluster.dataPathPort, startedAt };
+  const associations = espSaTable(mesh);
   try {
     mkdirSync(flags.output, { recursive: true });
     writeFile(path, trace);
+    if (associations !== "") writeFileSync(join(flags.output, ESP_SA), associations);
   } catch (error) {
     io.stderr.write(`hopscope: cannot write ${path}: ${(error as Error).message}\n`);
     return ExitCode.usage;
   }
-  await report(result, path, flags, io);
+  await report(result, path, associations, flags, io);
   return files.problems.length > 0 ? ExitCode.damaged : ExitCode.ok;
 }
 
@@ -100,7 +106,13 @@ function writeFile(path: string, trace: TraceFile): void {
   }
 }
 
-async function report(result: RunResult, path: string, flags: SimulationFlags, io: Io): Promise<void> {
+async function report(
+  result: RunResult,
+  path: string,
+  associations: string,
+  flags: SimulationFlags,
+  io: Io,
+): Promise<void> {
   const output = new Output(io.stdout);
   const table = { style: styleFor(io, flags.color), hops: flags.hops ?? true };
   const lines = flags.quiet === true ? outputLines(result) : hopTable(result, table);
@@ -110,7 +122,18 @@ async function report(result: RunResult, path: string, flags: SimulationFlags, i
   }
   output.line("");
   output.line(`${summaryOf(result)} -> ${path}`);
+  if (associations !== "") for (const line of decryptionHelp(associations, path, flags.output)) output.line(line);
   await output.end();
+}
+
+/** How to see what is inside of ESP. */
+function decryptionHelp(associations: string, path: string, folder: string): readonly string[] {
+  const count = associations.split("\n").length - 1;
+  return [
+    `${count} security associations -> ${join(folder, ESP_SA)}; to read what is inside of ESP:`,
+    `  WIRESHARK_CONFIG_DIR=${folder} tshark -o esp.enable_encryption_decode:TRUE -r ${path}`,
+    `  Wireshark: copy ${ESP_SA} into its personal configuration folder, and switch on "Attempt to detect/decode encrypted ESP payloads"`,
+  ];
 }
 
 /** `120 hops of 14 packets at 18 points; dropped: OTHERHOST 2` */

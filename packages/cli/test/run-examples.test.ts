@@ -16,11 +16,11 @@ afterAll(() => rmSync(OUT, { recursive: true }));
 const ALL = examples();
 const isToBeWritten = process.env["HOPSCOPE_WRITE_DOCS"] === "1";
 
-/** What the run says: warnings, then the steps; without the line about the trace. */
+/** What the run says: warnings, then the steps; without the lines about the trace. */
 async function printedBy(example: string, ...flags: readonly string[]): Promise<string> {
   const { code, out, err } = await outcomeOf(["run", `${example}/scenario.yml`, "-o", OUT, ...flags]);
   expect([code, code === 0 ? "" : err]).toEqual([0, ""]);
-  return err + out.replace(/\n\n[^\n]* -> [^\n]*trace\.pcapng\n$/, "\n");
+  return err + out.replace(/\n\n[^\n]* -> [^\n]*trace\.pcapng\n(?:\d+ security associations -> [\s\S]*)?$/, "\n");
 }
 
 it("there are examples", () => {

@@ -53,6 +53,27 @@ describe("run", () => {
     expect(namesIn(join(target, "trace.pcapng"))).toContain("manager/web.1/eth0 out");
   });
 
+  it("writes the keys of encrypted networks for Wireshark, and says how to use them", async () => {
+    const target = join(FOLDER, "sealed");
+    const scenario = scenarioOf([PING]);
+    const plain = readFileSync(scenario, "utf8");
+    expect((await outcomeOf(["run", scenario, "-o", target])).out).not.toContain("esp_sa");
+    expect(existsSync(join(target, "esp_sa"))).toBe(false);
+    const sealed = fileOf(plain.replace("front: { ipam", 'front: { driver_opts: { encrypted: "" }, ipam'));
+    const { code, out } = await outcomeOf(["run", sealed, "-o", target]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/ESP spi 0x[0-9a-f]{8} seq 1: encrypted[\s\S]*ESP spi 0x[0-9a-f]{8} seq 1: decrypted/);
+    expect(out).toContain(
+      `\n6 security associations -> ${join(target, "esp_sa")}; to read what is inside of ESP:\n  WIRESHARK_CONFIG_DIR=${target} tshark -o esp.enable_encryption_decode:TRUE -r ${join(target, "trace.pcapng")}\n`,
+    );
+    const lines = readFileSync(join(target, "esp_sa"), "utf8").split("\n").slice(0, -1);
+    expect(lines).toHaveLength(6);
+    for (const line of lines)
+      expect(line).toMatch(
+        /^"IPv4","192\.168\.77\.1[12]","192\.168\.77\.1[12]","0x(?<spi>[0-9a-f]{8})","AES-GCM with 8 octet ICV \[RFC4106\]","0x[0-9a-f]{32}\k<spi>","NULL",""$/,
+      );
+  });
+
   it("--quiet prints what the programs printed, in the order of their ends", async () => {
     const steps = [`${PING.replace("-c 1", "-c 2")} &`, PING, "wait", "inspect manager/web.1 hostname"];
     const { code, out } = await outcomeOf(["run", scenarioOf(steps), "-o", FOLDER, "--quiet"]);

@@ -19,6 +19,7 @@ export { formatPlan } from "./swarm/format-plan.ts";
 export type * from "./swarm/plan.ts";
 export { planSwarm } from "./swarm/plan-swarm.ts";
 export { DropReason, type DropReasonName, dropReasonName } from "./trace/drop-reason.ts";
+export { espSaTable } from "./trace/esp-sa.ts";
 export {
   decisionOf,
   EPOCH_SECONDS,
