@@ -5,6 +5,7 @@
  * c 192.168.77.20 - 192.168.77.2 lb 10.0.0.2 - bridge - s1 10.0.0.6, s2 10.0.0.7, s3 10.0.0.8
  */
 import { formatIpv4 } from "@hopscope/codec/address";
+import * as ethernet from "@hopscope/codec/ethernet";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import * as tcp from "@hopscope/codec/tcp";
 import { Bridge } from "../../src/devices/bridge.ts";
@@ -22,6 +23,7 @@ import type { Netns } from "../../src/netns.ts";
 import { RouteType } from "../../src/tables/route.ts";
 import { Lab, type Seen } from "../engine/lab.ts";
 import { ip } from "../engine/overlay-plan.ts";
+import { tcpPacket } from "../netfilter/firewall.ts";
 import { wordsOf } from "../netfilter/words.ts";
 
 export const SECOND = 1e9;
@@ -45,18 +47,19 @@ export class Balanced extends Lab {
   readonly bridge: Netns = this.netns("net");
   readonly servers: readonly Netns[];
   readonly ipvs: IpVs;
+  readonly #br0: Bridge;
   readonly #accepted: TcpSocket[] = [];
   readonly #listeners: TcpListener[] = [];
 
   constructor({ conntrack = true, mtu = 1450, forwarding = "masq", destinations = 3 }: BalancedOptions = {}) {
     super();
     this.wire(this.client, "192.168.77.20/24", this.lb, `${VIP}/24`);
-    const br0 = new Bridge(this.bridge, { name: "br0", mtu, mac: undefined });
+    this.#br0 = new Bridge(this.bridge, { name: "br0", mtu, mac: undefined });
     const attach = (netns: Netns, address: string): void => {
       const inside = this.veth(netns, "eth0", mtu);
       const port = this.veth(this.bridge, netns.name, mtu);
       inside.connect(port);
-      br0.addPort(port);
+      this.#br0.addPort(port);
       netns.addAddress(inside, ip(address), 24);
     };
     attach(this.lb, "10.0.0.2");
@@ -95,6 +98,20 @@ export class Balanced extends Lab {
     netns.routes.add({ ...route, source: 0 });
   }
 
+  /** The client has a second device, on the servers' bridge: what they send to it does not pass the balancer. */
+  shortcut(): void {
+    const inside = this.veth(this.client, "eth0");
+    const port = this.veth(this.bridge, "c");
+    inside.connect(port);
+    this.#br0.addPort(port);
+    this.client.addAddress(inside, ip("10.0.0.20"), 24);
+    for (const netns of this.servers) {
+      const device = netns.deviceNamed("eth0")!.index;
+      const route = { type: RouteType.unicast, destination: ip("192.168.77.20"), prefixLength: 32, device };
+      netns.routes.add({ ...route, via: ip("10.0.0.20"), source: 0 });
+    }
+  }
+
   /** All servers listen. */
   listen(): void {
     for (const netns of this.servers) {
@@ -129,6 +146,27 @@ export class Balanced extends Lab {
   sendUdp(socket: UdpSocket, length: number = 4): void {
     socket.sendTo(new Uint8Array(length), ip(VIP), PORT);
     this.run();
+  }
+
+  /** Sends a packet as it is, from the client. */
+  send(packet: Uint8Array): void {
+    const frame = this.frames.allocate(ethernet.HEADER_LENGTH + packet.length)!;
+    ethernet.setDstMac(this.frames.view, frame.start, 0);
+    ethernet.setSrcMac(this.frames.view, frame.start, 0);
+    ethernet.setEtherType(this.frames.view, frame.start, 0x0800);
+    this.frames.bytes.set(packet, frame.start + ethernet.HEADER_LENGTH);
+    this.client.ipv4.output(frame);
+    this.run();
+  }
+
+  /** Port of the last {@link sendSyn}. */
+  lastPort = 0;
+
+  /** A SYN that no socket of the client's knows of. */
+  sendSyn(port: number): void {
+    this.lastPort = port;
+    const sequence = 1_000_000_000;
+    this.send(tcpPacket({ from: `192.168.77.20:${port}`, to: `${VIP}:${PORT}`, flags: tcp.TcpFlag.syn, sequence }));
   }
 
   /** Who got what at a server's device: `s3`, once for each packet that came in. */
