@@ -5,6 +5,9 @@ import { Bridge } from "../../packages/mesh/dist/devices/bridge.js";
 import { Loopback } from "../../packages/mesh/dist/devices/loopback.js";
 import { Veth } from "../../packages/mesh/dist/devices/veth.js";
 import { FramePool } from "../../packages/mesh/dist/frame.js";
+import { ipvsOf } from "../../packages/mesh/dist/ipvs/ip-vs.js";
+import { netfilterOf } from "../../packages/mesh/dist/netfilter/netfilter.js";
+import { parseRule } from "../../packages/mesh/dist/netfilter/rule-parse.js";
 import { Netns } from "../../packages/mesh/dist/netns.js";
 import { Node } from "../../packages/mesh/dist/node.js";
 import { deploy } from "../../packages/mesh/dist/build.js";
@@ -158,6 +161,29 @@ function routers() {
   return sender(simulator, frames, chain[0], first, ip("10.20.8.2"), chain[9].deviceNamed("left"), 9);
 }
 
+/** A client, a load balancer with the rules and the parameter of an `ingress_sbox`, a real server behind it: 2 links. */
+function ipvs() {
+  const { simulator, frames, namespace, veth } = machine();
+  const [client, lb, server] = ["client", "lb", "server"].map(namespace);
+  const [left, outside] = veth(client, "eth0", lb, "eth1");
+  const [inside, right] = veth(lb, "eth0", server, "eth0");
+  lb.forwarding = true;
+  client.addAddress(left, ip("10.1.0.2"), 24);
+  lb.addAddress(outside, ip("10.1.0.1"), 24);
+  lb.addAddress(inside, ip("10.2.0.1"), 24);
+  server.addAddress(right, ip("10.2.0.2"), 24);
+  const { iptables } = netfilterOf(lb);
+  const rule = (table, chain, text) => iptables.append(table, chain, parseRule(text.split(" ")));
+  rule("mangle", "PREROUTING", `-p udp -m udp --dport ${PORT} -j MARK --set-xmark 0x100/0xffffffff`);
+  rule("nat", "POSTROUTING", "-d 10.2.0.0/24 -m ipvs --ipvs -j SNAT --to-source 10.2.0.1");
+  const balancer = ipvsOf(lb);
+  balancer.sysctls.set("conntrack", 1);
+  balancer.addService({ fwmark: 0x100 }, "rr");
+  balancer.addDestination({ fwmark: 0x100 }, { ip: ip("10.2.0.2"), port: 0, weight: 1, forwarding: "masq" });
+  sink(server);
+  return sender(simulator, frames, client, left, ip("10.1.0.1"), right, 2);
+}
+
 const SWARM = `
 cluster:
   nodes: [left, right]
@@ -188,4 +214,4 @@ export const overlay = () => swarm("web.1", "eth0", ({ docker }) => docker.find(
 /** From a task to a machine outside, through docker_gwbridge, Docker's rules and masquerading. */
 const masquerade = () => swarm("web.1", "eth1", ({ machines }) => machines.get("ext"), 3);
 
-export const cases = { bridge, routers, overlay, masquerade };
+export const cases = { bridge, routers, overlay, masquerade, ipvs };

@@ -26,6 +26,7 @@ const PATHS = [
   { name: "routers", title: "routed by 8 namespaces, 9 links", kernel: "routers", ns3: "routers", target: 250 },
   { name: "overlay", title: "task to task on two nodes, bridges and VXLAN, 4 links", kernel: "tunnel", target: 500 },
   { name: "masquerade", title: "task to the outside, Docker's rules and NAT, 3 links", target: 500 },
+  { name: "ipvs", title: "through a load balancer: mark, IPVS, source NAT, 2 links", target: 500 },
 ];
 const DATAGRAMS = { kernel: isShort ? 100_000 : 300_000, ns3: isShort ? 10_000 : 50_000 };
 const SIZES = isShort ? [2, 100] : [2, 10, 100, 300, 1000];
