@@ -6,6 +6,7 @@
  */
 import { SendError } from "./ipv4.ts";
 import { initCwndReduction, packetsInFlight } from "./tcp-cong.ts";
+import { isStillInHostQueue } from "./tcp-host-queue.ts";
 import { currentMss } from "./tcp-mss.ts";
 import { transmitSkb } from "./tcp-output.ts";
 import { before } from "./tcp-sequence.ts";
@@ -26,6 +27,7 @@ export function retransmitSkb(sk: TcpSock, skb: TcpSkb, segments: number): boole
 
 /** Linux __tcp_retransmit_skb. */
 export function transmitAgain(sk: TcpSock, skb: TcpSkb, segments: number): boolean {
+  if (isStillInHostQueue(sk, skb)) return false;
   if (before(skb.seq, sk.sndUna)) trimHead(sk, skb, (sk.sndUna - skb.seq) | 0);
   const mss = currentMss(sk);
   let window = (windowEnd(sk) - skb.seq) | 0;
