@@ -48,6 +48,7 @@ export function ack(sk: TcpSock, segment: TcpSegment, updateTimestamp: boolean):
   if (after(acked, sk.sndNxt)) return AckResult.unsent;
   if (after(acked, priorUna)) {
     flag |= Flag.unaAdvanced;
+    sk.bytesAcked += (acked - priorUna) | 0;
     sk.retransmits = 0;
     sk.totalRto = 0;
   }
@@ -85,7 +86,8 @@ export function ack(sk: TcpSock, segment: TcpSegment, updateTimestamp: boolean):
 
 /** The end of tcp_ack, old_ack: it came late, but what it says of later segments counts. */
 function ackOld(sk: TcpSock, segment: TcpSegment, priorUna: number): AckResult {
-  if (before(segment.ack, (priorUna - sk.maxWindow) | 0)) return AckResult.tooOld;
+  // RFC 5961 §5.2: not older than what was ever acknowledged.
+  if (before(segment.ack, (priorUna - Math.min(sk.maxWindow, sk.bytesAcked)) | 0)) return AckResult.tooOld;
   if (segment.sackCount > 0 && sk.hasSack) {
     const flag = sacktag(sk, segment, priorUna);
     if ((flag & ALERT) !== 0 || sk.caState !== TcpCa.open) {

@@ -3,7 +3,7 @@
  * tcp_rcv_synsent_state_process, tcp_validate_incoming, tcp_reset). There is one path for all states; the kernel's fast
  * one for established connections does the same.
  *
- * Not modelled: simultaneous opening, Fast Open, urgent data, ECN.
+ * Not modelled: Fast Open, urgent data, ECN.
  */
 import { TcpFlag } from "@hopscope/codec/tcp";
 import { Errno } from "../errno.ts";
@@ -12,12 +12,12 @@ import { TcpState } from "./socket.ts";
 import { ack, AckResult, confirmNeighbor, measureSynAck } from "./tcp-ack.ts";
 import { ackSndCheck, dataQueue, enterQuickack, TAKEN, type Verdict } from "./tcp-data.ts";
 import { currentMss, syncMss } from "./tcp-mss.ts";
-import { sendAck } from "./tcp-output.ts";
+import { sendAck, sendSynAck } from "./tcp-output.ts";
 import { TIMESTAMP_LENGTH } from "./tcp-options.ts";
 import type { TcpSegment } from "./tcp-segment.ts";
 import { after, before } from "./tcp-sequence.ts";
-import { MSS_DEFAULT, type TcpSock } from "./tcp-sock.ts";
-import { setKeepalive } from "./tcp-timer.ts";
+import { MSS_DEFAULT, TcpTimerKind, type TcpSock } from "./tcp-sock.ts";
+import { setKeepalive, setTimer } from "./tcp-timer.ts";
 import { initBufferSpace, measureRcvRttByEcho } from "./tcp-rcvbuf.ts";
 import { initializeRcvMss, receiveWindow } from "./tcp-window.ts";
 import { pushPendingFrames, sndbufExpand, writeSpace } from "./tcp-write.ts";
@@ -26,6 +26,8 @@ import { pushPendingFrames, sndbufExpand, writeSpace } from "./tcp-write.ts";
 const OUT_OF_WINDOW_INTERVAL = 500_000_000;
 /** net.ipv4.tcp_fin_timeout, as long as TIME_WAIT. */
 export const FIN_TIMEOUT_US = 60_000_000;
+/** TCP_TIMEOUT_MIN, of a kernel with 250 ticks a second. */
+const TIMEOUT_MIN_US = 8000;
 /** Timestamps older than 24 days say nothing (TCP_PAWS_24DAYS). */
 const PAWS_AGE = 24 * 86_400 * 1_000_000_000;
 
@@ -37,16 +39,30 @@ export function rcvStateProcess(sk: TcpSock, segment: TcpSegment): Verdict {
   if ((flags & (TcpFlag.ack | TcpFlag.rst | TcpFlag.syn)) === 0) return DropReason.TCP_FLAGS;
   const refusal = validateIncoming(sk, segment);
   if (refusal !== TAKEN) return refusal;
+  // A reset was taken.
+  if (isClosed(sk)) return TAKEN;
   if ((flags & TcpFlag.ack) === 0) return DropReason.TCP_FLAGS;
+  const isPredicted = isPureAcknowledgment(sk, segment);
   switch (ack(sk, segment, true)) {
     case AckResult.tooOld:
       sendChallengeAck(sk);
-      return DropReason.TCP_TOO_OLD_ACK;
+      // The fast path of tcp_rcv_established asks nobody what it was.
+      return isPredicted ? TAKEN : DropReason.TCP_TOO_OLD_ACK;
     case AckResult.unsent:
       sendChallengeAck(sk);
       return DropReason.TCP_ACK_UNSENT_DATA;
   }
   return acknowledgeState(sk, segment) ?? processText(sk, segment);
+}
+
+function isClosed(sk: TcpSock): boolean {
+  return sk.state === TcpState.close;
+}
+
+/** What header prediction takes for an acknowledgment and nothing else. */
+function isPureAcknowledgment(sk: TcpSock, { seq, endSeq, flags, window }: TcpSegment): boolean {
+  const isPlain = (flags & ~TcpFlag.psh) === TcpFlag.ack && seq === endSeq && seq === sk.rcvNxt;
+  return isPlain && sk.state === TcpState.established && window << sk.sndWscale === sk.sndWnd;
 }
 
 /** Step 5 of tcp_rcv_state_process: what the acknowledgment means for a connection that begins or ends. */
@@ -135,13 +151,18 @@ function rcvSynSent(sk: TcpSock, segment: TcpSegment): Verdict {
   const { flags } = segment;
   const hasAck = (flags & TcpFlag.ack) !== 0;
   if (hasAck) {
-    if (!after(segment.ack, sk.sndUna) || after(segment.ack, sk.sndNxt)) return DropReason.TCP_ACK_UNSENT_DATA;
+    if (!after(segment.ack, sk.sndUna) || after(segment.ack, sk.sndNxt)) {
+      // What is left of an older connection may be in the way: ask again soon.
+      if (sk.retransmits === 0) setTimer(sk, TcpTimerKind.retransmit, TIMEOUT_MIN_US);
+      return DropReason.TCP_INVALID_ACK_SEQUENCE;
+    }
     if ((flags & TcpFlag.rst) !== 0) {
       resetByPeer(sk);
       return TAKEN;
     }
   } else if ((flags & TcpFlag.rst) !== 0) return DropReason.TCP_RESET;
-  if ((flags & TcpFlag.syn) === 0 || !hasAck) return DropReason.TCP_FLAGS;
+  if ((flags & TcpFlag.syn) === 0) return DropReason.TCP_FLAGS;
+  if (!hasAck) return openSimultaneously(sk, segment);
   sk.mssClamp = segment.mss === 0 ? MSS_DEFAULT : segment.mss;
   sk.sndWl1 = segment.seq;
   sk.hasSack = segment.sackPermitted && sk.tcp.sysctl.sack;
@@ -169,11 +190,43 @@ function rcvSynSent(sk: TcpSock, segment: TcpSegment): Verdict {
   syncMss(sk, sk.pmtuCookie);
   initializeRcvMss(sk);
   sk.copiedSeq = sk.rcvNxt;
+  sk.firstRetransmitAt = 0;
   // tcp_finish_connect
   initTransfer(sk);
   sk.waiter?.wakeUp();
   sendAck(sk);
   dataSndCheck(sk);
+  return TAKEN;
+}
+
+/** The rest of tcp_rcv_synsent_state_process: both have sent a SYN, and now each answers the other's (RFC 9293 §3.5). */
+function openSimultaneously(sk: TcpSock, segment: TcpSegment): Verdict {
+  sk.state = TcpState.synRecv;
+  sk.mssClamp = segment.mss === 0 ? MSS_DEFAULT : segment.mss;
+  sk.hasSack = segment.sackPermitted && sk.tcp.sysctl.sack;
+  sk.hasWindowScale = segment.windowScale >= 0 && sk.tcp.sysctl.windowScaling;
+  if (sk.hasWindowScale) sk.sndWscale = segment.windowScale;
+  else {
+    sk.rcvWscale = 0;
+    sk.sndWscale = 0;
+    sk.windowClamp = Math.min(sk.windowClamp, 0xffff);
+  }
+  sk.headerLength = 20;
+  if (segment.hasTimestamp && sk.tcp.sysctl.timestamps) {
+    sk.hasTimestamps = true;
+    sk.headerLength += TIMESTAMP_LENGTH;
+    sk.tsRecent = segment.tsValue;
+    sk.tsRecentAt = sk.softnet.now;
+  }
+  sk.rcvNxt = (segment.seq + 1) | 0;
+  sk.copiedSeq = sk.rcvNxt;
+  sk.rcvWup = sk.rcvNxt;
+  sk.sndWnd = segment.window;
+  sk.sndWl1 = segment.seq;
+  sk.maxWindow = sk.sndWnd;
+  syncMss(sk, sk.pmtuCookie);
+  initializeRcvMss(sk);
+  sendSynAck(sk);
   return TAKEN;
 }
 
@@ -208,26 +261,35 @@ function validateIncoming(sk: TcpSock, segment: TcpSegment): Verdict {
   const isReset = (flags & TcpFlag.rst) !== 0;
   const isSyn = (flags & TcpFlag.syn) !== 0;
   if (segment.hasTimestamp && sk.hasTimestamps && !isReset && isOldTimestamp(sk, segment)) {
-    if (isSyn) sendChallengeAck(sk);
-    else sendDupAck(sk, segment);
+    if (isSyn) return challengeSyn(sk);
+    sendDupAck(sk, segment);
     return DropReason.TCP_RFC7323_PAWS;
   }
-  if (!isSequenceAcceptable(sk, segment)) {
-    if (isReset) return isResetAfterFin(sk, segment) ? takeReset(sk) : DropReason.TCP_INVALID_SEQUENCE;
-    if (isSyn) sendChallengeAck(sk);
-    else sendDupAck(sk, segment);
-    return DropReason.TCP_INVALID_SEQUENCE;
+  const refusal = checkSequence(sk, segment);
+  if (refusal !== TAKEN) {
+    if (isReset) return isResetAfterFin(sk, segment) ? takeReset(sk) : refusal;
+    if (isSyn) return challengeSyn(sk);
+    sendDupAck(sk, segment);
+    return refusal;
   }
   if (isReset) {
     if (segment.seq === sk.rcvNxt || isResetAfterFin(sk, segment)) return takeReset(sk);
     sendChallengeAck(sk);
     return DropReason.TCP_RESET;
   }
-  if (isSyn) {
-    sendChallengeAck(sk);
-    return DropReason.TCP_INVALID_SYN;
-  }
-  return TAKEN;
+  return isSyn && !isAnswerToSyn(sk, segment) ? challengeSyn(sk) : TAKEN;
+}
+
+/** RFC 5961 §4. */
+function challengeSyn(sk: TcpSock): Verdict {
+  sendChallengeAck(sk);
+  return DropReason.TCP_INVALID_SYN;
+}
+
+/** Of both sides that sent a SYN each, the other's answer to ours: it begins where its SYN did. */
+function isAnswerToSyn(sk: TcpSock, { seq, endSeq, flags, ack: acked }: TcpSegment): boolean {
+  if (sk.state !== TcpState.synRecv || (flags & TcpFlag.ack) === 0) return false;
+  return ((seq + 1) | 0) === endSeq && endSeq === sk.rcvNxt && acked === sk.sndNxt;
 }
 
 /** Linux tcp_paws_discard and tcp_disordered_ack. */
@@ -243,11 +305,12 @@ function isOldTimestamp(sk: TcpSock, segment: TcpSegment): boolean {
 }
 
 /** Linux tcp_sequence. */
-function isSequenceAcceptable(sk: TcpSock, segment: TcpSegment): boolean {
+function checkSequence(sk: TcpSock, segment: TcpSegment): Verdict {
   const limit = (sk.rcvNxt + receiveWindow(sk)) | 0;
-  if (before(segment.endSeq, sk.rcvWup)) return false;
-  if (!after((segment.endSeq - (segment.flags & TcpFlag.fin)) | 0, limit)) return true;
-  return !after(segment.seq, limit) && sk.readableLength === 0;
+  if (before(segment.endSeq, sk.rcvWup)) return DropReason.TCP_OLD_SEQUENCE;
+  if (!after((segment.endSeq - (segment.flags & TcpFlag.fin)) | 0, limit)) return TAKEN;
+  const mayBegin = !after(segment.seq, limit) && sk.readableLength === 0;
+  return mayBegin ? TAKEN : DropReason.TCP_INVALID_SEQUENCE;
 }
 
 /** Linux tcp_reset_check: some hosts reset with the sequence number of their FIN. */
@@ -258,7 +321,7 @@ function isResetAfterFin(sk: TcpSock, segment: TcpSegment): boolean {
 
 function takeReset(sk: TcpSock): Verdict {
   resetByPeer(sk);
-  return DropReason.TCP_RESET;
+  return TAKEN;
 }
 
 /** Linux tcp_reset. */

@@ -218,8 +218,17 @@ export function connect(sk: TcpSock, isn: number): SendError {
   sk.packetsOut = 1;
   sk.sndNxt = skb.endSeq;
   sk.pushedSeq = skb.endSeq;
+  sk.firstRetransmitAt = now;
   setTimer(sk, TcpTimerKind.retransmit, sk.rtoUs);
   return transmitSkb(sk, skb, MAX_MSS);
+}
+
+/** Linux tcp_send_synack: the SYN again, with an acknowledgment of the other side's. */
+export function sendSynAck(sk: TcpSock): void {
+  const skb = sk.sendQueue.retransmitHead;
+  if (skb === undefined) return;
+  skb.flags |= TcpFlag.ack;
+  transmitSkb(sk, skb, MAX_MSS);
 }
 
 /** Linux tcp_xmit_probe_skb: an old sequence number, which makes the other side say where it is. */

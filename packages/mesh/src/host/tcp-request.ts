@@ -101,7 +101,8 @@ export class TcpRequest extends TcpEntry implements Wakeable {
     if (!this.#tcp.isHashed(this) || this.#timeoutAt > this.softnet.now) return;
     if (this.#retransmissions >= this.#tcp.sysctl.synAckRetries || !this.listener.isOpen) return this.#drop();
     this.#retransmissions++;
-    this.#sendSynAck();
+    // No use asking for an acknowledgment that cannot be taken (recorded in fixtures/sockets, "backlog").
+    if (!this.listener.isFull) this.#sendSynAck();
     this.#arm();
   }
 
@@ -149,12 +150,13 @@ export class TcpRequest extends TcpEntry implements Wakeable {
       return this.#taken(frame);
     }
     if ((flags & TcpFlag.ack) !== 0 && segment.ack !== ((this.#sndIsn + 1) | 0)) {
+      // It is the listener's, which takes no acknowledgments.
       this.#tcp.sendReset(frame);
-      return netns.drop(frame, DropReason.TCP_ACK_UNSENT_DATA);
+      return netns.drop(frame, DropReason.TCP_FLAGS);
     }
     if (isOld || !this.#isInWindow(segment)) {
       if ((flags & TcpFlag.rst) === 0) this.#sendAck(frame);
-      return netns.drop(frame, isOld ? DropReason.TCP_RFC7323_PAWS : DropReason.TCP_INVALID_SEQUENCE);
+      return netns.drop(frame, isOld ? DropReason.TCP_RFC7323_PAWS : DropReason.TCP_OVERWINDOW);
     }
     if ((flags & (TcpFlag.rst | TcpFlag.syn)) !== 0 && seq !== this.#rcvIsn) {
       // embryonic_reset

@@ -13,7 +13,7 @@ import { before } from "./tcp-sequence.ts";
 import { Sacked, type TcpSkb } from "./tcp-skb.ts";
 import { TcpCa, TcpTimerKind, type TcpSock } from "./tcp-sock.ts";
 import { rearmRto, setTimer } from "./tcp-timer.ts";
-import { adjustSegments, fragment, trimHead, windowEnd } from "./tcp-write.ts";
+import { adjustSegments, fragment, trimHead, tsoSegs, windowEnd } from "./tcp-write.ts";
 
 /** Linux tcp_retransmit_skb: sends up to `segments` of a piece again. False if that is not possible now. */
 export function retransmitSkb(sk: TcpSock, skb: TcpSkb, segments: number): boolean {
@@ -56,12 +56,13 @@ export function transmitAgain(sk: TcpSock, skb: TcpSkb, segments: number): boole
 /** Linux tcp_xmit_retransmit_queue: what is lost and was not sent again, as much as the congestion window allows. */
 export function xmitRetransmitQueue(sk: TcpSock): void {
   const { sendQueue } = sk;
+  const most = tsoSegs(sk, currentMss(sk));
   let mustArm = false;
   for (let skb = sendQueue.retransmitHead; skb !== undefined && skb !== sendQueue.sendHead; skb = skb.next) {
     const room = sk.sndCwnd - packetsInFlight(sk);
     if (room <= 0 || sk.lostOut <= sk.retransOut) break;
     if ((skb.sacked & Sacked.lost) === 0 || (skb.sacked & (Sacked.acked | Sacked.retransmitted)) !== 0) continue;
-    if (!retransmitSkb(sk, skb, room)) break;
+    if (!retransmitSkb(sk, skb, Math.min(room, most))) break;
     if (sk.caState === TcpCa.cwr || sk.caState === TcpCa.recovery) sk.prrOut += skb.segments;
     if (skb === sendQueue.retransmitHead && sk.timerKind !== TcpTimerKind.reorder) mustArm = true;
   }

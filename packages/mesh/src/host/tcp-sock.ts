@@ -90,6 +90,8 @@ export abstract class TcpSock extends TcpEntry {
   readonly sendQueue: TcpSendQueue = new TcpSendQueue();
   readonly sendRing: ByteRing = new ByteRing();
   sndUna = 0;
+  /** Bytes of the other side's acknowledgments in all (bytes_acked). */
+  bytesAcked = 0;
   sndNxt = 0;
   writeSeq = 0;
   pushedSeq = 0;

@@ -4,6 +4,7 @@
  * the call is over.
  */
 import * as ethernet from "@hopscope/codec/ethernet";
+import { TcpFlag } from "@hopscope/codec/tcp";
 import { Errno } from "../errno.ts";
 import type { Frame } from "../frame.ts";
 import type { Wakeable } from "../sim/simulator.ts";
@@ -83,7 +84,9 @@ export class TcpSocket extends TcpSock implements TcpConnection, Wakeable {
     this.keepIdleUs = idle * 1_000_000;
     this.keepIntervalUs = interval * 1_000_000;
     this.keepProbes = count;
-    if (this.isConnected) setKeepalive(this, this.keepIdleUs);
+    if (!this.isConnected) return;
+    const elapsedUs = (this.softnet.now - Math.max(this.lastReceivedAt, this.lastAckAt)) / 1000;
+    setKeepalive(this, Math.max(0, this.keepIdleUs - elapsedUs));
   }
 
   shutdown(): void {
@@ -166,7 +169,7 @@ export class TcpSocket extends TcpSock implements TcpConnection, Wakeable {
       frames.free(frame);
       return;
     }
-    const isStranger = state === TcpState.synSent && verdict === DropReason.TCP_ACK_UNSENT_DATA;
+    const isStranger = verdict === DropReason.TCP_INVALID_ACK_SEQUENCE && (segment.flags & TcpFlag.rst) === 0;
     if (isStranger || verdict === DropReason.TCP_ABORT_ON_DATA) this.tcp.sendReset(frame);
     netns.drop(frame, verdict);
   }

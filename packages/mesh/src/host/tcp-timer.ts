@@ -15,6 +15,7 @@ import {
   NEVER,
   RTO_MAX_US,
   RTO_MIN_US,
+  TIMEOUT_INIT_US,
   TcpTimerKind,
   type TcpSock,
 } from "./tcp-sock.ts";
@@ -155,7 +156,11 @@ function retransmitTimer(sk: TcpSock): void {
 /** Linux tcp_write_timeout: true if it has been tried often enough. */
 function hasTimedOut(sk: TcpSock): boolean {
   const { sysctl } = sk.tcp;
-  if (sk.state === TcpState.synSent) return sk.retransmits >= sysctl.synRetries + sysctl.synLinearTimeouts;
+  if (sk.state === TcpState.synSent) {
+    if (sk.retransmits >= sysctl.synRetries + sysctl.synLinearTimeouts) return true;
+    // Nor longer than the retries would have taken without the linear ones (retransmits_timed_out).
+    return sk.softnet.now - sk.firstRetransmitAt >= (2 ** (sysctl.synRetries + 1) - 1) * TIMEOUT_INIT_US * 1000;
+  }
   const retries = sk.isOrphan ? Math.min(ORPHAN_RETRIES, sysctl.retries2) : sysctl.retries2;
   if (sk.retransmits === 0) return false;
   return sk.softnet.now - sk.firstRetransmitAt >= modelTimeout(retries) * 1000;

@@ -220,7 +220,7 @@ function mssSplitPoint(sk: TcpSock, skb: TcpSkb, mss: number, quota: number, non
 }
 
 /** Linux tcp_tso_segs and tcp_tso_autosize: the shorter the way, the more at once. */
-function tsoSegs(sk: TcpSock, mss: number): number {
+export function tsoSegs(sk: TcpSock, mss: number): number {
   let bytes = pacingBytes(sk);
   const r = sk.minRttUs === NEVER ? 31 : Math.floor(sk.minRttUs / 512);
   if (r < 32) bytes += Math.floor(GSO_MAX_SIZE / 2 ** r);

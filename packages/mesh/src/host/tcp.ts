@@ -4,7 +4,7 @@
  */
 import { pseudoHeader4, sum } from "@hopscope/codec/checksum";
 import { IpProtocol } from "@hopscope/codec/code-points";
-import { IcmpType, UnreachableCode } from "@hopscope/codec/icmp";
+import { IcmpType } from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import { Status } from "@hopscope/codec/status";
 import * as tcp from "@hopscope/codec/tcp";
@@ -261,11 +261,10 @@ export class Tcp {
     if (isFragmentationNeeded(type, code)) return this.#mtuReduced(entry, info);
     const errno = icmpErrno(type, code);
     if (errno === Errno.none) return;
-    const isTemporary = code === UnreachableCode.net || code === UnreachableCode.host;
     if (entry.state === TcpState.synSent || entry.state === TcpState.synRecv) {
       if (entry.isOwned) entry.softError = errno;
       else entry.fail(errno);
-    } else if (isTemporary || entry.softError === Errno.none) entry.softError = errno;
+    } else entry.softError = errno;
   }
 
   /** Linux tcp_v4_mtu_reduced. */

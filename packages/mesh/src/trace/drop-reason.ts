@@ -127,6 +127,10 @@ export const DropReason = {
   IPVS_OLD_CONNTRACK: 68,
   /** IPVS may not send it there from here: to this host, or from a loopback address (crosses_local_route_boundary). */
   IPVS_LOCAL_BOUNDARY: 69,
+  /** All of it lies before what was acknowledged. */
+  TCP_OLD_SEQUENCE: 70,
+  /** It answers a SYN, and acknowledges something else. */
+  TCP_INVALID_ACK_SEQUENCE: 71,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 export type DropReasonName = keyof typeof DropReason;

@@ -74,7 +74,12 @@ class FaultyCable extends NetDevice implements Wakeable {
 }
 
 /** On one machine, with a veth pair between them; or, with `faults`, on two, with a cable. */
-export function twoHosts(mtu: number = 1450, faults?: Faults, seed: number = 1): Hosts {
+export function twoHosts(
+  mtu: number = 1450,
+  faults?: Faults,
+  seed: number = 1,
+  macOfB: number = 0x02_00_00_00_00_0b,
+): Hosts {
   const simulator = new Simulator();
   const frames = new FramePool();
   const recorder = new Recorder(frames);
@@ -91,7 +96,7 @@ export function twoHosts(mtu: number = 1450, faults?: Faults, seed: number = 1):
     faults === undefined
       ? new Veth(netns, { name: "eth0", mtu, mac })
       : new FaultyCable(netns, "eth0", mtu, mac, faults);
-  const links = [end(a, 0x02_00_00_00_00_0a), end(b, 0x02_00_00_00_00_0b)] as const;
+  const links = [end(a, 0x02_00_00_00_00_0a), end(b, macOfB)] as const;
   const [left, right] = links;
   if (left instanceof Veth && right instanceof Veth) left.connect(right);
   if (left instanceof FaultyCable && right instanceof FaultyCable) {
