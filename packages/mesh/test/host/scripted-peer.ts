@@ -155,8 +155,9 @@ export class ScriptedPeer {
   /** A system call: what it sends is taken up when it is over. */
   #call(code: () => Result): Result {
     let result: Result;
-    run(this.hosts.a, function* () {
+    run(this.hosts.a, function* (self) {
       result = code();
+      yield* self.sleep(0);
       return 0;
     });
     pass(this.hosts, 0);
@@ -353,7 +354,9 @@ export class ScriptedPeer {
     if ((bits & tcp.TcpFlag.syn) !== 0) this.#isns.set(key, seq);
     return {
       at,
-      flags: [...FLAGS].filter((_, bit) => ((bits >> bit) & 1) !== 0).join(""),
+      flags: FLAGS.split("")
+        .filter((_, bit) => ((bits >> bit) & 1) !== 0)
+        .join(""),
       seq: seq === 0 ? "zero" : (seq - (this.#isns.get(key) ?? UNKNOWN_ISN)) >>> 0,
       ...((bits & tcp.TcpFlag.ack) === 0 ? {} : { ack: (tcp.acknowledgment(view, start) - PEER_ISN) >>> 0 }),
       length: length - tcp.headerLength(view, start),

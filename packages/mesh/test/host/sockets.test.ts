@@ -16,8 +16,9 @@ function isClose(at: number, recorded: number): boolean {
 }
 
 /** How wide a window is depends on the memory that the driver's buffers take; whether it is closed does not. */
-function comparable({ at: _, window, ...frame }: Sent): object {
-  return window === undefined ? frame : { ...frame, isClosed: window === 0 };
+function comparable(frame: Sent): object {
+  const { window } = frame;
+  return { ...frame, at: 0, window: window === undefined ? undefined : window === 0 };
 }
 
 function compare(done: Done, recorded: Done): void {
