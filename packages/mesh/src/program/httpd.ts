@@ -223,12 +223,16 @@ function* runScript(process: Process, pipe: Pipe, text: string): Generator<void,
   return 0;
 }
 
-/** `$REMOTE_ADDR` and so on; the server's socket is an IPv6 one, so addresses look like that. */
+/**
+ * `$REMOTE_ADDR` and so on; the server's socket is an IPv6 one, so addresses look like that. busybox does not set
+ * `$REMOTE_HOST`: here it is the address for scripts that stand for other servers.
+ */
 function expand(script: string, environment: Environment, socket: TcpSocket, head: HttpHead): string {
   const [method = "", target = ""] = (head.lines[0] ?? "").split(" ");
   const variables: Readonly<Record<string, string>> = {
     HOSTNAME: environment.hostname,
     REMOTE_ADDR: `[::ffff:${formatIpv4(socket.remoteIp)}]`,
+    REMOTE_HOST: formatIpv4(socket.remoteIp),
     REMOTE_PORT: String(socket.remotePort),
     SERVER_PORT: String(socket.localPort),
     REQUEST_METHOD: method,

@@ -43,7 +43,7 @@ export const imageEntries: { readonly [K in keyof ImageFile]: Schema<ImageFile[K
   ),
   files: optional(
     files,
-    "Files by path: their text, or `{size: 20kB}`. One below `cgi-bin/` is what the script there prints, in which `$HOSTNAME`, `$REMOTE_ADDR`, `$REMOTE_PORT` and so on stand for their values.",
+    "Files by path: their text, or `{size: 20kB}`. One below `cgi-bin/` is what the script there prints, in which `$HOSTNAME`, `$REMOTE_ADDR` (as `[::ffff:10.0.0.2]`), `$REMOTE_HOST` (`10.0.0.2`), `$REMOTE_PORT` and so on stand for their values.",
     { default: "none" },
   ),
   healthy: optional(

@@ -29,7 +29,16 @@ const WHOAMI: Image = {
   files: new Map([
     [
       "/www/cgi-bin/index.cgi",
-      "Content-Type: text/plain\n\nHostname: $HOSTNAME\nRemoteAddr: $REMOTE_ADDR:$REMOTE_PORT\n",
+      [
+        "Content-Type: text/plain",
+        "",
+        "Hostname: $HOSTNAME",
+        "RemoteAddr: $REMOTE_HOST:$REMOTE_PORT",
+        "$REQUEST_METHOD $REQUEST_URI $SERVER_PROTOCOL",
+        "Host: $HTTP_HOST",
+        "User-Agent: $HTTP_USER_AGENT",
+        "",
+      ].join("\n"),
     ],
   ]),
 };
