@@ -143,6 +143,7 @@ export class Runner implements Wakeable {
           running,
           this.#attempt(running, () => {
             applyFault(this.#mesh, step.fault);
+            this.#mesh.docker?.connectionsChanged();
             return 0;
           }),
           startedAt,

@@ -4,13 +4,13 @@
  */
 import { dissect, LayerKind, Layers } from "@hopscope/codec";
 import { updated } from "@hopscope/codec/checksum";
-import { EtherType, IpProtocol, LinkType, Port } from "@hopscope/codec/code-points";
+import { EtherType, LinkType, Port } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import * as udp from "@hopscope/codec/udp";
 import type { Frame, FramePool } from "../frame.ts";
-import type { AddressRange, PacketFilter, PortRange } from "../scenario/step.ts";
-import { maskOf } from "../tables/route.ts";
+import { isMeant } from "../scenario/packet-filter.ts";
+import type { PacketFilter } from "../scenario/step.ts";
 
 /** Bits that are wrong in a wrong checksum. */
 const WRONG = 0x0101;
@@ -57,22 +57,11 @@ export class NicFaults {
 }
 
 function matches(filter: PacketFilter, direction: "in" | "out", view: DataView, at: number, end: number): boolean {
-  if (filter.direction !== undefined && filter.direction !== direction) return false;
-  const protocol = ipv4.protocol(view, at);
-  if (filter.protocol !== undefined && filter.protocol !== protocol) return false;
-  if (!isIn(filter.srcIp, ipv4.srcIp(view, at)) || !isIn(filter.dstIp, ipv4.dstIp(view, at))) return false;
-  if (filter.srcPort === undefined && filter.dstPort === undefined) return true;
   // Ports stand first in TCP and UDP; only the first fragment has them.
   const portsAt = ipv4.payloadStart(view, at);
-  const hasPorts = protocol === IpProtocol.tcp || protocol === IpProtocol.udp;
-  if (!hasPorts || ipv4.fragmentOffset(view, at) !== 0 || portsAt + 4 > end) return false;
-  return isPort(filter.srcPort, view.getUint16(portsAt)) && isPort(filter.dstPort, view.getUint16(portsAt + 2));
-}
-
-function isIn(range: AddressRange | undefined, ip: number): boolean {
-  return range === undefined || ((ip ^ range.address) & maskOf(range.prefixLength)) === 0;
-}
-
-function isPort(range: PortRange | undefined, port: number): boolean {
-  return range === undefined || (port >= range.first && port <= range.last);
+  const hasPorts = ipv4.fragmentOffset(view, at) === 0 && portsAt + 4 <= end;
+  const srcPort = hasPorts ? view.getUint16(portsAt) : -1;
+  const dstPort = hasPorts ? view.getUint16(portsAt + 2) : -1;
+  const { protocol, srcIp, dstIp } = ipv4;
+  return isMeant(filter, direction, protocol(view, at), srcIp(view, at), dstIp(view, at), srcPort, dstPort);
 }

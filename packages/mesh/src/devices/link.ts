@@ -49,6 +49,11 @@ export class Link {
     this.#isPlain = isPlain(usual);
   }
 
+  /** The share of the frames that it loses now. */
+  get loss(): number {
+    return this.#now.loss;
+  }
+
   /** What is not given stays. */
   change({ mtu = this.#mtu, ...properties }: LinkChange): void {
     this.#now = { ...this.#now, ...properties };

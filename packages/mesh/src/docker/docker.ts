@@ -4,6 +4,7 @@
  */
 import type { Mesh } from "../build.ts";
 import { DockerCost } from "../costs.ts";
+import { Nic } from "../devices/nic.ts";
 import type { Netns } from "../netns.ts";
 import type { Node } from "../node.ts";
 import { type Process, Signal, type Waiter } from "../program/process.ts";
@@ -13,6 +14,7 @@ import { spawn } from "../program/shell.ts";
 import type { Image, Stack } from "../scenario/scenario.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
+import type { Trouble } from "../swarm/connectivity.ts";
 import { type Container, containerExited, containerFiles } from "../swarm/container.ts";
 import { Refusal } from "../swarm/docker-error.ts";
 import type { Engine } from "../swarm/engine.ts";
@@ -29,6 +31,16 @@ import { Resolvers } from "./resolvers.ts";
 /** An operation that somebody waits for. */
 export interface Pending<Result> {
   outcome: { readonly result: Result } | { readonly error: unknown } | undefined;
+}
+
+function troubleOf(nic: Nic): Trouble {
+  return {
+    isOff: false,
+    isCut: !nic.hasCarrier,
+    lossOut: nic.link.loss,
+    lossIn: nic.peer?.link.loss ?? 0,
+    blocks: [...(nic.faults?.blocks ?? [])],
+  };
 }
 
 /** A container that has an environment to run programs in. */
@@ -92,6 +104,7 @@ export class Docker implements Host {
     instant.run();
     swarm.bindings.settle();
     this.#epoch = instant.now;
+    this.kernels.epoch = instant.now;
     this.#instant = undefined;
     this.kernels.isSettled = false;
     instant.handOver(this);
@@ -106,6 +119,16 @@ export class Docker implements Host {
     const space = this.#nodeOf(node).namespaces.get(netns);
     if (space === undefined) throw new Error(`docker: ${node} has no namespace ${netns}`);
     space.defer(action);
+  }
+
+  /** Somebody may have pulled a cable, or blocked a port: the nodes' own packets may get elsewhere than before. */
+  connectionsChanged(): void {
+    const troubles = new Map<number, Trouble>();
+    for (const { index, name } of this.swarm.nodes) {
+      const nic = this.#nodeOf(name).host?.devices.find((device) => device instanceof Nic);
+      if (nic !== undefined) troubles.set(index, troubleOf(nic));
+    }
+    this.swarm.changeConnections(troubles);
   }
 
   pace(name: string, usual: number): number {

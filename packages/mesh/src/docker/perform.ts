@@ -21,6 +21,7 @@ import type {
   IptablesRequest,
   KernelRequest,
   PeerChange,
+  PeersForget,
   Place,
   RouteAdd,
   VethAdd,
@@ -28,7 +29,7 @@ import type {
 } from "../swarm/request.ts";
 import { changeIpvs } from "./perform-ipvs.ts";
 import type { Gossip } from "../swarm/gossip.ts";
-import { PeerTable, type Spread } from "../tables/peer.ts";
+import { type PeerSpread, PeerTable } from "../tables/peer.ts";
 import { maskOf, RouteType } from "../tables/route.ts";
 import { xfrmOf } from "../xfrm/xfrm.ts";
 
@@ -41,9 +42,12 @@ export class Kernels {
   readonly #gossip: Gossip;
   /** VTEP to the number of its node. */
   readonly #numbers: ReadonlyMap<number, number>;
+  readonly #spread: PeerSpread;
   readonly #names: readonly string[];
   readonly #vteps: readonly number[];
   isSettled = true;
+  /** By how much the swarm's clock is ahead. */
+  epoch = 0;
 
   /** `vteps` in the order of the swarm's nodes. */
   constructor(nodes: ReadonlyMap<string, Node>, names: readonly string[], vteps: readonly number[], gossip: Gossip) {
@@ -52,15 +56,20 @@ export class Kernels {
     this.#vteps = vteps;
     this.#numbers = new Map(vteps.map((vtep, index) => [vtep, index]));
     this.#gossip = gossip;
+    const number = (vtep: number): number => this.#numbers.get(vtep) ?? 0;
+    this.#spread = {
+      arrival: (time, from, to, record) =>
+        gossip.arrival(time + this.epoch, number(from), number(to), record) - this.epoch,
+      isLost: (from, to, now) => gossip.isLost(number(from), number(to), now + this.epoch),
+      hasSettled: (time, now) => gossip.hasSettled(time + this.epoch, now + this.epoch),
+    };
   }
 
   /** Peer records of a network. */
   peersOf(network: string): PeerTable {
     let table = this.#peers.get(network);
     if (table === undefined) {
-      const number = (vtep: number): number => this.#numbers.get(vtep) ?? 0;
-      const spread: Spread = (time, from, to, record) => this.#gossip.arrival(time, number(from), number(to), record);
-      table = new PeerTable(spread, this.#gossip.settled(0));
+      table = new PeerTable(this.#spread);
       this.#peers.set(network, table);
     }
     return table;
@@ -124,6 +133,8 @@ export class Kernels {
       case "peer-add":
       case "peer-delete":
         return this.#changePeer(request);
+      case "peers-forget":
+        return this.#forgetNode(request);
       case "xfrm-state-add":
         xfrmOf(this.#netns(request)).addState(request);
         return;
@@ -137,6 +148,7 @@ export class Kernels {
         return xfrmOf(this.#netns(request)).policies.update(request.policy, this.#netns(request).node.softnet.now);
       case "xfrm-policy-delete":
         xfrmOf(this.#netns(request)).policies.delete(request.policy);
+        return;
     }
   }
 
@@ -232,21 +244,32 @@ export class Kernels {
       else table.add(ip, mac, vtep, now);
       return;
     }
-    const arrival = table.remove(ip, vtep, now);
-    if (arrival === undefined) return;
+    const record = table.remove(ip, vtep, now);
+    if (record === undefined) return;
+    const from = this.#numbers.get(vtep)!;
     // peerDelete: what the overlay's bridge has learned of the address goes with the record.
-    for (const [index, name] of this.#names.entries()) {
+    for (const [to, name] of this.#names.entries()) {
       const other = this.#nodes.get(name);
       const netns = other?.namespaces.get(`overlay-${network}`);
       if (other === undefined || other === origin || netns === undefined) continue;
-      const forget = (): void => {
-        for (const device of netns.devices) if (device instanceof VxlanDevice) device.forgetPeer(mac);
-      };
-      other.simulator.schedule(arrival(this.#vteps[index]!), { softnet: other.softnet, wake: forget }, 0);
+      const at = (time: number, wake: () => void): void =>
+        other.simulator.schedule(time - this.epoch, { softnet: other.softnet, wake }, 0);
+      this.#gossip.deliver({ time: now + this.epoch, from, to, record }, at, () => forgetPeer(netns, mac));
+    }
+  }
+
+  #forgetNode({ node, lost }: PeersForget): void {
+    const vtep = this.#vteps[this.#names.indexOf(lost)]!;
+    for (const [network, peers] of this.#peers) {
+      const netns = this.#nodes.get(node)?.namespaces.get(`overlay-${network}`);
+      if (netns !== undefined) for (const mac of peers.macsAt(vtep)) forgetPeer(netns, mac);
     }
   }
 }
 
+function forgetPeer({ devices }: Netns, mac: number): void {
+  for (const device of devices) if (device instanceof VxlanDevice) device.forgetPeer(mac);
+}
 function change(iptables: Iptables, request: IptablesRequest): void {
   const { table, chain } = request;
   switch (request.change) {

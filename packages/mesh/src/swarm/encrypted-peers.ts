@@ -5,7 +5,7 @@
  */
 import type { Engine } from "./engine.ts";
 import type { OverlayNetwork } from "./network.ts";
-import type { Operation } from "./operation.ts";
+import { calling } from "./operation.ts";
 import type { Swarm, SwarmNode } from "./swarm.ts";
 
 interface PeerRecord {
@@ -69,15 +69,22 @@ export class EncryptedPeers {
       if (engine.node !== record.node) this.#tellOne(network, record, engine, time);
   }
 
-  #tellOne(network: OverlayNetwork, record: PeerRecord, engine: Engine, time: number): void {
-    const arrival = this.#arrival(record, engine, time);
-    if (arrival === Number.POSITIVE_INFINITY) return;
-    this.#swarm.host.start(engine.name, this.#hear(network, record, engine, Math.max(0, arrival - engine.now)), 0);
+  #tellOne(network: OverlayNetwork, { node, number: record }: PeerRecord, engine: Engine, time: number): void {
+    const { gossip, host } = this.#swarm;
+    const at = (arrival: number, then: () => void): void =>
+      host.start(engine.name, calling(then), Math.max(0, arrival - engine.now));
+    gossip.deliver({ time, from: node.index, to: engine.node.index, record }, at, () =>
+      this.#arrange(network, node, engine),
+    );
   }
 
-  *#hear(network: OverlayNetwork, record: PeerRecord, engine: Engine, afterNs: number): Operation {
-    yield afterNs;
-    const { node } = record;
+  /** A node holds another for dead, or does so no more. */
+  reconsider(engine: Engine, node: SwarmNode): void {
+    for (const network of this.#swarm.networks.values())
+      if (this.#records.has(network.id)) this.#arrange(network, node, engine);
+  }
+
+  #arrange(network: OverlayNetwork, node: SwarmNode, engine: Engine): void {
     const isLeft = this.#of(network).some((other) => other.node === node && this.#isKnown(other, engine));
     if (isLeft) engine.encryption.addPeer(network, node.ip);
     else engine.encryption.removePeer(network, node.ip);
@@ -86,6 +93,7 @@ export class EncryptedPeers {
   #isKnown(record: PeerRecord, engine: Engine): boolean {
     const { since, until } = record;
     const { now } = engine;
+    if (engine.lost.has(record.node.index)) return false;
     if (this.#arrival(record, engine, since) > now) return false;
     return until === undefined || this.#arrival(record, engine, until) > now;
   }

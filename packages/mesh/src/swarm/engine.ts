@@ -46,6 +46,8 @@ export class Engine {
   nextMark: number = FIRST_MARK;
   /** Whether tasks may run here, and new ones come. */
   availability: "active" | "pause" | "drain" = "active";
+  /** Numbers of the nodes that it holds for dead. */
+  readonly lost: Set<number> = new Set();
   /** As the managers see it. */
   status: "ready" | "down" = "ready";
   hasTriedVxlan = false;

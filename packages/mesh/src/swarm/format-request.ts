@@ -86,6 +86,8 @@ function commandsOf(request: Request): readonly string[] {
       return [`ipvsadm -d -f ${request.fwmark} -r ${formatIpv4(request.ip)}`];
     case "announce":
       return [`arping -U -c 1 -I ${request.device} ${formatIpv4(request.ip)}`];
+    case "peers-forget":
+      return [`ip neighbor and bridge fdb: all of ${request.lost} is deleted`];
     case "peer-add":
     case "peer-delete": {
       const change = request.kind === "peer-add" ? "replace" : "delete";

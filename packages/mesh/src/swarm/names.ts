@@ -3,7 +3,7 @@
  * addSvcRecords; sandbox.go, ResolveName): of each network a table that all its nodes share, and in which each node sees
  * what gossip has brought it.
  */
-import type { Gossip } from "./gossip.ts";
+import type { Spread } from "./gossip.ts";
 
 /** One endpoint's names. `vip` answers for `services`, or the endpoint itself if there is none. */
 export interface NameRecord {
@@ -33,12 +33,12 @@ class NetworkNames {
 }
 
 export class Names {
-  readonly #gossip: Gossip;
+  readonly #gossip: Spread;
   readonly #networks = new Map<string, NetworkNames>();
   readonly #entries = new Map<NameRecord, { readonly network: string; readonly entry: Entry }>();
   #sequence = 0;
 
-  constructor(gossip: Gossip) {
+  constructor(gossip: Spread) {
     this.#gossip = gossip;
   }
 
@@ -98,7 +98,8 @@ export class Names {
   #current<Key>(table: Map<Key, Entry[]> | undefined, key: Key, now: number): readonly Entry[] {
     const entries = table?.get(key);
     if (table === undefined || entries === undefined) return [];
-    const isGone = (entry: Entry): boolean => now > this.#gossip.settled(entry.until);
+    const isGone = ({ until }: Entry): boolean =>
+      until !== Number.POSITIVE_INFINITY && this.#gossip.hasSettled(until, now);
     if (!entries.some(isGone)) return entries;
     const kept = entries.filter((entry) => !isGone(entry));
     table.set(key, kept);
@@ -107,7 +108,9 @@ export class Names {
 
   #isKnown({ record, sequence, since, until }: Entry, node: number, now: number): boolean {
     if (now < this.#gossip.arrival(since, record.node, node, sequence)) return false;
-    return until === Number.POSITIVE_INFINITY || now < this.#gossip.arrival(until, record.node, node, sequence);
+    if (until !== Number.POSITIVE_INFINITY && now >= this.#gossip.arrival(until, record.node, node, sequence))
+      return false;
+    return !this.#gossip.isLost(record.node, node, now);
   }
 }
 

@@ -7,6 +7,12 @@ import type { Place, Request } from "./request.ts";
 
 export type Operation<Result = void> = Generator<number | Gate, Result, void>;
 
+/** What takes no time, as an operation. */
+export function* calling(action: () => void): Operation {
+  action();
+  yield* [];
+}
+
 /** Something that several operations wait for: it opens once. */
 export class Gate {
   #waiting: (() => void)[] | undefined = [];

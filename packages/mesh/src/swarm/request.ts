@@ -177,6 +177,13 @@ export interface Announce extends Place {
   readonly ip: number;
 }
 
+/** A node holds another for dead, and forgets the endpoints that it has there. */
+export interface PeersForget {
+  readonly kind: "peers-forget";
+  readonly node: string;
+  readonly lost: string;
+}
+
 /**
  * A record of libnetwork's overlay_peer_table, made or withdrawn on `node`. Gossip takes it to the other nodes of the
  * network, each of which sets (or deletes) a permanent neighbor and a permanent FDB entry on its vxlan device.
@@ -309,7 +316,8 @@ export type KernelRequest =
   | PeerChange
   | XfrmStateAdd
   | XfrmStateDelete
-  | XfrmPolicyChange;
+  | XfrmPolicyChange
+  | PeersForget;
 
 export type Request =
   | KernelRequest

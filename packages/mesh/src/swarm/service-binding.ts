@@ -15,7 +15,7 @@ import type { Engine } from "./engine.ts";
 import { addBackend, removeBackend, settleBackends, settleService } from "./load-balancer.ts";
 import type { NameRecord } from "./names.ts";
 import { hasNames, OverlayNetwork } from "./network.ts";
-import type { Operation } from "./operation.ts";
+import { calling } from "./operation.ts";
 import type { LocalOverlay } from "./overlay-driver.ts";
 import type { ServiceState } from "./service.ts";
 import type { Swarm } from "./swarm.ts";
@@ -86,6 +86,19 @@ export class ServiceBindings {
     this.#records.delete(network);
   }
 
+  /** A node holds another for dead: what it knew of it is gone. */
+  lose(engine: Engine, node: number): void {
+    for (const overlay of engine.overlays.values())
+      for (const { backends } of [...overlay.services.values()])
+        for (const record of [...backends]) if (record.node === node) withdraw(engine, overlay, record);
+  }
+
+  /** It is back, and tells all that it has. */
+  regain(engine: Engine, node: number): void {
+    for (const overlay of engine.overlays.values())
+      for (const record of this.recordsOf(overlay.network)) if (record.node === node) apply(engine, overlay, record);
+  }
+
   #spread(
     origin: Engine,
     record: EndpointRecord,
@@ -101,15 +114,14 @@ export class ServiceBindings {
         if (overlay.ready.isOpen) act(engine, overlay, record);
         continue;
       }
-      const arrival = gossip.arrival(now, record.node, engine.node.index, record.sequence);
-      if (arrival === Number.POSITIVE_INFINITY) continue;
       // It may have left the network by then, and come back.
-      const heard = function* (): Operation {
+      const heard = (): void => {
         const current = engine.overlays.get(name);
         if (current?.ready.isOpen === true) act(engine, current, record);
-        yield* [];
       };
-      engine.host.start(engine.name, heard(), arrival - now);
+      const at = (time: number, then: () => void): void =>
+        engine.host.start(engine.name, calling(then), time - engine.now);
+      gossip.deliver({ time: now, from: record.node, to: engine.node.index, record: record.sequence }, at, heard);
     }
   }
 
@@ -151,7 +163,7 @@ export class ServiceBindings {
 }
 
 function apply(engine: Engine, overlay: LocalOverlay, record: EndpointRecord): void {
-  if (!record.isDisabled) addBackend(engine, overlay, record);
+  if (!record.isDisabled && !engine.lost.has(record.node)) addBackend(engine, overlay, record);
 }
 
 function disable(engine: Engine, overlay: LocalOverlay, record: EndpointRecord): void {

@@ -6,12 +6,13 @@
  * Not modelled: raft, several managers that disagree, certificates; nodes that fail.
  */
 import type { ClusterNode } from "../scenario/scenario.ts";
-import type { Cidr, OverlayNetwork as NetworkSpec } from "../scenario/scenario.ts";
+import type { Cidr, LinkProperties, OverlayNetwork as NetworkSpec } from "../scenario/scenario.ts";
 import { DockerCost } from "../costs.ts";
 import { Random } from "../sim/random.ts";
 import { createBridge } from "./bridge-driver.ts";
 import { Firewall } from "./bridge-rules.ts";
 import { addressAt, formatCidr, isHost } from "./cidr.ts";
+import { NO_TROUBLE, type Trouble } from "./connectivity.ts";
 import { DockerError, Refusal } from "./docker-error.ts";
 import { EncryptedPeers } from "./encrypted-peers.ts";
 import { Engine } from "./engine.ts";
@@ -19,6 +20,7 @@ import { Gossip } from "./gossip.ts";
 import { complete, swarmId } from "./identifier.ts";
 import { AddressAllocator, type Pins } from "./ipam.ts";
 import { KeyManager, type PinnedKeys } from "./key-manager.ts";
+import { Membership } from "./membership.ts";
 import { Names } from "./names.ts";
 import { FIRST_VNI, MAX_VNI } from "./networks.ts";
 import { OverlayNetwork } from "./network.ts";
@@ -30,6 +32,11 @@ import type { ServiceState, Task } from "./service.ts";
 import { ServiceBindings } from "./service-binding.ts";
 import { ResolverRules } from "./task-rules.ts";
 import type { Version } from "./version.ts";
+
+/** What a cable loses from the start. */
+function ofCable({ loss }: LinkProperties): Trouble {
+  return { ...NO_TROUBLE, lossOut: loss, lossIn: loss };
+}
 
 /** A machine of the swarm. */
 export interface SwarmNode extends ClusterNode {
@@ -149,6 +156,7 @@ export class Swarm {
   readonly keys: KeyManager;
   readonly encryptedPeers: EncryptedPeers = new EncryptedPeers(this);
   readonly names: Names;
+  readonly membership: Membership = new Membership(this);
   readonly bindings: ServiceBindings = new ServiceBindings(this);
   readonly addresses: AddressAllocator;
   readonly resolverRules: ResolverRules = new ResolverRules();
@@ -179,7 +187,12 @@ export class Swarm {
     }));
     const [first] = this.nodes;
     this.subnets = new SubnetAllocator([options.pool], first?.version.subnet === "next");
-    this.gossip = new Gossip(options.seed, options.nodes.length);
+    const troubles = options.nodes.map(({ link }, node) => [node, ofCable(link)] as const);
+    this.gossip = new Gossip(
+      options.seed,
+      options.nodes.map(({ ip }) => ip),
+      new Map(troubles),
+    );
     this.keys = new KeyManager(options.seed, options.choices.keys);
     this.names = new Names(this.gossip);
     this.addresses = new AddressAllocator(options.choices.addresses);
@@ -216,6 +229,12 @@ export class Swarm {
     const engine = this.engines.get(node);
     if (engine === undefined) throw Refusal.nodeNotFound(node);
     return engine;
+  }
+
+  /** What is wrong with the nodes' connections is this from now on; `troubles` by their numbers. */
+  changeConnections(troubles: ReadonlyMap<number, Trouble>): void {
+    if (!this.gossip.change(this.host.now, troubles)) return;
+    this.membership.changed(this.gossip.epoch.troubled);
   }
 
   get manager(): Engine {

@@ -7,8 +7,18 @@
 import type { Clock } from "../sim/clock.ts";
 import { MacTable } from "./mac-table.ts";
 
-/** When what the node `from` does at `time` is known at the node `to`; both are VTEPs. */
-export type Spread = (time: number, from: number, to: number, record: number) => number;
+/** How records get around (../swarm/gossip.ts); nodes are told by their VTEPs. */
+export interface PeerSpread {
+  /** When what the node `from` does at `time` is known at the node `to`; Infinity: never. */
+  arrival(time: number, from: number, to: number, record: number): number;
+  /** `to` has forgotten all that `from` has made. */
+  isLost(from: number, to: number, now: number): boolean;
+  /** Everybody knows what was done at `time`. */
+  hasSettled(time: number, now: number): boolean;
+}
+
+/** Everybody knows everything at once. */
+const AT_ONCE: PeerSpread = { arrival: (time) => time, isLost: () => false, hasSettled: (time, now) => now >= time };
 
 /** An endpoint as another node sees it. */
 export interface Peer {
@@ -21,9 +31,7 @@ const ALWAYS = Number.NEGATIVE_INFINITY;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class PeerTable {
-  readonly #spread: Spread;
-  /** Nanoseconds after which everybody knows. */
-  readonly #longest: number;
+  readonly #spread: PeerSpread;
   readonly #ips: number[] = [];
   readonly #macs: number[] = [];
   readonly #vteps: number[] = [];
@@ -32,10 +40,8 @@ export class PeerTable {
   readonly #byIp: Map<number, number> = new Map();
   readonly #byMac: MacTable<number> = new MacTable();
 
-  /** Default: everybody knows everything at once. `longest`: nanoseconds after which everybody knows, if that is known. */
-  constructor(spread: Spread = (time) => time, longest: number = Number.POSITIVE_INFINITY) {
+  constructor(spread: PeerSpread = AT_ONCE) {
     this.#spread = spread;
-    this.#longest = longest;
   }
 
   /** `since`: when its node made it; by default it is known everywhere. */
@@ -49,12 +55,12 @@ export class PeerTable {
     this.#byMac.set(mac, index);
   }
 
-  /** Its node has withdrawn it at `until`. Answers when the node with `vtep` hears of that, undefined: there is none. */
-  remove(ip: number, vtep: number, until: number): ((vtep: number) => number) | undefined {
+  /** Its node has withdrawn it at `until`. Answers its number, undefined: there is none. */
+  remove(ip: number, vtep: number, until: number): number | undefined {
     const index = this.#byIp.get(ip);
     if (index === undefined || this.#vteps[index] !== vtep || this.#until[index] !== NEVER) return undefined;
     this.#until[index] = until;
-    return (other) => this.#spread(until, vtep, other, index);
+    return index;
   }
 
   /** MAC of a remote endpoint's address: the permanent neighbor entry on `vxlan0` of a node with `ownVtep`. */
@@ -76,8 +82,13 @@ export class PeerTable {
     const vtep = this.#vteps[index]!;
     if (vtep === ownVtep) return undefined;
     // What everybody has known for long need not be asked for each packet.
-    const isOld = clock.now >= this.#since[index]! + this.#longest && this.#until[index] === NEVER;
+    const isOld = this.#until[index] === NEVER && this.#spread.hasSettled(this.#since[index]!, clock.now);
     return isOld || this.#isKnown(index, ownVtep, clock.now) ? vtep : undefined;
+  }
+
+  /** MAC addresses of all that a node has ever had in the network. */
+  *macsAt(vtep: number): Generator<number> {
+    for (const [index, mac] of this.#macs.entries()) if (this.#vteps[index] === vtep) yield mac;
   }
 
   /** What the node with `ownVtep` has entries of, in the order in which they were made. */
@@ -93,8 +104,9 @@ export class PeerTable {
     const vtep = this.#vteps[index]!;
     if (vtep === ownVtep) return false;
     const since = this.#since[index]!;
-    if (since !== ALWAYS && now < this.#spread(since, vtep, ownVtep, index)) return false;
+    if (since !== ALWAYS && now < this.#spread.arrival(since, vtep, ownVtep, index)) return false;
     const until = this.#until[index]!;
-    return until === NEVER || now < this.#spread(until, vtep, ownVtep, index);
+    if (until !== NEVER && now >= this.#spread.arrival(until, vtep, ownVtep, index)) return false;
+    return !this.#spread.isLost(vtep, ownVtep, now);
   }
 }

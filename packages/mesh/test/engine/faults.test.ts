@@ -170,13 +170,14 @@ describe("forwarding and neighbor entries", () => {
     expect(drops(result)).toContain("manager/overlay-front/vxlan0 ARP_NO_NEIGHBOR");
   });
 
-  test("a container that believes somebody to be elsewhere", () => {
-    const result = go([
+  test("a container that believes somebody to be elsewhere, where containers do not forward", () => {
+    const steps = [
       "fault neighbor manager/web.1 10.0.9.4 at 02:42:0a:00:09:05",
       PING,
       "fault neighbor manager/web.1 10.0.9.4 gone",
       PING,
-    ]);
+    ];
+    const result = go(steps, "  kernel: [no ip_forward]\n");
     expect(statuses(result)).toEqual([0, 1, 0, 0]);
     expect(drops(result)).toContain("worker2/web.3/eth0 IP_INADDRERRORS");
   });
