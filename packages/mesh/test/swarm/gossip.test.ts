@@ -222,11 +222,11 @@ test("an answer is the same whenever it is asked for, and waits for what is deli
   const of = gossip(3);
   change(of, 100, { 2: cut });
   const told: number[] = [];
-  const queue: { readonly time: number; readonly then: () => void }[] = [];
+  const queue: { readonly time: number; readonly go: () => void }[] = [];
   const event = { time: 110 * SECOND, from: 0, to: 2, record: 9 };
   of.deliver(
     event,
-    (time, then) => queue.push({ time, then }),
+    (time, go) => queue.push({ time, go }),
     () => told.push(1),
   );
   expect(queue).toEqual([]);
@@ -234,10 +234,10 @@ test("an answer is the same whenever it is asked for, and waits for what is deli
   expect(queue.map(({ time }) => time / SECOND)).toEqual([arrival(of, 110, 0, 2, 9)]);
   // Cut again before it has come.
   change(of, 150.01, { 2: cut });
-  queue.shift()!.then();
+  queue.shift()!.go();
   expect(told).toEqual([]);
   change(of, 200, {});
-  queue.shift()!.then();
+  queue.shift()!.go();
   expect(told).toEqual([1]);
 });
 
