@@ -133,11 +133,13 @@ function* sendFile(
   if (text === undefined) return yield* sendError(process, socket, 404);
   yield* process.think("httpd.answer", ANSWER);
   const size = utf8Length(text);
+  const type = TYPES.get(name.slice(name.lastIndexOf(".") + 1));
   const header = [
     "HTTP/1.1 200 OK",
     `Date: ${httpDate(process.softnet.now)}`,
     "Connection: close",
-    `Content-type: ${TYPES.get(name.slice(name.lastIndexOf(".") + 1)) ?? "application/octet-stream"}`,
+    // What it does not know by the name's end it says nothing of.
+    ...(type === undefined ? [] : [`Content-type: ${type}`]),
     "Accept-Ranges: bytes",
     `Last-Modified: ${httpDate(0)}`,
     // Time of the last change and size; the image is as old as the clock.

@@ -4,6 +4,7 @@
  */
 import { decodeBlock, type RawBlock } from "@hopscope/tracer/pcapng-blocks";
 import { openCapture } from "@hopscope/tracer/reader";
+import type { EspKeys } from "./esp.ts";
 import { ipv4AddressesIn, lineOf } from "./frame-line.ts";
 
 /** `NODE/host/vethXXXXXXX` to `NAMESPACE/DEVICE`: what a node's veth is connected to, which a capture does not say. */
@@ -34,15 +35,17 @@ export interface Scope {
   readonly isPartial?: boolean;
   /** Points that are left out. */
   readonly skip?: RegExp;
+  /** With which ESP is opened, on both sides. */
+  readonly keys?: EspKeys;
 }
 
 export async function compare(
   realFile: string,
   simulated: string | Uint8Array,
-  { peers = {}, isPartial = false, skip }: Scope = {},
+  { peers = {}, isPartial = false, skip, keys = new Map() }: Scope = {},
 ): Promise<Comparison> {
-  const { points: real, watched } = await readPoints(realFile, peers);
-  const { points: other } = await readPoints(simulated, peers);
+  const { points: real, watched } = await readPoints(realFile, peers, keys);
+  const { points: other } = await readPoints(simulated, peers, keys);
   const points = [...new Set([...real.keys(), ...other.keys()])]
     .filter((point) => (!isPartial || watched.has(point)) && skip?.test(point) !== true)
     .toSorted()
@@ -64,7 +67,7 @@ interface Points {
   readonly watched: ReadonlySet<string>;
 }
 
-async function readPoints(file: string | Uint8Array, peers: VethPeers): Promise<Points> {
+async function readPoints(file: string | Uint8Array, peers: VethPeers, keys: EspKeys): Promise<Points> {
   interface Seen {
     readonly point: string;
     readonly time: bigint;
@@ -94,7 +97,7 @@ async function readPoints(file: string | Uint8Array, peers: VethPeers): Promise<
   const points = new Map<string, string[]>();
   for (const frame of seen.toSorted((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))) {
     const lines = points.get(frame.point) ?? [];
-    lines.push(`${frame.direction} ${lineOf(frame.bytes, addresses)}`);
+    lines.push(`${frame.direction} ${lineOf(frame.bytes, addresses, keys)}`);
     points.set(frame.point, lines);
   }
   return { points, watched };

@@ -8,6 +8,7 @@ import { loadScenario } from "../../src/scenario/load.ts";
 import type { Scenario } from "../../src/scenario/scenario.ts";
 import { traceBlocks } from "../../src/trace/pcapng.ts";
 import { type Comparison, compare, type VethPeers } from "./compare.ts";
+import { keysOf } from "./esp.ts";
 
 const FIXTURES = new URL("../../../../fixtures/", import.meta.url);
 
@@ -74,6 +75,7 @@ export async function conform(name: string): Promise<Conformance> {
   const comparison = await compare(recordingOf(name), simulate(scenario), {
     peers: peers[name.slice(folder.length)] ?? {},
     isPartial: IPVS_RECORDING.test(name),
+    keys: keysOf(recordingOf(name)),
     ...(PROMISCUOUS.test(name) ? { skip: BRIDGES } : {}),
   });
   return { mistakes, comparison };

@@ -1,11 +1,13 @@
 /**
  * A frame as a line, without what no simulation can foresee: times, identifications, ephemeral ports, random MAC
- * addresses, sequence numbers, the order of addresses in a DNS answer.
+ * addresses, sequence numbers, the order of addresses in a DNS answer, IVs. ESP is opened if there are keys, and its SPI
+ * and sequence number count.
  */
 import { dissect, LayerKind, Layers } from "@hopscope/codec";
 import { formatIpv4, formatMac, isGroupMac } from "@hopscope/codec/address";
 import * as arp from "@hopscope/codec/arp";
 import * as dns from "@hopscope/codec/dns";
+import * as esp from "@hopscope/codec/esp";
 import * as ethernet from "@hopscope/codec/ethernet";
 import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
@@ -13,6 +15,7 @@ import * as tcp from "@hopscope/codec/tcp";
 import * as tcpOptions from "@hopscope/codec/tcp-options";
 import * as udp from "@hopscope/codec/udp";
 import * as vxlan from "@hopscope/codec/vxlan";
+import { type EspKeys, opened } from "./esp.ts";
 
 const TCP_MSS = 2;
 /** The embedded DNS server, which listens on any port: 127.0.0.11. */
@@ -37,7 +40,7 @@ export function ipv4AddressesIn(frames: readonly Uint8Array[]): Set<number> {
   return found;
 }
 
-export function lineOf(bytes: Uint8Array, addresses: ReadonlySet<number>): string {
+export function lineOf(bytes: Uint8Array, addresses: ReadonlySet<number>, keys: EspKeys = new Map()): string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const layers = new Layers();
   dissect(view, 0, bytes.length, 1, layers);
@@ -53,6 +56,12 @@ export function lineOf(bytes: Uint8Array, addresses: ReadonlySet<number>): strin
   for (let index = 0; index < layers.count; index++) {
     const kind = layers.kind(index);
     if (kind === LayerKind.dns) continue;
+    if (kind === LayerKind.esp) {
+      const at = layers.start(index);
+      const inside = opened(bytes, layers.start(index - 1), at, layers.end(index), keys);
+      const text = inside === undefined ? "sealed" : lineOf(inside, addresses).split(" | ").slice(2).join(" | ");
+      return [...parts, `ESP ${esp.format(view, at)}`, text].join(" | ");
+    }
     parts.push(partOf(view, kind, layers.start(index), layers.end(index), mac));
   }
   const names = namesIn(view, layers);
