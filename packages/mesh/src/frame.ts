@@ -56,6 +56,11 @@ export class Frame {
   bridgedFrom = 0;
   /** It was addressed to the bridge that it came in by, whatever a rule has made of that (PACKET_HOST at a port). */
   isForBridge = false;
+  /**
+   * Its sender knows that the way to where it goes works (skb->dst_pending_confirm): so does every host of the same kernel
+   * that it passes.
+   */
+  confirmsNeighbor = false;
   /** Length of the largest fragment that this packet was put together from, or 0 (IPCB frag_max_size). */
   fragMaxSize = 0;
   /** Payload bytes of the fragments that it was put together from, in order (the frag_list). */
@@ -155,6 +160,7 @@ export class FramePool {
     frame.physIn = undefined;
     frame.bridgedFrom = 0;
     frame.isForBridge = false;
+    frame.confirmsNeighbor = false;
     frame.fragMaxSize = 0;
     frame.pieces = undefined;
     frame.csum = Checksum.complete;
@@ -188,6 +194,7 @@ export class FramePool {
     copy.physIn = frame.physIn;
     copy.bridgedFrom = frame.bridgedFrom;
     copy.isForBridge = frame.isForBridge;
+    copy.confirmsNeighbor = frame.confirmsNeighbor;
     copy.fragMaxSize = frame.fragMaxSize;
     copy.pieces = undefined;
     copy.csum = frame.csum;
@@ -209,6 +216,7 @@ export class FramePool {
     frame.ipvsProperty = from.ipvsProperty;
     frame.ignoresDf = from.ignoresDf;
     frame.physIn = from.physIn;
+    frame.confirmsNeighbor = from.confirmsNeighbor;
     frame.dst = from.dst;
     frame.secpath = from.secpath;
   }

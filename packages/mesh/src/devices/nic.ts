@@ -94,6 +94,8 @@ export class Nic extends NetDevice implements Wakeable {
     if (fate !== Fate.arrives) return this.netns.drop(frame, REASONS[fate]);
     frames.scrub(frame);
     frame.innerOffset = 0;
+    // Another machine's kernel has a packet of its own.
+    if (peer.softnet !== softnet) frame.confirmsNeighbor = false;
     if (link.isDoubled) {
       simulator.hold();
       simulator.schedule(link.arrivesAt, peer, frames.clone(frame).id);

@@ -183,12 +183,6 @@ export class Arp implements Wakeable {
     return state === NeighborState.permanent && this.acquaintances.get(ip) === mac;
   }
 
-  /** Linux neigh_confirm: an upper layer knows that the neighbor is there. */
-  confirm(device: NetDevice, ip: number): void {
-    const entry = this.neighbors.find(device.index, ip);
-    if (entry !== undefined) this.neighbors.confirm(entry, this.softnet.now);
-  }
-
   /** `ip neigh del`: what waits for the neighbor fails. */
   delete(entry: Neighbor): void {
     this.#fail(entry);
@@ -258,6 +252,8 @@ export class Arp implements Wakeable {
   #transmitTo(device: NetDevice, entry: Neighbor, frame: Frame): void {
     const { frames, recorder } = this.#netns.node;
     if (recorder.isOn) recorder.step(frame, StepKind.neighbor, entry.ip, entry.mac);
+    // sock_confirm_neigh
+    if (frame.confirmsNeighbor) this.neighbors.confirm(entry, this.softnet.now);
     entry.hasHeader = true;
     ethernet.setDstMacHalves(frames.view, frame.start, entry.macHigh, entry.macLow);
     this.#transmitFrom(device, frame);

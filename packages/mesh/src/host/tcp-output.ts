@@ -116,7 +116,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   if (length > 0) eventDataSent(sk, softnet.now);
   if (sk.isConfirmed) {
     sk.isConfirmed = false;
-    netns.arp.confirm(dst.device, dst.nextHop);
+    frame.confirmsNeighbor = true;
   }
   return netns.ipv4.output(frame, dst);
 }
