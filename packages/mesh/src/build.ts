@@ -47,6 +47,8 @@ export interface Mesh {
   readonly tasks: ReadonlyMap<string, Netns>;
   /** The machines themselves, for programs on them. */
   readonly machines: ReadonlyMap<string, Environment>;
+  /** What captures call namespaces that have another name there. */
+  readonly captureNames: ReadonlyMap<string, string>;
   /** The Docker engines; undefined in a mesh that was built of a plan. */
   readonly docker: Docker | undefined;
 }
@@ -58,6 +60,7 @@ export function deploy(scenario: Scenario, aead?: AeadMaker): Mesh {
   const { cluster, run, stack } = scenario;
   const { nodes, hosts, underlay } = cluster;
   const mesh = bareMesh(run.seed, { addressOrders: scenario.pins.dns }, underlay.oneKernel, aead);
+  mesh.captureNames = scenario.pins.namespaces;
   for (const node of nodes) {
     addMachine(mesh, node, underlay, new Map([["/etc/resolv.conf", resolvConf(cluster.dns)]]));
     const machine = mesh.nodes.get(node.name)!;
@@ -117,6 +120,7 @@ const NO_PLAN: SwarmPlan = { nodes: [], networks: [], tasks: [], switch: { mtu: 
 interface BareMesh extends Mesh {
   plan: SwarmPlan;
   docker: Docker | undefined;
+  captureNames: ReadonlyMap<string, string>;
   readonly nodes: Map<string, Node>;
   readonly tasks: Map<string, Netns>;
   readonly machines: Map<string, Environment>;
@@ -141,6 +145,7 @@ function bareMesh(seed: number, pins: ChancePins = {}, oneKernel: boolean = fals
     nodes,
     tasks: new Map(),
     machines: new Map(),
+    captureNames: new Map(),
     docker: undefined,
     addNode(name) {
       const node = new Node(name, simulator, frames, recorder, new Random(seed, `node:${name}`), shared);

@@ -74,7 +74,7 @@ export function readPins(
     networks: read("networks", identifier),
     dns: read("dns", answers),
     interfaces: known("interfaces", read("interfaces", networkList)),
-    namespaces: known("namespaces", read("namespaces", namespaceName)),
+    namespaces: read("namespaces", namespaceName),
     ports,
     balancing,
     keys: { values: encryption?.keys ?? [], firstTag: encryption?.first_tag },

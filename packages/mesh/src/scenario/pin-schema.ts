@@ -58,9 +58,9 @@ export const pinEntries: Entries = {
     { default: "as Docker sorts them" },
   ),
   namespaces: optional(
-    record(namespaceName, "NAME"),
-    "What the namespaces of tasks and containers are called, in captures and for `netns` and `inspect`.",
-    { default: "the task's or container's name" },
+    record(namespaceName, "NAMESPACE"),
+    "What captures call a namespace, such as a task, `overlay-NET` or `lb-NET`.",
+    { default: "the same" },
   ),
   encryption: optional(encryptionPin, "Keys of encrypted overlays.", { default: "drawn by the seed" }),
   ports: optional(

@@ -244,7 +244,7 @@ export interface Pins {
   readonly dns: ReadonlyMap<string, readonly (readonly number[])[]>;
   /** Task or container name to the networks of eth0, eth1 and so on. */
   readonly interfaces: ReadonlyMap<string, readonly string[]>;
-  /** Task or container name to what its namespace is called; usually the same. */
+  /** Namespace (`web.1`, `overlay-front`) to what captures call it; usually the same. */
   readonly namespaces: ReadonlyMap<string, string>;
   /** `NODE/overlay-NET` to task, container or `lb-NET` to the number of its `vethN` there. */
   readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;

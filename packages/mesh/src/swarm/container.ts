@@ -86,11 +86,7 @@ export class Container {
     this.name = options.name;
     this.shortName = options.shortName;
     this.options = options;
-    const { choices } = engine.swarm;
-    const plain =
-      options.attachments[0]?.network === "host"
-        ? "host"
-        : (choices.namespaces.get(options.shortName) ?? options.shortName);
+    const plain = options.attachments[0]?.network === "host" ? "host" : options.shortName;
     this.sandbox = new Sandbox(engine, plain, shortId, shortId);
     this.createdAt = engine.now;
     for (const attachment of options.attachments) this.attachments.set(attachment.network, attachment);

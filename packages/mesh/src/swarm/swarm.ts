@@ -59,8 +59,6 @@ export interface Choices {
   readonly networks: ReadonlyMap<string, string>;
   /** Container or task to the networks of eth0, eth1 …; docker_gwbridge may be one. */
   readonly interfaces: ReadonlyMap<string, readonly string[]>;
-  /** Container or task to what its namespace is called. */
-  readonly namespaces: ReadonlyMap<string, string>;
   /** `NODE/overlay-NET` to container, task or `lb-NET` to the number of its port there; who has the lower starts first. */
   readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** `NODE/lb-NET` or `NODE/ingress_sbox` to service to the tasks that get its connections there, in this order. */
@@ -76,7 +74,6 @@ export const NO_CHOICES: Choices = {
   tasks: new Map(),
   networks: new Map(),
   interfaces: new Map(),
-  namespaces: new Map(),
   ports: new Map(),
   balancing: new Map(),
   keys: { values: [], firstTag: undefined },

@@ -102,10 +102,14 @@ function sectionBlock({ name, dataPathPort }: TraceFile): SectionBlock {
   return { kind: "section", littleEndian: true, versionMajor: 1, versionMinor: 0, sectionLength: undefined, options };
 }
 
-function interfaceBlock({ recorder }: Mesh, index: number): InterfaceBlock {
+function interfaceBlock({ recorder, captureNames }: Mesh, index: number): InterfaceBlock {
   const { node, namespace, device } = recorder.points[index]!;
-  const description = recorder.descriptions[index]!;
-  const name = `${node}/${namespace}/${device}`;
+  const nameOf = (plain: string): string => captureNames.get(plain) ?? plain;
+  const description = recorder.descriptions[index]!.replace(
+    /^peer (.+)\/([^/]+)$/,
+    (_, peer: string, end: string) => `peer ${nameOf(peer)}/${end}`,
+  );
+  const name = `${node}/${nameOf(namespace)}/${device}`;
   const options = { name, timestampResolution: NANOSECONDS, ...(description === "" ? {} : { description }) };
   return { kind: "interface", linkType: LinkType.ethernet, snapLength: 0, options };
 }

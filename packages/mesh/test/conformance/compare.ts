@@ -33,8 +33,6 @@ export interface Scope {
   readonly peers?: VethPeers;
   /** It watched only the interfaces that it lists; of others nothing is known. Default: it watched all there were. */
   readonly isPartial?: boolean;
-  /** Points that are left out. */
-  readonly skip?: RegExp;
   /** With which ESP is opened, on both sides. */
   readonly keys?: EspKeys;
 }
@@ -42,12 +40,12 @@ export interface Scope {
 export async function compare(
   realFile: string,
   simulated: string | Uint8Array,
-  { peers = {}, isPartial = false, skip, keys = new Map() }: Scope = {},
+  { peers = {}, isPartial = false, keys = new Map() }: Scope = {},
 ): Promise<Comparison> {
   const { points: real, watched } = await readPoints(realFile, peers, keys);
   const { points: other } = await readPoints(simulated, peers, keys);
   const points = [...new Set([...real.keys(), ...other.keys()])]
-    .filter((point) => (!isPartial || watched.has(point)) && skip?.test(point) !== true)
+    .filter((point) => !isPartial || watched.has(point))
     .toSorted()
     .map((point) => align(point, real.get(point) ?? [], other.get(point) ?? []));
   const total = (of: (point: PointComparison) => number): number => points.reduce((sum, point) => sum + of(point), 0);

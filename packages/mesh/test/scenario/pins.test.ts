@@ -49,12 +49,11 @@ test("they come true", () => {
 pins:
   containers: { web.1: 0123456789ab }
   interfaces: { web.1: [docker_gwbridge, front] }
-  namespaces: { web.1: web.x }
   ports: { manager/overlay-front: { web.1: 7 } }
 run:
   steps:
     - exec web.1 hostname
-    - inspect manager/web.x ip -o -4 addr show dev eth1
+    - inspect manager/web.1 ip -o -4 addr show dev eth1
     - inspect manager/overlay-front ip -br link show dev veth7
 `),
   );
