@@ -26,9 +26,7 @@ export interface DeclaredNetwork {
 /** Where a network stands, and where what it asks for; the network itself if it does not ask. */
 export interface NetworkPlaces {
   readonly name: Place;
-  readonly subnet: Place;
-  readonly gateway: Place;
-  readonly vni: Place;
+  readonly subnets: readonly { readonly subnet: Place; readonly gateway: Place; readonly vni: Place }[];
 }
 
 /** MTU that the overlay driver starts from; the underlay's is never asked (drivers/overlay maxMTU). */
@@ -63,7 +61,7 @@ export function readNetwork(
     report.error(place.at("external"), "network.external.name and network.name conflict; only use network.name");
   const fullName = ownName ?? externalName ?? (external ? key : scope(key));
   if (external && PREDEFINED.has(fullName)) {
-    const places = { name: place, subnet: place, gateway: place, vni: place };
+    const places = { name: place, subnets: [] };
     const refused =
       fullName === "none"
         ? "could not find the corresponding predefined swarm network: network none not found"
@@ -90,16 +88,21 @@ export function readNetwork(
       place.at("external"),
       `${fullName} is taken as an attachable overlay network that was made before the stack, with what is written here`,
     );
-  const { vni, mtu, encrypted } = readOptions(file.driver_opts ?? {}, place.at("driver_opts"), report);
-  const { subnet, gateway, at } = readIpam(file.ipam, place.at("ipam"), report);
+  const { vnis, mtu, encrypted } = readOptions(file.driver_opts ?? {}, place.at("driver_opts"), report);
+  const configs = readIpam(file.ipam, place.at("ipam"), report);
+  const asked = configs.length === 0 ? [{ subnet: undefined, gateway: undefined, at: undefined }] : configs;
+  // The option has a number for each subnet; those that are left over mean nothing (ovmanager NetworkAllocate).
+  const subnets = asked.map(({ subnet, gateway }, index) => ({ subnet, gateway, vni: vnis[index] }));
   const attachable = file.attachable ?? external;
   const internal = file.internal ?? false;
-  const overlay: OverlayNetwork = { name: fullName, subnet, gateway, vni, mtu, encrypted, attachable, internal };
+  const overlay: OverlayNetwork = { name: fullName, subnets, mtu, encrypted, attachable, internal };
   const places: NetworkPlaces = {
     name: place,
-    subnet: at?.at("subnet") ?? place,
-    gateway: gateway === undefined ? place : (at?.at("gateway") ?? place),
-    vni: vni === undefined ? place : place.at("driver_opts", VNI_OPTION),
+    subnets: asked.map(({ gateway, at }, index) => ({
+      subnet: at?.at("subnet") ?? place,
+      gateway: gateway === undefined ? place : (at?.at("gateway") ?? place),
+      vni: vnis[index] === undefined ? place : place.at("driver_opts", VNI_OPTION),
+    })),
   };
   return { fullName, overlay: report.errors.length === before ? overlay : undefined, refused: undefined, places };
 }
@@ -108,24 +111,23 @@ function readOptions(
   options: Readonly<Record<string, string | number>>,
   place: Place,
   report: Report,
-): { readonly vni: number | undefined; readonly mtu: number; readonly encrypted: boolean } {
-  let vni: number | undefined;
+): { readonly vnis: readonly number[]; readonly mtu: number; readonly encrypted: boolean } {
+  const vnis: number[] = [];
   let mtu = DRIVER_MTU - VXLAN_OVERHEAD;
   for (const [option, value] of Object.entries(options)) {
     const at = place.at(option);
     const text = String(value);
     if (option === VNI_OPTION) {
-      // One for each subnet; there is one subnet yet.
-      const [first = "", ...more] = text.split(",");
-      const number = /^\d{1,10}$/.test(first) ? Number(first) : undefined;
-      if (number === undefined) report.error(at, `invalid vxlan id value ${JSON.stringify(first)} passed`);
-      else if (number > MAX_VNI)
-        report.error(
-          at,
-          `could not assign vxlan id ${number}: bit does not belong to the sequence, expected at most ${MAX_VNI}`,
-        );
-      else vni = number;
-      if (more.length > 0) report.warn(at, "several subnets are not modelled yet: the first VNI is used");
+      for (const word of text.split(",")) {
+        const number = /^\d{1,10}$/.test(word) ? Number(word) : undefined;
+        if (number === undefined) report.error(at, `invalid vxlan id value ${JSON.stringify(word)} passed`);
+        else if (number > MAX_VNI)
+          report.error(
+            at,
+            `could not assign vxlan id ${number}: bit does not belong to the sequence, expected at most ${MAX_VNI}`,
+          );
+        else vnis.push(number);
+      }
     } else if (option === MTU_OPTION) {
       const base = /^\d{1,10}$/.test(text) ? Number(text) : undefined;
       // The driver takes 0 as not given.
@@ -148,22 +150,23 @@ function readOptions(
       place.at(MTU_OPTION),
       `encryption leaves ${encryptedMtu(mtu)} bytes of it, expected at least ${LEAST_MTU}`,
     );
-  return { vni, mtu, encrypted };
+  return { vnis, mtu, encrypted };
 }
 
-function readIpam(
-  ipam: NetworkFile["ipam"],
-  place: Place,
-  report: Report,
-): { readonly subnet: Cidr | undefined; readonly gateway: number | undefined; readonly at: Place | undefined } {
+/** A subnet of the network, and where it stands. */
+interface IpamConfig {
+  readonly subnet: Cidr | undefined;
+  readonly gateway: number | undefined;
+  readonly at: Place | undefined;
+}
+
+function readIpam(ipam: NetworkFile["ipam"], place: Place, report: Report): readonly IpamConfig[] {
   if (ipam?.driver !== undefined && ipam.driver !== "" && ipam.driver !== "default")
     report.warn(
       place.at("driver"),
       `the address driver ${ipam.driver} is not modelled: addresses come from the default one`,
     );
-  let subnet: Cidr | undefined;
-  let gateway: number | undefined;
-  let used: Place | undefined;
+  const configs: IpamConfig[] = [];
   for (const [index, config] of (ipam?.config ?? []).entries()) {
     const at = place.at("config", index);
     if (config.gateway !== undefined)
@@ -180,22 +183,22 @@ function readIpam(
       report.warn(at.at("subnet"), "IPv6 is not modelled yet, ignored");
       continue;
     }
-    if (subnet !== undefined) {
-      report.warn(at, "several subnets are not modelled yet: the first is used");
-      continue;
-    }
-    subnet = readSubnet(config.subnet, at.at("subnet"), report);
-    used = at;
-    if (config.gateway === undefined) continue;
-    gateway = parseIpv4(config.gateway);
-    if (gateway === undefined) report.error(at.at("gateway"), `ipam configuration: invalid gateway ${config.gateway}`);
-    else if (subnet !== undefined && !contains(subnet, gateway))
-      report.error(
-        at.at("gateway"),
-        `ipam configuration: subnet ${formatCidr(subnet)} does not contain gateway ${formatIpv4(gateway)}`,
-      );
+    const subnet = readSubnet(config.subnet, at.at("subnet"), report);
+    const gateway = config.gateway === undefined ? undefined : readGateway(config.gateway, subnet, at, report);
+    configs.push({ subnet, gateway, at });
   }
-  return { subnet, gateway, at: used };
+  return configs;
+}
+
+function readGateway(text: string, subnet: Cidr | undefined, at: Place, report: Report): number | undefined {
+  const gateway = parseIpv4(text);
+  if (gateway === undefined) report.error(at.at("gateway"), `ipam configuration: invalid gateway ${text}`);
+  else if (subnet !== undefined && !contains(subnet, gateway))
+    report.error(
+      at.at("gateway"),
+      `ipam configuration: subnet ${formatCidr(subnet)} does not contain gateway ${formatIpv4(gateway)}`,
+    );
+  return gateway;
 }
 
 function readSubnet(text: string, place: Place, report: Report): Cidr | undefined {

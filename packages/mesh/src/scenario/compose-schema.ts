@@ -208,7 +208,7 @@ const networkKeys = {
   driver_opts: key(
     record(scalar, "OPTION"),
     "used",
-    `\`${MTU_OPTION}\`: MTU of the underlay as the driver is to believe it, tasks get 50 bytes less; \`${VNI_OPTION}\`: the VNI; \`${ENCRYPTED_OPTION}\`: packets between nodes are encrypted (IPsec), tasks get 26 bytes less. Others are not modelled yet.`,
+    `\`${MTU_OPTION}\`: MTU of the underlay as the driver is to believe it, tasks get 50 bytes less; \`${VNI_OPTION}\`: the VNI, or one for each subnet (\`4097,4098\`); \`${ENCRYPTED_OPTION}\`: packets between nodes are encrypted (IPsec), tasks get 26 bytes less. Others are not modelled yet.`,
     { default: "MTU `1500`, VNI the next free one from 4097 on" },
   ),
   attachable: key(truth, "used", "Plain containers may join.", { default: "`false`" }),
@@ -237,7 +237,7 @@ const networkKeys = {
           }),
         ),
         "used",
-        "Subnets. The first is used.",
+        "Subnets. Of several, each has a bridge and a VXLAN device of its own, and addresses come from the first with room.",
       ),
     }),
     "used",

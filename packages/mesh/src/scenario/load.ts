@@ -10,6 +10,7 @@ import { check, isMap, openMap, type Schema } from "./check.ts";
 import { readPins } from "./arbitrary-pins.ts";
 import { NO_CLUSTER, readCluster, type ClusterReading } from "./cluster.ts";
 import { type ComposeReading, readCompose } from "./compose.ts";
+import type { NetworkPlaces } from "./compose-network.ts";
 import { describe, Place, Report, sortDiagnostics } from "./diagnostic.ts";
 import { adopt, FileParts } from "./file-part.ts";
 import { imageOf, readImages } from "./images.ts";
@@ -188,6 +189,13 @@ function reportCollisions(
         );
 }
 
+function placeOf(
+  places: NetworkPlaces | undefined,
+  about: Extract<Problem["about"], { kind: "network" }>,
+): Place | undefined {
+  return about.part === "name" ? places?.name : places?.subnets[about.index]?.[about.part];
+}
+
 function reportProblem(
   { level, about, message }: Problem,
   compose: ComposeReading | undefined,
@@ -198,7 +206,7 @@ function reportProblem(
   let place: Place | undefined;
   switch (about.kind) {
     case "network":
-      place = compose?.networks.get(about.network)?.[about.part];
+      place = placeOf(compose?.networks.get(about.network), about);
       break;
     case "service":
       place = compose?.services.get(about.service);

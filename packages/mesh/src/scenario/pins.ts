@@ -121,7 +121,7 @@ export class AddressPins {
         continue;
       }
       const [only, ...others] = joined;
-      const network = others.length === 0 ? only : joined.find(({ subnet }) => contains(subnet, ip));
+      const network = others.length === 0 ? only : joined.find((one) => hasAddress(one, ip));
       if (network === undefined)
         this.#report.error(
           at,
@@ -139,7 +139,7 @@ export class AddressPins {
     at: Place,
   ): void {
     for (const [key, ip] of addresses) {
-      const network = key ?? networks.find(({ subnet }) => contains(subnet, ip))?.name;
+      const network = key ?? networks.find((one) => hasAddress(one, ip))?.name;
       if (network === undefined)
         this.#report.error(
           at,
@@ -194,6 +194,10 @@ export class AddressPins {
     ofOwner.set(key, ip);
     places.set(key, place);
   }
+}
+
+function hasAddress({ subnets }: AllocatedNetwork, ip: number): boolean {
+  return subnets.some(({ subnet }) => contains(subnet, ip));
 }
 
 function entriesOf(

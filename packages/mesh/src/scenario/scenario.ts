@@ -216,14 +216,20 @@ export interface PublishedPort {
   readonly published: number;
 }
 
-export interface OverlayNetwork {
-  readonly name: string;
+/** A subnet as the file asks for it; what it does not say is handed out. */
+export interface SubnetRequest {
   /** Undefined: the next free subnet of the default pool, after ingress. */
   readonly subnet: Cidr | undefined;
   /** Undefined: the subnet's first address. */
   readonly gateway: number | undefined;
   /** Driver option com.docker.network.driver.overlay.vxlanid_list; undefined: the next free number from 4097 on. */
   readonly vni: number | undefined;
+}
+
+export interface OverlayNetwork {
+  readonly name: string;
+  /** One at least. */
+  readonly subnets: readonly SubnetRequest[];
   /** Driver option com.docker.network.driver.mtu less the 50 bytes of VXLAN; 1450 unless set. */
   readonly mtu: number;
   /** Driver option `encrypted`: takes at least 26 bytes more off the MTU. */

@@ -4,7 +4,7 @@
  * that the rest is numbered as in reality; nothing answers for them yet.
  */
 import type { ClusterNode, Service } from "../scenario/scenario.ts";
-import { formatCidr } from "./cidr.ts";
+import { contains, formatCidr } from "./cidr.ts";
 import type { AllocatedNetwork } from "./networks.ts";
 import type { PlacedTask } from "./placement.ts";
 import { AddressPool } from "./pool.ts";
@@ -63,13 +63,20 @@ export function allocateAddresses(
   return allocator.networks;
 }
 
-function sourceOf({ name, subnet, gateway }: AllocatedNetwork): AddressSource {
-  const pool = new AddressPool(subnet, gateway, true);
+function sourceOf({ name, subnets }: AllocatedNetwork): AddressSource {
+  const pools = subnets.map(({ subnet, gateway }) => ({ subnet, pool: new AddressPool(subnet, gateway, true) }));
+  const poolOf = (ip: number): AddressPool => (pools.find(({ subnet }) => contains(subnet, ip)) ?? pools[0]!).pool;
   return {
-    subnet: formatCidr(subnet),
-    next: () => pool.next(),
-    reserve: (ip, owner) => pool.reserve(ip, owner, name),
-    handOut: (ip) => pool.handOut(ip),
+    subnet: subnets.map(({ subnet }) => formatCidr(subnet)).join(", "),
+    next: () => {
+      for (const { pool } of pools) {
+        const ip = pool.next();
+        if (ip !== undefined) return ip;
+      }
+      return undefined;
+    },
+    reserve: (ip, owner) => poolOf(ip).reserve(ip, owner, name),
+    handOut: (ip) => poolOf(ip).handOut(ip),
   };
 }
 
@@ -166,7 +173,7 @@ export class AddressAllocator {
     this.#full.add(network);
     problems.push({
       level: "error",
-      about: { kind: "network", network, part: "subnet" },
+      about: { kind: "network", network, part: "subnet", index: 0 },
       message: `no available addresses on this pool: ${this.#sources.get(network)?.subnet} has none left for ${what}`,
     });
   }

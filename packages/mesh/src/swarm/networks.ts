@@ -6,7 +6,7 @@
  * nothing is handed out that a later network asks for by name.
  */
 import { formatIpv4 } from "@hopscope/codec/address";
-import type { AddressPool, Cidr, OverlayNetwork } from "../scenario/scenario.ts";
+import type { AddressPool, Cidr, OverlayNetwork, SubnetRequest } from "../scenario/scenario.ts";
 import { addressAt, formatCidr, isHost, overlap } from "./cidr.ts";
 import type { Problem } from "./problem.ts";
 
@@ -24,12 +24,23 @@ export const INGRESS: { readonly name: string; readonly subnet: Cidr; readonly v
   vni: FIRST_VNI,
 };
 
-export interface AllocatedNetwork {
-  readonly name: string;
+export interface AllocatedSubnet {
   readonly subnet: Cidr;
   readonly gateway: number;
   readonly vni: number;
+}
+
+export interface AllocatedNetwork {
+  readonly name: string;
+  /** Each a bridge and a vxlan device of its own. */
+  readonly subnets: readonly AllocatedSubnet[];
   readonly mtu: number;
+}
+
+/** What a network asks for, with the network and its number there. */
+interface Asked extends SubnetRequest {
+  readonly name: string;
+  readonly index: number;
 }
 
 /** `underlay` undefined if it is not known. */
@@ -39,13 +50,14 @@ export function allocateNetworks(
   problems: Problem[],
   pool: AddressPool = DEFAULT_POOL,
 ): readonly AllocatedNetwork[] {
-  const subnets = assignSubnets(networks, pool, problems);
-  const vnis = assignVnis(networks, problems);
-  return networks.map((network, index) => {
-    const subnet = subnets[index]!;
-    const gateway = network.gateway ?? addressAt(subnet, 1);
+  const asked = networks.flatMap(({ name, subnets }) => subnets.map((each, index) => ({ ...each, name, index })));
+  const subnets = assignSubnets(asked, pool, problems);
+  const vnis = assignVnis(asked, problems);
+  const allocated = asked.map(({ name, index, gateway: wanted }, at): AllocatedSubnet => {
+    const subnet = subnets[at]!;
+    const gateway = wanted ?? addressAt(subnet, 1);
     const tell = (level: Problem["level"], part: "subnet" | "gateway", message: string): void => {
-      problems.push({ level, about: { kind: "network", network: network.name, part }, message });
+      problems.push({ level, about: { kind: "network", network: name, part, index }, message });
     };
     if (!isHost(subnet, gateway))
       tell(
@@ -58,40 +70,45 @@ export function allocateNetworks(
       tell(
         "warning",
         "subnet",
-        `the subnet ${formatCidr(subnet)} of ${network.name} overlaps the underlay's ${formatCidr(underlay)}: Docker accepts it, and tasks cannot reach the nodes that it hides`,
+        `the subnet ${formatCidr(subnet)} of ${name} overlaps the underlay's ${formatCidr(underlay)}: Docker accepts it, and tasks cannot reach the nodes that it hides`,
       );
-    return { name: network.name, subnet, gateway, vni: vnis[index]!, mtu: network.mtu };
+    return { subnet, gateway, vni: vnis[at]! };
   });
+  return networks.map(({ name, mtu }) => ({
+    name,
+    subnets: allocated.filter((_, at) => asked[at]!.name === name),
+    mtu,
+  }));
 }
 
 function assignSubnets(
-  networks: readonly OverlayNetwork[],
+  asked: readonly Asked[],
   { subnet: pool, prefixLength }: AddressPool,
   problems: Problem[],
 ): readonly Cidr[] {
   const ingress = { address: pool.address, prefixLength };
   const taken: { readonly name: string; readonly subnet: Cidr }[] = [{ name: INGRESS.name, subnet: ingress }];
-  for (const { name, subnet } of networks) {
+  for (const { name, subnet, index } of asked) {
     if (subnet === undefined) continue;
     const other = taken.find((one) => overlap(one.subnet, subnet));
     if (other !== undefined)
       problems.push({
         level: "error",
-        about: { kind: "network", network: name, part: "subnet" },
+        about: { kind: "network", network: name, part: "subnet", index },
         message: `invalid pool request: Pool overlaps with other one on this address space (${formatCidr(subnet)} with ${formatCidr(other.subnet)} of ${other.name})`,
       });
     taken.push({ name, subnet });
   }
   const pinned = taken.map((one) => one.subnet);
   let next = 0;
-  return networks.map((network) => {
-    if (network.subnet !== undefined) return network.subnet;
+  return asked.map(({ name, subnet: wanted, index }) => {
+    if (wanted !== undefined) return wanted;
     for (;;) {
       const subnet = { address: addressAt(pool, next++ * 2 ** (32 - prefixLength)), prefixLength };
       if (!overlap(subnet, pool)) {
         problems.push({
           level: "error",
-          about: { kind: "network", network: network.name, part: "subnet" },
+          about: { kind: "network", network: name, part: "subnet", index },
           message: `could not find an available, non-overlapping IPv4 address pool among the defaults (${formatCidr(pool)}) to assign to the network`,
         });
         return ingress;
@@ -101,22 +118,22 @@ function assignSubnets(
   });
 }
 
-function assignVnis(networks: readonly OverlayNetwork[], problems: Problem[]): readonly number[] {
+function assignVnis(asked: readonly Asked[], problems: Problem[]): readonly number[] {
   const taken = new Map<number, string>([[INGRESS.vni, INGRESS.name]]);
-  for (const { name, vni } of networks) {
+  for (const { name, vni, index } of asked) {
     if (vni === undefined) continue;
     const other = taken.get(vni);
     if (other !== undefined)
       problems.push({
         level: "error",
-        about: { kind: "network", network: name, part: "vni" },
+        about: { kind: "network", network: name, part: "vni", index },
         message: `could not assign vxlan id ${vni} to ${name}: requested bit is already allocated (${other} has it)`,
       });
     taken.set(vni, other ?? name);
   }
   let next = FIRST_VNI;
-  return networks.map((network) => {
-    if (network.vni !== undefined) return network.vni;
+  return asked.map(({ vni }) => {
+    if (vni !== undefined) return vni;
     while (taken.has(next)) next++;
     return next++;
   });

@@ -7,7 +7,14 @@ export interface Problem {
 }
 
 export type Subject =
-  | { readonly kind: "network"; readonly network: string; readonly part: "subnet" | "gateway" | "vni" | "name" }
+  | { readonly kind: "network"; readonly network: string; readonly part: "name" }
+  /** `index`: which of its subnets. */
+  | {
+      readonly kind: "network";
+      readonly network: string;
+      readonly part: "subnet" | "gateway" | "vni";
+      readonly index: number;
+    }
   | { readonly kind: "service" | "ports"; readonly service: string }
   | { readonly kind: "placement"; readonly task: string }
   /** A pinned address; `owner` is a task, a service (its virtual IP), or `lb-NET`, whose `key` is a node. */

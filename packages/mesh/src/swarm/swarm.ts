@@ -99,8 +99,8 @@ export interface OverlaySpec {
   /** Each with a bridge and a vxlan device of its own. Empty: the next free one of the pool. */
   readonly subnets: readonly Cidr[];
   /** Of the subnets, in their order. */
-  readonly gateways: readonly number[];
-  readonly vnis: readonly number[];
+  readonly gateways: readonly (number | undefined)[];
+  readonly vnis: readonly (number | undefined)[];
   /** Before anything is taken off for encryption. */
   readonly mtu: number;
   readonly encrypted: boolean;
@@ -111,9 +111,13 @@ export interface OverlaySpec {
 }
 
 /** A stack file's network. */
-export function overlaySpec({ subnet, gateway, vni, ...network }: NetworkSpec): OverlaySpec {
-  const list = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value]);
-  return { ...network, subnets: list(subnet), gateways: list(gateway), vnis: list(vni) };
+export function overlaySpec({ subnets, ...network }: NetworkSpec): OverlaySpec {
+  return {
+    ...network,
+    subnets: subnets.flatMap(({ subnet }) => (subnet === undefined ? [] : [subnet])),
+    gateways: subnets.map(({ gateway }) => gateway),
+    vnis: subnets.map(({ vni }) => vni),
+  };
 }
 
 const INGRESS = "ingress";
@@ -324,7 +328,7 @@ export class Swarm {
       if (this.subnets.overlaps(subnet)) throw Refusal.poolOverlaps();
       this.subnets.take(subnet);
     }
-    for (const vni of vnis) this.#vnis.add(vni);
+    for (const vni of vnis) if (vni !== undefined) this.#vnis.add(vni);
     this.#reserved.add(name);
   }
 

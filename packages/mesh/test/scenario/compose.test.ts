@@ -162,9 +162,7 @@ describe("an everyday stack", () => {
     expect(stack.networks).toEqual([
       {
         name: "front",
-        subnet: undefined,
-        gateway: undefined,
-        vni: undefined,
+        subnets: [{ subnet: undefined, gateway: undefined, vni: undefined }],
         mtu: 1450,
         encrypted: false,
         attachable: true,
@@ -172,9 +170,7 @@ describe("an everyday stack", () => {
       },
       {
         name: "back",
-        subnet: { address: 0x0a140000, prefixLength: 16 },
-        gateway: undefined,
-        vni: undefined,
+        subnets: [{ subnet: { address: 0x0a140000, prefixLength: 16 }, gateway: undefined, vni: undefined }],
         mtu: 8950,
         encrypted: false,
         attachable: false,
@@ -182,9 +178,7 @@ describe("an everyday stack", () => {
       },
       {
         name: "default",
-        subnet: undefined,
-        gateway: undefined,
-        vni: undefined,
+        subnets: [{ subnet: undefined, gateway: undefined, vni: undefined }],
         mtu: 1450,
         encrypted: false,
         attachable: false,
@@ -239,7 +233,9 @@ networks: {n: }
     const stack = goodStack(`services: {a: {image: i}}
 networks: {default: {attachable: true, ipam: {config: [{subnet: 10.7.0.0/24}]}}}
 `);
-    expect(stack.networks).toMatchObject([{ name: "default", attachable: true, subnet: { prefixLength: 24 } }]);
+    expect(stack.networks).toMatchObject([
+      { name: "default", attachable: true, subnets: [{ subnet: { prefixLength: 24 } }] },
+    ]);
   });
 
   test("one that no service uses is not made, with a warning", () => {
@@ -273,6 +269,22 @@ networks: {default: {attachable: true, ipam: {config: [{subnet: 10.7.0.0/24}]}}}
     ]);
   });
 
+  test("several subnets, each with its VNI", () => {
+    const stack = `services: {a: {image: i, networks: [n]}}
+networks:
+  n:
+    driver_opts: {com.docker.network.driver.overlay.vxlanid_list: "77,78"}
+    ipam: {config: [{subnet: 10.5.0.0/24}, {subnet: 10.6.0.0/24}, {subnet: 10.7.0.0/24}]}
+`;
+    const subnets = [77, 78, undefined].map((vni, index) => ({
+      subnet: { address: (10 << 24) | ((5 + index) << 16), prefixLength: 24 },
+      gateway: undefined,
+      vni,
+    }));
+    expect(goodStack(stack).networks).toMatchObject([{ subnets }]);
+    expect(ofStack(stack).warnings).toEqual([]);
+  });
+
   test("VNI, MTU and gateway", () => {
     const stack = `services: {a: {image: i, networks: [n]}}
 networks:
@@ -282,7 +294,7 @@ networks:
       com.docker.network.driver.mtu: 1400
     ipam: {driver: default, config: [{subnet: 10.5.0.0/24, gateway: 10.5.0.254}]}
 `;
-    expect(goodStack(stack).networks).toMatchObject([{ vni: 77, mtu: 1350, gateway: 0x0a0500fe }]);
+    expect(goodStack(stack).networks).toMatchObject([{ subnets: [{ vni: 77, gateway: 0x0a0500fe }], mtu: 1350 }]);
     expect(ofStack(stack).warnings).toEqual([
       "7:60 networks.n.ipam.config[0].gateway: docker stack deploy refuses this (Additional property gateway is not allowed); taken as docker network create --gateway",
     ]);
@@ -342,20 +354,12 @@ describe("ignored, with a warning", () => {
     ],
     ["driver_opts: {x.y: 1}", `2:30 networks.n.driver_opts["x.y"]: ${later}`],
     [
-      'driver_opts: {com.docker.network.driver.overlay.vxlanid_list: "7,8"}',
-      '2:78 networks.n.driver_opts["com.docker.network.driver.overlay.vxlanid_list"]: several subnets are not modelled yet: the first VNI is used',
-    ],
-    [
       "ipam: {driver: infoblox}",
       "2:31 networks.n.ipam.driver: the address driver infoblox is not modelled: addresses come from the default one",
     ],
     [
       "ipam: {config: [{subnet: 'fd00::/64'}]}",
       "2:41 networks.n.ipam.config[0].subnet: IPv6 is not modelled yet, ignored",
-    ],
-    [
-      "ipam: {config: [{subnet: 10.5.0.0/24}, {subnet: 10.6.0.0/24}]}",
-      "2:55 networks.n.ipam.config[1]: several subnets are not modelled yet: the first is used",
     ],
     [
       "ipam: {config: [{subnet: 192.168.0.0/16}]}",

@@ -61,9 +61,7 @@ test("defaults", () => {
       networks: [
         {
           name: "default",
-          subnet: undefined,
-          gateway: undefined,
-          vni: undefined,
+          subnets: [{ subnet: undefined, gateway: undefined, vni: undefined }],
           mtu: 1450,
           encrypted: false,
           attachable: false,

@@ -13,9 +13,13 @@ import { PLAIN_NODE, PLAIN_SERVICE } from "./plain.ts";
 function network(name: string, more: { subnet?: string; gateway?: string; vni?: number } = {}): OverlayNetwork {
   return {
     name,
-    subnet: more.subnet === undefined ? undefined : parseCidr(more.subnet),
-    gateway: more.gateway === undefined ? undefined : parseIpv4(more.gateway),
-    vni: more.vni,
+    subnets: [
+      {
+        subnet: more.subnet === undefined ? undefined : parseCidr(more.subnet),
+        gateway: more.gateway === undefined ? undefined : parseIpv4(more.gateway),
+        vni: more.vni,
+      },
+    ],
     mtu: 1450,
     encrypted: false,
     attachable: false,
@@ -58,22 +62,24 @@ function sequence(sketch: Sketch): { readonly lines: readonly string[]; readonly
     ]),
   );
   const results = allocateAddresses(networks, sketch.services, tasks, pins, problems);
-  const lines = networks.map(({ name, subnet }) => {
+  const lines = networks.map(({ name, subnets }) => {
     const result = results.get(name)!;
     const held = [
       ...[...result.vips].map(([owner, ip]) => [`vip-${owner}`, ip] as const),
       ...result.tasks,
       ...[...result.loadBalancers].map(([owner, ip]) => [`lb-${owner}`, ip] as const),
     ].toSorted((a, b) => a[1] - b[1]);
-    return `${name} ${formatCidr(subnet)}: ${held.map(([owner, ip]) => `${owner} .${formatIpv4(ip).split(".")[3]}`).join(", ")}`;
+    return `${name} ${subnets.map(({ subnet }) => formatCidr(subnet)).join()}: ${held.map(([owner, ip]) => `${owner} .${formatIpv4(ip).split(".")[3]}`).join(", ")}`;
   });
   return { lines, problems: problems.map((problem) => `${problem.level} ${problem.message}`) };
 }
 
 describe("networks", () => {
   const allocated = (...networks: readonly OverlayNetwork[]): readonly string[] =>
-    allocateNetworks(networks, undefined, []).map(({ name, subnet, gateway, vni }) =>
-      [name, formatCidr(subnet), formatIpv4(gateway), vni].join(" "),
+    allocateNetworks(networks, undefined, []).map(({ name, subnets }) =>
+      [name, ...subnets.map(({ subnet, gateway, vni }) => `${formatCidr(subnet)} ${formatIpv4(gateway)} ${vni}`)].join(
+        " ",
+      ),
     );
 
   test("subnets and VNIs follow those of ingress, in order", () => {
@@ -100,6 +106,25 @@ describe("networks", () => {
     ]);
   });
 
+  test("a network may have several subnets, each with a number of its own; addresses come from the first with room", () => {
+    const two = {
+      ...network("two"),
+      subnets: ["10.5.0.0/29", "10.6.0.0/24"].map((subnet, index) => ({
+        subnet: parseCidr(subnet),
+        gateway: undefined,
+        vni: index === 0 ? 5000 : undefined,
+      })),
+    };
+    expect(allocated(network("a"), two)).toEqual([
+      "a 10.0.1.0/24 10.0.1.1 4097",
+      "two 10.5.0.0/29 10.5.0.1 5000 10.6.0.0/24 10.6.0.1 4098",
+    ]);
+    expect(sequence({ networks: [two], services: [service("s", 6, ["two"])], nodes: nodes("m") })).toEqual({
+      lines: ["two 10.5.0.0/29,10.6.0.0/24: vip-s .2, s.1 .3, s.2 .4, s.3 .5, s.4 .6, s.5 .2, s.6 .3, lb-m .4"],
+      problems: [],
+    });
+  });
+
   test("no two overlap, and no two have one VNI", () => {
     fc.assert(
       fc.property(fc.array(fc.option(fc.nat(40)), { maxLength: 30 }), (pins) => {
@@ -115,8 +140,9 @@ describe("networks", () => {
         const refused = pinned.length - new Set(pinned.filter((pin) => pin !== 0)).size;
         expect(problems).toHaveLength(2 * refused);
         if (refused > 0) return;
-        expect(new Set(made.map(({ vni }) => vni)).size).toBe(made.length);
-        expect(new Set(made.map(({ subnet }) => subnet.address)).size).toBe(made.length);
+        const subnets = made.flatMap((each) => each.subnets);
+        expect(new Set(subnets.map(({ vni }) => vni)).size).toBe(made.length);
+        expect(new Set(subnets.map(({ subnet }) => subnet.address)).size).toBe(made.length);
       }),
     );
   });
@@ -250,7 +276,8 @@ describe("addresses", () => {
         expect(problems).toEqual([]);
         const all = [...result.vips.values(), ...result.tasks.values(), ...result.loadBalancers.values()];
         expect(new Set(all).size).toBe(all.length);
-        for (const ip of all) expect(isHost(networks[0]!.subnet, ip) && ip !== networks[0]!.gateway).toBe(true);
+        const { subnet, gateway } = networks[0]!.subnets[0]!;
+        for (const ip of all) expect(isHost(subnet, ip) && ip !== gateway).toBe(true);
         for (const [owner, ips] of owners)
           if (result.tasks.has(owner)) expect(result.tasks.get(owner)).toBe(ips.get("n"));
       }),
