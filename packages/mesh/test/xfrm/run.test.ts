@@ -6,6 +6,7 @@ import * as ipv4 from "@hopscope/codec/ipv4";
 import { aesGcm } from "../../../cli/src/aes-gcm.ts";
 import { run, type RunResult } from "../../src/run.ts";
 import { dropReasonName, type DropReason } from "../../src/trace/drop-reason.ts";
+import { espSaTable } from "../../src/trace/esp-sa.ts";
 import { Direction } from "../../src/trace/recorder.ts";
 import { StepKind } from "../../src/trace/step.ts";
 import { loadGood } from "../scenario/loading.ts";
@@ -44,7 +45,7 @@ const PING = "exec web.1 ping -c 1 -W 1 10.0.9.4";
 const statuses = ({ steps }: RunResult): readonly (number | undefined)[] => steps.map(({ status }) => status);
 const outputs = ({ steps }: RunResult): string => steps.flatMap(({ output }) => output).join("\n");
 
-/** What left a node by its interface: `esp SPI SEQUENCE LENGTH`, `vxlan VNI LENGTH`. */
+/** What left a node by its interface: `esp SPI SEQUENCE LENGTH`, `vxlan LENGTH`, `part of protocol 50 LENGTH`. */
 function sent({ mesh: { recorder } }: RunResult, node: string): string[] {
   const layers = new Layers();
   const found: string[] = [];
@@ -59,7 +60,8 @@ function sent({ mesh: { recorder } }: RunResult, node: string): string[] {
     const at = layers.find(LayerKind.esp);
     if (ip < 0) continue;
     const length = ipv4.totalLength(view, layers.start(ip));
-    if (at >= 0) {
+    if (layers.isFragment) found.push(`part of protocol ${ipv4.protocol(view, layers.start(ip))} ${length}`);
+    else if (at >= 0) {
       const spi = esp.spi(view, layers.start(at)).toString(16);
       found.push(`esp ${spi} ${esp.sequence(view, layers.start(at))} ${length}`);
     } else if (layers.find(LayerKind.vxlan) >= 0) found.push(`vxlan ${length}`);
@@ -150,6 +152,68 @@ describe("an encrypted overlay", () => {
     expect(saved).toContain("[1:160] -A INPUT -p esp -j ACCEPT");
     expect(saved).toMatch(/\[1:134\] -A INPUT -p udp -m policy --dir in --pol ipsec .* -j ACCEPT/);
     expect(saved).toMatch(/\[0:0\] -A INPUT -p udp -m policy --dir in --pol none .* -j DROP/);
+  });
+});
+
+describe("keys", () => {
+  test("are renewed while packets are under way, and none is lost", () => {
+    const result = go(["exec web.1 iping -i 0.5 -c 20 -W 1 10.0.9.4", "on a ip xfrm state count"], {
+      ...PINNED,
+      cluster: "  key_rotation: 3s\n",
+    });
+    expect(outputs(result)).toContain("20 packets transmitted, 20 received, 0% packet loss");
+    expect(outputs(result)).toContain("\t SAD count 4");
+    const spis = new Set(sent(result, "a").map((line) => line.split(" ")[1]));
+    expect(spis.size).toBeGreaterThanOrEqual(4);
+    // Each association counts from one.
+    for (const spi of spis) expect(sent(result, "a").filter((line) => line.includes(` ${spi} 1 `))).toHaveLength(1);
+    expect(drops(result)).toEqual([]);
+    const lines = espSaTable(result.mesh).split("\n").slice(0, -1);
+    for (const spi of spis) expect(lines.filter((line) => line.includes(`"0x${spi}"`))).toHaveLength(1);
+  });
+
+  test("last for twelve hours, unless the scenario says otherwise", () => {
+    const lookAt = (time: string): string => outputs(go([`sleep ${time}`, "on a ip xfrm policy"], PINNED));
+    expect(lookAt("11h59m")).toContain("spi 0x453f6df3 ");
+    expect(lookAt("12h1m")).toContain("spi 0x61516a32 ");
+  });
+});
+
+describe("networks that come and go", () => {
+  test("docker network create --opt encrypted, and containers on it", () => {
+    const result = go([
+      "docker network create -d overlay --attachable --opt encrypted later",
+      "on a docker network inspect -f '{{json .Options}}' later",
+      "on a docker run -d --name x --network later --ip 10.0.1.5 busybox sleep 1d",
+      "on c docker run -d --name y --network later --ip 10.0.1.6 busybox sleep 1d",
+      "sleep 2s",
+      "exec x ping -c 1 -W 1 10.0.1.6",
+      "on c ip xfrm state count",
+      "on c docker rm -f y",
+      "sleep 20s",
+      "on c ip xfrm state count",
+      "on c ip xfrm policy count",
+      "on c iptables-save -t mangle",
+    ]);
+    expect(statuses(result)).toEqual(result.steps.map(() => 0));
+    const text = outputs(result);
+    expect(text).toContain('"encrypted":""');
+    expect(text).toContain("1 packets transmitted, 1 packets received");
+    expect(sent(result, "c").filter((line) => line.startsWith("vxlan"))).toEqual([]);
+    expect(sent(result, "c").filter((line) => line.startsWith("esp"))).toHaveLength(1);
+    expect(text.match(/SAD count \d/g)).toEqual(["SAD count 4", "SAD count 0"]);
+    expect(text).toContain("\t SPD IN  0 OUT 0 FWD 0");
+    expect(result.steps.at(-1)!.output.join("\n")).not.toContain("0xd0c4e3");
+  });
+
+  test("an underlay that is too small: ESP is cut outside, and put together before it is decrypted", () => {
+    const result = go(["exec web.1 iping -M dont -c 1 -W 1 -s 1310 10.0.9.4"], {
+      ...PINNED,
+      cluster: "  underlay: { mtu: 1400 }\n",
+    });
+    expect(statuses(result)).toEqual([0]);
+    expect(sent(result, "a")).toEqual(["part of protocol 50 1396", "part of protocol 50 40"]);
+    expect(drops(result)).toEqual([]);
   });
 });
 
