@@ -11,6 +11,7 @@ import { type Process, Signal, type Waiter } from "../program/process.ts";
 import { type Environment, UsageError } from "../program/program.ts";
 import { startScript } from "../program/script.ts";
 import { spawn } from "../program/shell.ts";
+import { isIdle } from "../program/sleep.ts";
 import type { Image, Stack } from "../scenario/scenario.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
@@ -249,7 +250,7 @@ export class Docker implements Host {
     const image = this.#imageOf(housed.container.options.image);
     const words = given.length > 0 ? given : (image?.command ?? []);
     const script = image?.scripts.get(words[0] ?? "") ?? [];
-    if (words.length === 0) return;
+    if (words.length === 0 || (script.length === 0 && isIdle(words))) return;
     const onExit = (status: number): void => {
       const engine = this.swarm.engine(node);
       this.start(node, containerExited(engine, housed.container, status), 0);

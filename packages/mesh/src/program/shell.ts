@@ -26,6 +26,8 @@ import { NSLOOKUP } from "./nslookup.ts";
 import { BUSYBOX_PING, IPUTILS_PING } from "./ping.ts";
 import { Process } from "./process.ts";
 import { type Environment, type Program, type ProgramContext, UsageError, type Userland } from "./program.ts";
+import { SH } from "./sh.ts";
+import { ECHO, SLEEP, TAIL } from "./sleep.ts";
 import { SS } from "./ss.ts";
 import { SYSCTL } from "./sysctl.ts";
 import { TRACEROUTE } from "./traceroute.ts";
@@ -62,6 +64,14 @@ const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["udptool", UDPTOOL],
   ["ltool", LTOOL],
   ["timeout", TIMEOUT],
+  ["sleep", SLEEP],
+  ["tail", TAIL],
+  ["echo", ECHO],
+  ["sh", SH],
+  ["/bin/sh", SH],
+  ["ash", SH],
+  ["bash", SH],
+  ["/bin/bash", SH],
   ["docker-proxy", DOCKER_PROXY],
 ]);
 

@@ -29,7 +29,14 @@ export const PROGRAM_ROWS: readonly Row[] = [
   ],
   ["sysctl NAME=VALUE", "Kernel parameters of the namespace. `ethtool -K DEVICE tso off`: offloads."],
   ["cat FILE", "`/etc/resolv.conf`, `/etc/hosts`, files of the image. `hostname`."],
-  ["timeout SECONDS COMMAND", "Ends the command if it takes longer."],
+  [
+    "sh -c 'COMMAND …'",
+    "Commands one after the other, `&&`, `||`, `&`, `> FILE`, `exec`, `while true; do …; done`; no variables, pipes or other loops. A container whose command is more than that runs, and does nothing.",
+  ],
+  [
+    "sleep DURATION",
+    "`infinity`, too; as `tail -f /dev/null` it keeps a container alive. `timeout SECONDS COMMAND` ends one that takes longer. `echo`.",
+  ],
   ["dnsd NAME=ADDRESS", "A name server for machines beside the swarm. `extsrv`: what recordings have there."],
 ];
 
