@@ -52,7 +52,7 @@ export class Netns {
   bridgeCallsIptables = true;
   #netfilter: Netfilter | undefined = undefined;
   /** Undefined: nobody has wanted IPVS here. */
-  ipvs: IpVs | undefined = undefined;
+  #ipvs: IpVs | undefined = undefined;
   #deferred: (() => void) | undefined = undefined;
   /** net.ipv4.ping_group_range: who may have ping sockets. Docker lets all in its containers. */
   pingGroupRange: readonly [number, number] = [1, 0];
@@ -164,6 +164,15 @@ export class Netns {
 
   set netfilter(netfilter: Netfilter | undefined) {
     this.#netfilter = netfilter;
+  }
+
+  get ipvs(): IpVs | undefined {
+    if (this.#deferred !== undefined) this.use();
+    return this.#ipvs;
+  }
+
+  set ipvs(ipvs: IpVs | undefined) {
+    this.#ipvs = ipvs;
   }
 
   /**

@@ -7,6 +7,7 @@ import { BridgeNetwork, isPlain, type Network, OverlayNetwork } from "../swarm/n
 import { hexId } from "../swarm/identifier.ts";
 import type { ServiceState } from "../swarm/service.ts";
 import { OVERLAY_MTU, type SwarmNode } from "../swarm/swarm.ts";
+import { servicesIn } from "./network-services.ts";
 import type { Call } from "./cli-call.ts";
 import { MTU_OPTION, VXLAN_OVERHEAD } from "./cli-networks.ts";
 import { timestamp } from "./cli-table.ts";
@@ -124,7 +125,10 @@ export function networkJson(call: Call, network: Network): object {
     Options: optionsOf(network),
     Labels: {},
     ...(network instanceof OverlayNetwork && call.engine.overlays.has(network.name)
-      ? { Peers: peersOf(call, network) }
+      ? {
+          Peers: peersOf(call, network),
+          ...(call.words.has("verbose") ? { Services: servicesIn(call.engine, network) } : {}),
+        }
       : {}),
   };
 }
@@ -151,6 +155,7 @@ function optionsOf(network: Network): Readonly<Record<string, string>> {
     return {
       ...(network.plainMtu === OVERLAY_MTU ? {} : { [MTU_OPTION]: String(network.plainMtu + VXLAN_OVERHEAD) }),
       "com.docker.network.driver.overlay.vxlanid_list": vnis,
+      ...(network.isDsr ? { dsr: "" } : {}),
       ...(network.isEncrypted ? { encrypted: "" } : {}),
     };
   }

@@ -59,6 +59,7 @@ function* createOperation(call: Call): Operation<Network> {
       mtu: mtu - VXLAN_OVERHEAD,
       // Whatever its value is.
       encrypted: options.has("encrypted"),
+      dsr: options.has("dsr"),
       attachable: words.has("attachable"),
       internal: words.has("internal"),
     });

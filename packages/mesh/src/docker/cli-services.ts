@@ -11,6 +11,7 @@ import type { Call, Command } from "./cli-call.ts";
 import { printInspected, readIp, readPublish } from "./cli-containers.ts";
 import { serviceJson } from "./cli-inspect.ts";
 import { flags } from "./cli-options.ts";
+import { portsText } from "./service-ports.ts";
 import { table } from "./cli-table.ts";
 import { POLICY_FLAGS, readPolicy } from "./cli-service-policy.ts";
 import { render } from "./cli-template.ts";
@@ -271,13 +272,6 @@ function* remove(call: Call): Generator<void, number, boolean> {
   });
 }
 
-function portsText(service: ServiceState): string {
-  return service.ports
-    .filter((port) => port.mode === "ingress")
-    .map((port) => `*:${port.published}->${port.target}/${port.protocol}`)
-    .join(", ");
-}
-
 function list(call: Call): number {
   const { swarm, words } = call;
   const services = [...swarm.services.values()].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
@@ -290,7 +284,7 @@ function list(call: Call): number {
     const live = liveTasks(service);
     const running = live.filter((task) => task.state === "running").length;
     const wanted = spec.mode === "global" ? live.length : spec.replicas;
-    return [id.slice(0, SHORT_ID), spec.name, spec.mode, `${running}/${wanted}`, spec.image, portsText(service)];
+    return [id.slice(0, SHORT_ID), spec.name, spec.mode, `${running}/${wanted}`, spec.image, portsText(service.ports)];
   });
   const format = words.value("format");
   const header = ["ID", "NAME", "MODE", "REPLICAS", "IMAGE", "PORTS"];

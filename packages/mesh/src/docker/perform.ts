@@ -275,6 +275,9 @@ function change(iptables: Iptables, request: IptablesRequest): void {
   switch (request.change) {
     case "new-chain":
       return iptables.newChain(table, chain);
+    case "ensure-chain":
+      if (iptables.chain(table, chain) === undefined) iptables.newChain(table, chain);
+      return;
     case "policy":
       return iptables.setPolicy(table, chain, request.policy);
     case "append":

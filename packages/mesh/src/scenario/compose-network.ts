@@ -5,6 +5,7 @@ import { encryptedMtu } from "../swarm/network.ts";
 import { MAX_VNI } from "../swarm/networks.ts";
 import { check, type UnknownKey } from "./check.ts";
 import {
+  DSR_OPTION,
   ENCRYPTED_OPTION,
   MTU_OPTION,
   network as networkSchema,
@@ -88,14 +89,14 @@ export function readNetwork(
       place.at("external"),
       `${fullName} is taken as an attachable overlay network that was made before the stack, with what is written here`,
     );
-  const { vnis, mtu, encrypted } = readOptions(file.driver_opts ?? {}, place.at("driver_opts"), report);
+  const { vnis, mtu, ...modes } = readOptions(file.driver_opts ?? {}, place.at("driver_opts"), report);
   const configs = readIpam(file.ipam, place.at("ipam"), report);
   const asked = configs.length === 0 ? [{ subnet: undefined, gateway: undefined, at: undefined }] : configs;
   // The option has a number for each subnet; those that are left over mean nothing (ovmanager NetworkAllocate).
   const subnets = asked.map(({ subnet, gateway }, index) => ({ subnet, gateway, vni: vnis[index] }));
   const attachable = file.attachable ?? external;
   const internal = file.internal ?? false;
-  const overlay: OverlayNetwork = { name: fullName, subnets, mtu, encrypted, attachable, internal };
+  const overlay: OverlayNetwork = { name: fullName, subnets, mtu, ...modes, attachable, internal };
   const places: NetworkPlaces = {
     name: place,
     subnets: asked.map(({ gateway, at }, index) => ({
@@ -111,7 +112,7 @@ function readOptions(
   options: Readonly<Record<string, string | number>>,
   place: Place,
   report: Report,
-): { readonly vnis: readonly number[]; readonly mtu: number; readonly encrypted: boolean } {
+): { readonly vnis: readonly number[]; readonly mtu: number; readonly encrypted: boolean; readonly dsr?: true } {
   const vnis: number[] = [];
   let mtu = DRIVER_MTU - VXLAN_OVERHEAD;
   for (const [option, value] of Object.entries(options)) {
@@ -142,7 +143,7 @@ function readOptions(
       // The driver looks whether it is there, not what it is.
       if (text === "false" || text === "0")
         report.warn(at, `the network is encrypted all the same: the driver does not look at the value`);
-    } else report.warn(at, "not modelled yet, ignored", "key");
+    } else if (option !== DSR_OPTION) report.warn(at, "not modelled yet, ignored", "key");
   }
   const encrypted = Object.hasOwn(options, ENCRYPTED_OPTION);
   if (encrypted && encryptedMtu(mtu) < LEAST_MTU)
@@ -150,7 +151,8 @@ function readOptions(
       place.at(MTU_OPTION),
       `encryption leaves ${encryptedMtu(mtu)} bytes of it, expected at least ${LEAST_MTU}`,
     );
-  return { vnis, mtu, encrypted };
+  // The driver looks whether it is there (network.go, loadBalancerModeDSR).
+  return { vnis, mtu, encrypted, ...(Object.hasOwn(options, DSR_OPTION) ? { dsr: true } : {}) };
 }
 
 /** A subnet of the network, and where it stands. */

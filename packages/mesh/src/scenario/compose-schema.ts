@@ -197,6 +197,7 @@ export const FORBIDDEN: ReadonlyMap<string, string> = new Map([
 
 /** Driver options that mean something here; others are named in a warning. */
 export const ENCRYPTED_OPTION = "encrypted";
+export const DSR_OPTION = "dsr";
 export const MTU_OPTION = "com.docker.network.driver.mtu";
 export const VNI_OPTION = "com.docker.network.driver.overlay.vxlanid_list";
 
@@ -208,7 +209,7 @@ const networkKeys = {
   driver_opts: key(
     record(scalar, "OPTION"),
     "used",
-    `\`${MTU_OPTION}\`: MTU of the underlay as the driver is to believe it, tasks get 50 bytes less; \`${VNI_OPTION}\`: the VNI, or one for each subnet (\`4097,4098\`); \`${ENCRYPTED_OPTION}\`: packets between nodes are encrypted (IPsec), tasks get 26 bytes less. Others are not modelled yet.`,
+    `\`${MTU_OPTION}\`: MTU of the underlay as the driver is to believe it, tasks get 50 bytes less; \`${VNI_OPTION}\`: the VNI, or one for each subnet (\`4097,4098\`); \`${ENCRYPTED_OPTION}\`: packets between nodes are encrypted (IPsec), tasks get 26 bytes less; \`${DSR_OPTION}\`: tasks answer by themselves what is balanced among them (direct server return). Others are not modelled yet.`,
     { default: "MTU `1500`, VNI the next free one from 4097 on" },
   ),
   attachable: key(truth, "used", "Plain containers may join.", { default: "`false`" }),

@@ -2,7 +2,7 @@
  * From the text of a scenario file to a checked {@link Scenario}, or to every mistake in it and in its stack file.
  * Pure: the caller reads files.
  */
-import { allocateNetworks, type AllocatedNetwork } from "../swarm/networks.ts";
+import { allocateNetworks, type AllocatedNetwork, ingressOf } from "../swarm/networks.ts";
 import { allocateAddresses, loadBalancerName } from "../swarm/ipam.ts";
 import { type PlacedTask, placeTasks } from "../swarm/placement.ts";
 import type { Problem } from "../swarm/problem.ts";
@@ -99,10 +99,11 @@ function readScenario(
     }
 
   const pins = new AddressPins(root.at("addresses"), report);
-  const swarm = { services: compose?.stack.services, networks, names, nodes: cluster.names };
+  const joinable = networks && [ingressOf(cluster.pool), ...networks];
+  const swarm = { services: compose?.stack.services, networks: joinable, names, nodes: cluster.names };
   pins.read(keys["addresses"], swarm);
-  if (compose !== undefined && networks !== undefined && tasks !== undefined) {
-    allocateAddresses(networks, compose.stack.services, tasks, pins.pins, problems);
+  if (compose !== undefined && networks !== undefined && joinable !== undefined && tasks !== undefined) {
+    allocateAddresses(joinable, compose.stack.services, tasks, pins.pins, problems);
     reportCollisions(networks, tasks, compose, report);
   }
   for (const problem of problems) reportProblem(problem, compose, pins, root, report);

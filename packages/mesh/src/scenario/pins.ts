@@ -2,7 +2,7 @@
 import { formatIpv4 } from "@hopscope/codec/address";
 import { contains } from "../swarm/cidr.ts";
 import { loadBalancerName } from "../swarm/ipam.ts";
-import type { AllocatedNetwork } from "../swarm/networks.ts";
+import { type AllocatedNetwork, INGRESS } from "../swarm/networks.ts";
 import { check, isMap } from "./check.ts";
 import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
 import type { Service } from "./scenario.ts";
@@ -107,7 +107,9 @@ export class AddressPins {
       if (missing !== undefined) return this.#report.error(at, missing, "key");
     } else if (service.endpointMode === "dnsrr")
       return this.#report.error(at, `${owner} has no virtual IP: its endpoint_mode is dnsrr`, "key");
-    const joined = networks.filter((network) => service.networks.includes(network.name));
+    const isPublished = service.ports.some(({ mode }) => mode === "ingress");
+    const joins = isPublished ? [...service.networks, INGRESS.name] : service.networks;
+    const joined = networks.filter((network) => joins.includes(network.name));
     for (const [key, ip] of addresses) {
       if (key !== undefined) {
         if (key === GATEWAY_NETWORK) this.#pin(owner, key, ip, at.at(key));
@@ -115,7 +117,7 @@ export class AddressPins {
         else
           this.#report.error(
             at.at(key),
-            `${service.name} does not join a network ${JSON.stringify(key)}${suggest(key, service.networks) || listSome("networks it joins", service.networks)}`,
+            `${service.name} does not join a network ${JSON.stringify(key)}${suggest(key, joins) || listSome("networks it joins", joins)}`,
             "key",
           );
         continue;
@@ -125,7 +127,7 @@ export class AddressPins {
       if (network === undefined)
         this.#report.error(
           at,
-          `${formatIpv4(ip)} is in no subnet of the networks of ${service.name}${listSome("networks it joins", service.networks)}`,
+          `${formatIpv4(ip)} is in no subnet of the networks of ${service.name}${listSome("networks it joins", joins)}`,
         );
       else this.#pin(owner, network.name, ip, at);
     }

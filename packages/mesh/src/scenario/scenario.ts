@@ -234,6 +234,8 @@ export interface OverlayNetwork {
   readonly mtu: number;
   /** Driver option `encrypted`: takes at least 26 bytes more off the MTU. */
   readonly encrypted: boolean;
+  /** Driver option `dsr`: tasks answer by themselves what is balanced among them. */
+  readonly dsr?: true;
   readonly attachable: boolean;
   readonly internal: boolean;
 }

@@ -137,6 +137,7 @@ export function createBridgeEndpoint(
     gateway: network.isInternal ? undefined : network.gateway,
     routes: [],
     aliases: options.aliases ?? [],
+    answersFor: undefined,
     holder: options.name,
     isGateway: options.isGateway ?? false,
     device,

@@ -227,7 +227,14 @@ function* joinNetwork(engine: Engine, container: Container, network: Network): O
     yield engine.cost("attach");
     ip = engine.swarm.attach(engine, network, ip, shortName);
   }
-  yield* container.sandbox.join(network, { name, shortName, aliases, ...(ip === undefined ? {} : { ip }) });
+  const vip = container.options.task?.service.vips.get(network.name);
+  yield* container.sandbox.join(network, {
+    name,
+    shortName,
+    aliases,
+    ...(ip === undefined ? {} : { ip }),
+    ...(vip === undefined ? {} : { vip }),
+  });
 }
 
 /** Ports of the node, each of which only one container can have. */

@@ -21,6 +21,8 @@ export interface Endpoint {
   /** Further subnets of the network, by its own gateway. */
   readonly routes: readonly { readonly destination: number; readonly prefixLength: number; readonly via: number }[];
   readonly aliases: readonly string[];
+  /** The virtual IP of its service, where the task answers for it itself (driver option `dsr`). */
+  readonly answersFor: number | undefined;
   /** How scenarios call the sandbox: container, task, or `lb-NET`. */
   readonly holder: string;
   /** True on docker_gwbridge, where it is only the way out. */

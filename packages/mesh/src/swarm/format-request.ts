@@ -62,6 +62,8 @@ function commandsOf(request: Request): readonly string[] {
     case "iptables": {
       const { table, chain } = request;
       if (request.change === "new-chain") return [`iptables -t ${table} -N ${chain}`];
+      if (request.change === "ensure-chain")
+        return [`iptables -t ${table} -n -L ${chain} || iptables -t ${table} -N ${chain}`];
       if (request.change === "policy") return [`iptables -t ${table} -P ${chain} ${request.policy}`];
       if (request.change === "ensure") {
         const rule = `${chain} ${formatRule(request.rule)}`.trimEnd();

@@ -38,7 +38,7 @@ export class IngressRules {
   /** The chains and what leads there; `device` is the bridge behind which ingress_sbox is. What is there already stays. */
   start(device: string, program: Program): void {
     for (const table of ["nat", "filter"] as const) {
-      program(table, CHAIN, { change: "new-chain" });
+      program(table, CHAIN, { change: "ensure-chain" });
       program(table, CHAIN, { change: "ensure", at: "end", rule: ONLY_RETURN });
     }
     for (const chain of ["OUTPUT", "PREROUTING"])

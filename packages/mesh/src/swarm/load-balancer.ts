@@ -44,7 +44,7 @@ interface Site {
 function siteOf(engine: Engine, overlay: LocalOverlay): Site | undefined {
   const sandbox = engine.balancers.get(overlay.network.name);
   const endpoint = overlay.balancer;
-  if (sandbox === undefined || endpoint === undefined) return undefined;
+  if (!engine.node.kernel.ipvs || sandbox === undefined || endpoint === undefined) return undefined;
   return { engine, overlay, sandbox, endpoint, place: { node: engine.name, netns: sandbox.netns } };
 }
 
@@ -60,7 +60,6 @@ function balancerOf(engine: Engine, overlay: LocalOverlay, service: BalancedServ
 
 /** What of a service of which the node knows a task can be noticed outside the sandbox. */
 export function settleService(engine: Engine, overlay: LocalOverlay, service: BalancedService): void {
-  if (!engine.node.kernel.ipvs) return;
   balancerOf(engine, overlay, service);
   const site = siteOf(engine, overlay);
   if (site !== undefined && service.vip !== undefined) prepareService(site, service, service.vip);
@@ -69,22 +68,20 @@ export function settleService(engine: Engine, overlay: LocalOverlay, service: Ba
 /** The rest, in the order of the records, when somebody looks into the sandbox. */
 export function settleBackends(engine: Engine, overlay: LocalOverlay, records: readonly EndpointRecord[]): void {
   const site = siteOf(engine, overlay);
-  if (!engine.node.kernel.ipvs || site === undefined) return;
   overlay.deferBackends(() => {
     for (const record of records) {
       if (record.isDisabled) continue;
       const balancer = balancerOf(engine, overlay, record.service);
       const { vip } = record.service;
-      if (!balancer.isPlaced && vip !== undefined) placeService(site, balancer, vip);
+      if (site !== undefined && !balancer.isPlaced && vip !== undefined) placeService(site, balancer, vip);
       addBackend(engine, overlay, record);
     }
   });
-  engine.host.defer(site.place, () => overlay.catchUp());
+  if (site !== undefined) engine.host.defer(site.place, () => overlay.catchUp());
 }
 
 /** addLBBackend */
 export function addBackend(engine: Engine, overlay: LocalOverlay, record: EndpointRecord): void {
-  if (!engine.node.kernel.ipvs) return;
   overlay.catchUp();
   const balancer = balancerOf(engine, overlay, record.service);
   const isKnown = balancer.backends.has(record);
@@ -93,6 +90,8 @@ export function addBackend(engine: Engine, overlay: LocalOverlay, record: Endpoi
   const site = siteOf(engine, overlay);
   if (vip === undefined || site === undefined || isKnown) return;
   if (!balancer.isPlaced) {
+    // Tasks with other ports have it still, and the kernel says so: libnetwork goes no further (moby#41364).
+    if (overlay.vips.has(vip)) return;
     prepareService(site, record.service, vip);
     placeService(site, balancer, vip);
   }
@@ -113,7 +112,7 @@ export function removeBackend(engine: Engine, overlay: LocalOverlay, record: End
   if (isLast) overlay.services.delete(record.service);
   const { vip, network } = record.service;
   const site = siteOf(engine, overlay);
-  if (vip === undefined || site === undefined || !balancer.isPlaced) return;
+  if (vip === undefined || site === undefined) return;
   const { place } = site;
   const { mark: fwmark } = balancer;
   const { ip } = record;
@@ -124,12 +123,17 @@ export function removeBackend(engine: Engine, overlay: LocalOverlay, record: End
   engine.ask({ kind: "ipvs-service-delete", ...place, fwmark });
   if (network.isIngress) engine.ingress.remove(site.sandbox, record.service.ports);
   mark(site, balancer, vip, "delete");
+  overlay.vips.delete(vip);
   engine.ask({ kind: "address-delete", ...place, device: site.endpoint.device, ip: vip, prefixLength: 32 });
-  balancer.isPlaced = false;
 }
 
 /** The virtual IP, and the ports of the node that lead here. */
-function prepareService({ engine, sandbox, place, endpoint }: Site, service: BalancedService, vip: number): void {
+function prepareService(
+  { engine, overlay, sandbox, place, endpoint }: Site,
+  service: BalancedService,
+  vip: number,
+): void {
+  overlay.vips.add(vip);
   engine.ask({ kind: "address-add", ...place, device: endpoint.device, ip: vip, prefixLength: 32 });
   if (service.network.isIngress) engine.ingress.add(sandbox, service.ports);
 }
@@ -166,35 +170,43 @@ function sourceRule({ ip, prefixLength }: Endpoint): Rule {
   return { match: { dstIp, ipvs: {} }, target: { kind: "snat", ip } };
 }
 
-/** osl ApplyOSTweaks: set when the kernel has shown that it has IPVS. */
+const TWEAKS = { conn_reuse_mode: 0, expire_nodest_conn: 1, expire_quiescent_template: 1 } as const;
+
+/** osl ApplyOSTweaks: set when the kernel has shown that it has IPVS. The node's own namespace had them, too (20.10). */
 function tweak({ engine, overlay, place }: Site): void {
   if (overlay.isTweaked) return;
   overlay.isTweaked = true;
-  const set = (key: "conn_reuse_mode" | "expire_nodest_conn" | "expire_quiescent_template", value: 0 | 1): void =>
-    engine.ask({ kind: "sysctl", ...place, key: `net.ipv4.vs.${key}`, value });
-  set("conn_reuse_mode", 0);
-  set("expire_nodest_conn", 1);
-  set("expire_quiescent_template", 1);
+  for (const netns of overlay.network.isIngress ? [place.netns, "host"] : [place.netns])
+    for (const key of ["conn_reuse_mode", "expire_nodest_conn", "expire_quiescent_template"] as const)
+      engine.ask({ kind: "sysctl", node: place.node, netns, key: `net.ipv4.vs.${key}`, value: TWEAKS[key] });
 }
 
 /**
- * Somebody has chosen in which order the tasks get connections, which is that of gossip in reality: the last that has come
- * is the first. When the last of the chosen ones is there they are put in again in that order.
+ * Somebody has chosen in which order the tasks get connections, or which is the first. In reality that is gossip's doing:
+ * the last that has come is the first. They are put in again in the order that is wanted.
  */
-function arrange(
-  { engine, place }: Site,
-  { service, backends, mark: fwmark }: LoadBalancer,
-  last: EndpointRecord,
-): void {
+function arrange({ engine, place }: Site, balancer: LoadBalancer, last: EndpointRecord): void {
+  const { service, backends, mark: fwmark } = balancer;
   const order = engine.swarm.choices.balancing.get(`${place.node}/${place.netns}`)?.get(service.name);
-  if (order === undefined || !order.includes(last.task)) return;
-  const chosen = order.map((task) => [...backends].find((record) => record.task === task));
-  if (chosen.includes(undefined)) return;
-  const others = [...backends].filter((record) => !chosen.includes(record) && !record.isDisabled);
+  if (order === undefined) return;
+  const usual = [...backends].filter(({ isDisabled }) => !isDisabled).toReversed();
   const forwarding = service.network.isDsr ? "droute" : "masq";
-  for (const record of [...chosen, ...others].toReversed()) {
-    const ip = record!.ip;
+  for (const { ip } of wantedOrder(usual, order, last).toReversed()) {
     engine.ask({ kind: "ipvs-dest-delete", ...place, fwmark, ip });
     engine.ask({ kind: "ipvs-dest-add", ...place, fwmark, ip, weight: 1, forwarding });
   }
+}
+
+/** Empty: as they are. */
+function wantedOrder(
+  usual: readonly EndpointRecord[],
+  order: readonly string[],
+  last: EndpointRecord,
+): readonly EndpointRecord[] {
+  const chosen = order.flatMap((task) => usual.find((record) => record.task === task) ?? []);
+  if (chosen.length < order.length) return [];
+  if (order.length > 1)
+    return order.includes(last.task) ? [...chosen, ...usual.filter((record) => !chosen.includes(record))] : [];
+  const at = usual.indexOf(chosen[0]!);
+  return [...usual.slice(at), ...usual.slice(0, at)];
 }

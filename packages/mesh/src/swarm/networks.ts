@@ -43,6 +43,12 @@ interface Asked extends SubnetRequest {
   readonly index: number;
 }
 
+/** The routing mesh's network as it is cut from a pool. */
+export function ingressOf(pool: AddressPool = DEFAULT_POOL): AllocatedNetwork {
+  const subnet = { address: pool.subnet.address, prefixLength: pool.prefixLength };
+  return { name: INGRESS.name, subnets: [{ subnet, gateway: addressAt(subnet, 1), vni: INGRESS.vni }], mtu: 1450 };
+}
+
 /** `underlay` undefined if it is not known. */
 export function allocateNetworks(
   networks: readonly OverlayNetwork[],

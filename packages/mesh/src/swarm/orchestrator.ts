@@ -83,9 +83,15 @@ export function networksOf(service: ServiceState): readonly string[] {
   return needsIngress ? [INGRESS, ...networks.filter((name) => name !== INGRESS)] : networks;
 }
 
+/** One in each of its networks, also in that of the routing mesh; those that it needs no longer are free. */
 export function allocateVips(swarm: Swarm, service: ServiceState): void {
-  if (service.spec.endpointMode !== "vip") return;
-  for (const network of networksOf(service)) {
+  const networks = service.spec.endpointMode === "vip" ? networksOf(service) : [];
+  for (const [network, vip] of service.vips) {
+    if (networks.includes(network)) continue;
+    swarm.networks.get(network)?.release(vip);
+    service.vips.delete(network);
+  }
+  for (const network of networks) {
     if (service.vips.has(network)) continue;
     const vip = swarm.addresses.take(service.spec.name, network);
     if (vip !== undefined) service.vips.set(network, vip);

@@ -35,6 +35,8 @@ export class LocalOverlay {
   readonly services: Map<BalancedService, LoadBalancer> = new Map();
   /** What is still to be done for them, when somebody looks. */
   #deferred: (() => void) | undefined = undefined;
+  /** Virtual IPs that the balancer has. */
+  readonly vips: Set<number> = new Set();
   /** What the balancer sends on has its own address. */
   masksSource = false;
   /** IPVS works there as Docker wants it. */
@@ -178,6 +180,8 @@ export interface OverlayEndpointOptions {
   readonly shortName: string;
   readonly ip: number;
   readonly aliases?: readonly string[];
+  /** Of its service. */
+  readonly vip?: number;
   /** Pause behind the making of the bridge and the vxlan device. */
   readonly afterBridge?: number;
 }
@@ -233,6 +237,7 @@ export function* createOverlayEndpoint(
     gateway: undefined,
     routes,
     aliases: options.aliases ?? [],
+    answersFor: network.isDsr ? options.vip : undefined,
     holder: options.shortName,
     isGateway: false,
     device,

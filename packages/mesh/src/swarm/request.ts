@@ -134,7 +134,8 @@ export type RuleChange =
   | { readonly change: "new-chain" }
   | { readonly change: "policy"; readonly policy: "ACCEPT" | "DROP" }
   | { readonly change: "append" | "insert" | "delete"; readonly rule: Rule }
-  /** Put there unless it is there. */
+  /** Made, put there, unless it is there. */
+  | { readonly change: "ensure-chain" }
   | { readonly change: "ensure"; readonly at: "top" | "end"; readonly rule: Rule };
 export type IptablesRequest = Place & {
   readonly kind: "iptables";

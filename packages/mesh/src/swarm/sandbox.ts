@@ -26,6 +26,8 @@ export interface JoinOptions {
   readonly shortName: string;
   readonly ip?: number;
   readonly aliases?: readonly string[];
+  /** Of its service. */
+  readonly vip?: number;
 }
 
 export class Sandbox {
@@ -133,9 +135,19 @@ export class Sandbox {
     engine.ask({ kind: "address-add", ...place, device, ip, prefixLength });
     engine.ask({ kind: "link-up", ...place, device });
     endpoint.isUp = true;
+    if (endpoint.answersFor !== undefined) this.#answerFor(endpoint.answersFor, device);
     for (const route of endpoint.routes) engine.ask({ kind: "route-add", ...place, ...route, device });
     if (engine.version.announcements > 0) engine.host.start(engine.name, this.#announce(endpoint), 0);
     this.#arrangeDefaultRoute();
+  }
+
+  /** The virtual IP is there, and nobody hears it (sandbox.go, populateNetworkResources; osl, DisableARPForVIP, AddLoopbackAliasIP). */
+  #answerFor(vip: number, device: string): void {
+    const { engine, netns } = this;
+    const place = { node: engine.name, netns };
+    engine.ask({ kind: "sysctl", ...place, key: `net.ipv4.conf.${device}.arp_ignore`, value: 1 });
+    engine.ask({ kind: "sysctl", ...place, key: `net.ipv4.conf.${device}.arp_announce`, value: 2 });
+    engine.ask({ kind: "address-add", ...place, device: "lo", ip: vip, prefixLength: 32 });
   }
 
   /** All interfaces come up: the namespace is there now (SetKey). */

@@ -40,6 +40,7 @@ export interface EndpointRecord {
   readonly task: string;
   readonly slot: number;
   readonly ip: number;
+  readonly endpoint: Endpoint;
   /** Number of the node that it is on. */
   readonly node: number;
   /** Its own number, by which gossip spreads it. */
@@ -62,8 +63,10 @@ export class ServiceBindings {
     yield* this.#records.get(network) ?? [];
   }
 
-  add(service: BalancedService, task: string, slot: number, ip: number, engine: Engine): EndpointRecord {
-    const record = { service, task, slot, ip, node: engine.node.index, sequence: this.#sequence++, isDisabled: false };
+  add(service: BalancedService, task: string, slot: number, endpoint: Endpoint, engine: Engine): EndpointRecord {
+    const { ip } = endpoint;
+    const { index: node } = engine.node;
+    const record = { service, task, slot, ip, endpoint, node, sequence: this.#sequence++, isDisabled: false };
     const records = this.#records.get(service.network);
     if (records === undefined) this.#records.set(service.network, new Set([record]));
     else records.add(record);
@@ -190,11 +193,15 @@ export function balancedService(service: ServiceState, network: OverlayNetwork):
     before?.vip === vip &&
     before?.network === network &&
     before.ports.length === ports.length &&
-    before.ports.every((port, index) => port === ports[index]);
+    before.ports.every((port, index) => isSamePort(port, ports[index]!));
   if (before !== undefined && isSame) return before;
   const made: BalancedService = { id, name: spec.name, network, vip, ports };
   balanced.set(network.name, made);
   return made;
+}
+
+function isSamePort(a: IngressPort, b: IngressPort): boolean {
+  return a.protocol === b.protocol && a.published === b.published && a.target === b.target;
 }
 
 /** Its names become known, and a task takes connections: after its start, or when it is first found healthy. */
@@ -203,12 +210,12 @@ export function activateServiceBinding(engine: Engine, container: Container): vo
     if (endpoint.isGateway) continue;
     addName(engine, container, endpoint);
     const { task } = container.options;
-    const { network, ip } = endpoint;
+    const { network } = endpoint;
     if (task === undefined || !(network instanceof OverlayNetwork) || container.bindings.has(network.name)) continue;
     const service = balancedService(task.service, network);
     container.bindings.set(
       network.name,
-      engine.swarm.bindings.add(service, container.shortName, task.slot, ip, engine),
+      engine.swarm.bindings.add(service, container.shortName, task.slot, endpoint, engine),
     );
   }
 }

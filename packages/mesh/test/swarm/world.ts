@@ -1,9 +1,10 @@
 /** A swarm without an engine: its operations run on a clock that jumps, its requests are drawn, printed and counted. */
 import { readFileSync } from "node:fs";
 import { formatIpv4, formatMac, parseIpv4, parseMac } from "@hopscope/codec/address";
-import { Iptables } from "../../src/netfilter/iptables.ts";
-import type { Service } from "../../src/scenario/scenario.ts";
+import { ChainError, Iptables } from "../../src/netfilter/iptables.ts";
+import type { Kernel, Service } from "../../src/scenario/scenario.ts";
 import { formatCidr, parseCidr } from "../../src/swarm/cidr.ts";
+import { formatRequest } from "../../src/swarm/format-request.ts";
 import { ROTATION_INTERVAL } from "../../src/swarm/key-manager.ts";
 import { type Operation, Timeline } from "../../src/swarm/operation.ts";
 import { createService } from "../../src/swarm/orchestrator.ts";
@@ -24,6 +25,8 @@ export class World {
   readonly swarm: Swarm;
   readonly picture: Picture = new Picture();
   readonly requests: { readonly at: number; readonly request: Request }[] = [];
+  /** What iptables would not do. */
+  readonly refused: string[] = [];
   /** `NODE NETNS` to its tables. */
   readonly #tables = new Map<string, Iptables>();
 
@@ -32,6 +35,7 @@ export class World {
     choices: Partial<Choices> = {},
     nodes: readonly string[] = NODES,
     healthyAfter: (image: string) => number = () => 0,
+    kernel: Kernel = { ipvs: false, forwarding: false },
   ) {
     this.timeline = new Timeline((request) => this.#take(request));
     const machines = nodes.map((name, index) => ({
@@ -41,7 +45,7 @@ export class World {
       mac: parseMac("52:54:00:77:00:0b")! + index,
       labels: new Map<string, string>(),
       docker: "28" as const,
-      kernel: { ipvs: false, forwarding: false },
+      kernel,
       link: { latencyNs: 0, rate: undefined, loss: 0, duplicate: 0, reorder: 0 },
       version: versionOf(version)!,
     }));
@@ -78,13 +82,24 @@ export class World {
   }
 
   #change(request: IptablesRequest): void {
+    try {
+      this.#changeTables(request);
+    } catch (error) {
+      if (!(error instanceof ChainError)) throw error;
+      this.refused.push(...formatRequest(request));
+    }
+  }
+
+  #changeTables(request: IptablesRequest): void {
     const { table, chain } = request;
     const tables = this.tables(request.node, request.netns);
-    if (request.change === "ensure") {
+    if (request.change === "new-chain") tables.newChain(table, chain);
+    else if (request.change === "ensure-chain") {
+      if (tables.chain(table, chain) === undefined) tables.newChain(table, chain);
+    } else if (request.change === "ensure") {
       if (!tables.contains(table, chain, request.rule))
         tables[request.at === "top" ? "insert" : "append"](table, chain, request.rule);
-    } else if (request.change === "new-chain") tables.newChain(table, chain);
-    else if (request.change === "policy") tables.setPolicy(table, chain, request.policy);
+    } else if (request.change === "policy") tables.setPolicy(table, chain, request.policy);
     else tables[request.change](table, chain, request.rule);
   }
 
@@ -275,3 +290,6 @@ export function realDeviceLine(device: RealDevice): string {
   const mac = device.mac.startsWith("02:42:0a:") ? device.mac : "";
   return [name, device.mtu, master, mac, vni, device.addresses?.join(",") ?? ""].join(" ");
 }
+
+/** ipvsadm's option for how packets get to a real server. */
+export const FORWARDING_LETTER = { masq: "m", droute: "g" } as const;
