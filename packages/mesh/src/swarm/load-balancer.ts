@@ -65,12 +65,11 @@ export function settleService(engine: Engine, overlay: LocalOverlay, service: Ba
   if (site !== undefined && service.vip !== undefined) prepareService(site, service, service.vip);
 }
 
-/** The rest, in the order of the records, when somebody looks into the sandbox. */
+/** The rest, in the order of the records, when somebody looks into the sandbox, or when the first of them changes. */
 export function settleBackends(engine: Engine, overlay: LocalOverlay, records: readonly EndpointRecord[]): void {
   const site = siteOf(engine, overlay);
   overlay.deferBackends(() => {
     for (const record of records) {
-      if (record.isDisabled) continue;
       const balancer = balancerOf(engine, overlay, record.service);
       const { vip } = record.service;
       if (site !== undefined && !balancer.isPlaced && vip !== undefined) placeService(site, balancer, vip);

@@ -147,6 +147,7 @@ export class ServiceBindings {
     );
     for (const record of all) {
       services.add(record.service);
+      if (record.isDisabled) continue;
       const records = sorted.get(record.service.network);
       if (records === undefined) sorted.set(record.service.network, [record]);
       else records.push(record);
