@@ -4,13 +4,13 @@
  *   1. Fixtures: the expectation files are what the installed tshark says.
  *   2. Writers: what @hopscope/tracer writes opens in both without a complaint, with the same packets and words.
  *   3. Traces: what `hopscope run` writes has no malformed packet and no bad checksum, and its packet ids filter; with the
- *      table of keys that it writes, every ESP packet is decrypted.
+ *      table of keys that it writes, every ESP packet is decrypted, whatever the release of Docker and the padding.
  *   4. Examples: the display filters of their pages find frames in what they write, or none where the page says so.
  *
  * Quiet when all is well: one line a part.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { CAPTURES, captureNames, expectationPath, tsharkVersion, writeExpectations } from "./fixtures.mjs";
@@ -250,8 +250,7 @@ export async function compareTrace(file, what = basename(file)) {
   const refused = ask("tshark", sums, what).split("\n").slice(0, -1).map(Number);
   const bad = refused.filter((number) => !unfinished.has(number));
   if (bad.length > 0) problems.push(`${what}: tshark finds wrong checksums in frames ${bad.slice(0, 10).join(", ")}`);
-  const sealed = fieldsOf(file, ["frame.number", "ip.proto"], "esp && !(esp.icv_good == 1 && udp)");
-  if (sealed.length > 0) problems.push(`${what}: tshark cannot decrypt frames ${sealed.slice(0, 10).join(", ")}`);
+  compareEsp(file, what);
   const hops = new Map();
   let frames = 0;
   for await (const packet of (await openCapture(file)).packets()) {
@@ -273,6 +272,13 @@ export async function compareTrace(file, what = basename(file)) {
     problems.push(`${what}: frame.packet_id == ${id} finds ${filtered.join()}, written were ${numbers.join()}`);
   if (frames === 0) problems.push(`${what}: no frames`);
   return frames;
+}
+
+/** Every ESP packet is opened with the keys that were written, and its check value is right. Answers how many there are. */
+function compareEsp(file, what) {
+  const sealed = fieldsOf(file, ["frame.number"], "esp && !(esp.icv_good == 1 && udp)").flat();
+  if (sealed.length > 0) problems.push(`${what}: tshark cannot decrypt frames ${sealed.slice(0, 10).join(", ")}`);
+  return fieldsOf(file, ["frame.number"], "esp").length;
 }
 
 /** Runs a scenario and answers its trace. */
@@ -299,6 +305,38 @@ async function compareTraces() {
   let frames = 0;
   for (const scenario of scenarios) frames += await compareTrace(traceOf(scenario), scenario);
   return `${frames} frames of ${scenarios.length} simulated runs without fault`;
+}
+
+/** Pings of many lengths through an encrypted overlay of each release: every padding that there is. */
+function compareEncryption() {
+  const sizes = Array.from({ length: 9 }, (_, index) => 56 + index);
+  let count = 0;
+  for (const docker of ["20.10", "23.0", "24.0", "28", "29"]) {
+    const what = `an encrypted overlay of Docker ${docker}`;
+    const scenario = join(scratch, `encrypted-${docker}.yml`);
+    const steps = [...sizes, 1396, 2000].map((size) => `    - exec web.1 ping -c 1 -W 1 -s ${size} 10.0.9.4\n`);
+    writeFileSync(
+      scenario,
+      `cluster: { nodes: 2, docker: "${docker}", key_rotation: 2s }
+compose:
+  services: { web: { image: busybox, deploy: { replicas: 2 }, networks: [sec] } }
+  networks: { sec: { driver_opts: { encrypted: "" }, ipam: { config: [{ subnet: 10.0.9.0/24 }] } } }
+placement: { web.1: node-1, web.2: node-2 }
+addresses: { web.1: 10.0.9.3, web.2: 10.0.9.4 }
+run:
+  steps:
+${steps.join("    - sleep 500ms\n")}`,
+    );
+    const trace = traceOf(scenario);
+    count += compareEsp(trace, what);
+    const paddings = new Set(fieldsOf(trace, ["esp.pad_len"], "esp").flat());
+    if ([...paddings].toSorted().join() !== "0,1,2,3") problems.push(`${what}: paddings are ${[...paddings].join()}`);
+    const replies = fieldsOf(trace, ["frame.number"], 'icmp.type == 0 && frame.interface_name == "node-1/web.1/eth0"');
+    if (replies.length < steps.length) problems.push(`${what}: ${replies.length} replies to ${steps.length} pings`);
+    const plain = fieldsOf(trace, ["frame.number"], 'vxlan && !esp && frame.interface_name contains "host"');
+    if (plain.length > 0) problems.push(`${what}: frames ${plain.slice(0, 10).join(", ")} are in the clear`);
+  }
+  return `${count} ESP packets opened with the keys beside the traces`;
 }
 
 /** The lines of a page's "```wireshark" blocks; `# none` behind a filter says that no frame may fit. */
@@ -334,7 +372,8 @@ function compareExamples() {
 try {
   tsharkVersion();
   quietly("build", tool("tsc"), ["-b"]);
-  for (const part of [compareFixtures, compareWriters, compareTraces, compareExamples]) console.log(await part());
+  for (const part of [compareFixtures, compareWriters, compareTraces, compareEncryption, compareExamples])
+    console.log(await part());
 } catch (error) {
   problems.push(error instanceof Error ? error.message : String(error));
 }
