@@ -1,5 +1,6 @@
 /** `hopscope inspect`: what would a tool print there, at that time? */
 import {
+  expectedDuration,
   lookAt,
   type NamespacePlace,
   parseDuration,
@@ -33,8 +34,10 @@ The scenario is run up to that time, and the tool asked there, in the format in 
 A namespace is host (the node itself), a task or container (web.1), or an overlay's (overlay-front, lb-front); of one
 that is not there at that time all others are listed. --at 0s is when the run's setup has ended.
 
+Instead of --node and --namespace the place may stand before the command, as in a step: manager/web.1 ip neigh.
+
 Examples:
-  hopscope inspect examples/first-light/scenario.yml --node worker1 ip addr
+  hopscope inspect examples/first-light/scenario.yml swarm-worker1/host ip addr
   hopscope inspect scenario.yml --at 1.5s --node manager --namespace web.1 ip neigh
   hopscope inspect scenario.yml --namespace overlay-front bridge fdb
 
@@ -60,15 +63,15 @@ export function inspectCommand(io: Io, done: (code: number) => void): Command {
 
 function time(text: string): number {
   const found = parseDuration(text);
-  if (found === undefined) throw new InvalidArgumentError("Expected a duration such as 20us, 5ms or 1.5s.");
+  if (found === undefined) throw new InvalidArgumentError(`Expected ${expectedDuration(text)}.`);
   return found;
 }
 
 /** The exit status of the tool. */
 export async function inspect(file: string, what: readonly string[], flags: InspectFlags, io: Io): Promise<number> {
-  const argv = what.length === 1 ? what[0]!.trim().split(/\s+/) : what;
-  if (argv[0]!.startsWith("-")) {
-    io.stderr.write(`hopscope: unknown option '${argv[0]}'\n(hopscope inspect --help says more)\n`);
+  const words = what.length === 1 ? what[0]!.trim().split(/\s+/) : what;
+  if (words[0]!.startsWith("-")) {
+    io.stderr.write(`hopscope: unknown option '${words[0]}'\n(hopscope inspect --help says more)\n`);
     return ExitCode.usage;
   }
   const open = openScenario(file, io);
@@ -85,7 +88,8 @@ export async function inspect(file: string, what: readonly string[], flags: Insp
   tell(files.problems, "warning");
   tell(failuresOf(setup), "warning");
   try {
-    const { status, output } = lookAt(mesh, placeOf(flags, scenario), argv);
+    const { place, argv } = placeOf(flags, words, scenario);
+    const { status, output } = lookAt(mesh, place, argv);
     const stdout = new Output(io.stdout);
     for (const line of output) stdout.line(line);
     await stdout.end();
@@ -97,6 +101,16 @@ export async function inspect(file: string, what: readonly string[], flags: Insp
   }
 }
 
-function placeOf({ node, namespace }: InspectFlags, { cluster }: Scenario): NamespacePlace {
-  return { node: node ?? cluster.nodes[0]!.name, namespace };
+/** Where, and what: the place may be the first word, as in an `inspect` step. */
+function placeOf(
+  { node, namespace }: InspectFlags,
+  words: readonly string[],
+  { cluster }: Scenario,
+): { readonly place: NamespacePlace; readonly argv: readonly string[] } {
+  const [first = "", ...rest] = words;
+  const [, machine, inside] = /^([^/]+)\/([^/]+)$/.exec(first) ?? [];
+  if (machine !== undefined && inside !== undefined && rest.length > 0) {
+    return { place: { node: machine, namespace: inside }, argv: rest };
+  }
+  return { place: { node: node ?? cluster.nodes[0]!.name, namespace }, argv: words };
 }

@@ -30,12 +30,19 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     code = result;
   });
   try {
+    refuseUnknown(program, args);
     await program.parseAsync(args, { from: "user" });
     return code;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
   }
+}
+
+/** With --help behind it commander would show the help of the program, and be content. */
+function refuseUnknown(program: Command, [name]: readonly string[]): void {
+  if (name === undefined || name.startsWith("-") || name === "help") return;
+  if (!program.commands.some((command) => command.name() === name)) program.error(`error: unknown command '${name}'`);
 }
 
 function createProgram(io: Io, done: (code: number) => void): Command {

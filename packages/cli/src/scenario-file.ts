@@ -1,6 +1,13 @@
 /** Opens the scenario of a command, and says what is wrong with it. */
 import { readFileSync } from "node:fs";
-import { checkSteps, type Diagnostic, formatDiagnostics, loadScenario, type Scenario } from "@hopscope/mesh";
+import {
+  checkSteps,
+  type Diagnostic,
+  formatDiagnostics,
+  loadScenario,
+  problemOfStep,
+  type Scenario,
+} from "@hopscope/mesh";
 import type { Io } from "./io.ts";
 
 export interface OpenScenario {
@@ -18,7 +25,11 @@ export function openScenario(file: string, io: Io): OpenScenario | undefined {
     io.stderr.write(`hopscope: cannot read ${file}: ${(error as Error).message}\n`);
     return undefined;
   }
-  const loaded = loadScenario(text, { file, readFile: (path) => readFileSync(path, "utf8") });
+  const loaded = loadScenario(text, {
+    file,
+    readFile: (path) => readFileSync(path, "utf8"),
+    checkStep: problemOfStep,
+  });
   const tell = (diagnostics: readonly Diagnostic[], word: string): void => {
     if (diagnostics.length > 0) io.stderr.write(`${formatDiagnostics(diagnostics, loaded.sources, word)}\n`);
   };

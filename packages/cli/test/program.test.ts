@@ -43,6 +43,7 @@ describe("a command line that makes no sense", () => {
   it.each([
     [["decode"], "missing required argument 'file'"],
     [["frobnicate"], "unknown command 'frobnicate'"],
+    [["frobnicate", "--help"], "unknown command 'frobnicate'"],
     [["decode", "--frob", "x"], "unknown option '--frob'"],
     [["decode", "a", "b"], "too many arguments for 'decode'"],
     [["decode", "--json", "--tree", "x"], "option '-j, --json' cannot be used with option '-t, --tree'"],

@@ -102,6 +102,15 @@ describe("run", () => {
     expect(existsSync(target)).toBe(false);
   });
 
+  it("tells what programs do not understand together with all else", async () => {
+    const scenario = scenarioOf(["on nowhere ip addr", "exec web.1 ping -Z", "sleep 99999h"]);
+    const { code, err } = await outcomeOf(["run", scenario, "-o", FOLDER]);
+    expect(code).toBe(2);
+    expect(err).toContain('run.steps[0]: there is no machine "nowhere"');
+    expect(err).toContain("run.steps[1]: ping: option -Z is not modelled");
+    expect(err).toContain('run.steps[2]: expected a duration of at most 2501h after sleep, found "99999h"');
+  });
+
   it("tells commands that no program understands", async () => {
     const { code, err } = await outcomeOf(["run", scenarioOf(["exec web.1 ping -Z"]), "-o", FOLDER]);
     expect(code).toBe(2);
@@ -180,6 +189,14 @@ describe("inspect", () => {
     ],
     [["--namespace", "web.1", "ip -4 neigh"], "10.0.9.4 dev eth0 lladdr 02:42:0a:00:09:04 STALE \n"],
     [
+      ["--at", "500ms", "manager/web.1", "ip", "-4", "neigh"],
+      "10.0.9.4 dev eth0 lladdr 02:42:0a:00:09:04 REACHABLE \n",
+    ],
+    [
+      ["worker1/host", "ip", "-br", "-4", "addr", "show", "dev", "eth0"],
+      "eth0             UP             192.168.77.12/24 \n",
+    ],
+    [
       ["--node", "worker1", "ip", "-br", "-4", "addr", "show", "dev", "eth0"],
       "eth0             UP             192.168.77.12/24 \n",
     ],
@@ -195,6 +212,8 @@ describe("inspect", () => {
   it.each([
     [["ip", "link", "set", "eth0", "down"], "ip link set eth0 down does more than look"],
     [["--node", "worker7", "ip", "addr"], "there is no machine worker7"],
+    [["worker7/host", "ip", "addr"], "there is no machine worker7"],
+    [["--at", "9999h", "ip", "addr"], "Expected a duration of at most 2501h."],
     [
       ["--namespace", "overlay-fron", "ip", "addr"],
       'there is no namespace overlay-fron on manager; did you mean "overlay-front"?',

@@ -10,11 +10,19 @@ export { look, type Look } from "./program/look.ts";
 export { UsageError } from "./program/program.ts";
 export { type CapturedFrame, type CapturedPacket, ReplaySelection } from "./replay.ts";
 export { hopTable, type HopTableOptions, outputLines } from "./report/hops.ts";
-export { checkSteps, type OpenReplay, run, type RunOptions, type RunResult, type StepResult } from "./run.ts";
+export {
+  checkSteps,
+  problemOfStep,
+  type OpenReplay,
+  run,
+  type RunOptions,
+  type RunResult,
+  type StepResult,
+} from "./run.ts";
 export { formatDiagnostic, formatDiagnostics } from "./scenario/diagnostic.ts";
 export { loadScenario, type LoadOptions, type LoadResult } from "./scenario/load.ts";
 export type * from "./scenario/scenario.ts";
-export { parseDuration } from "./scenario/units.ts";
+export { expectedDuration, parseDuration } from "./scenario/units.ts";
 export { formatPlan } from "./swarm/format-plan.ts";
 export type * from "./swarm/plan.ts";
 export { planSwarm } from "./swarm/plan-swarm.ts";

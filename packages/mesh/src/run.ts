@@ -57,6 +57,18 @@ function checkCommand({ kind, argv }: Extract<Step, { readonly argv: unknown }>)
   else programOf(argv, kind === "exec" ? "busybox" : "debian");
 }
 
+/** What no program understands in a step's command, in words for who wrote it; undefined: nothing. */
+export function problemOfStep(step: Step): string | undefined {
+  if (!("argv" in step)) return undefined;
+  try {
+    checkCommand(step);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+}
+
 /** Commands that no program understands, told with the position of the step before anything runs. */
 export function checkSteps({ run, cluster }: Scenario): Diagnostic[] {
   const diagnostics: Diagnostic[] = [];

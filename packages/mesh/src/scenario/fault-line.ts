@@ -8,7 +8,7 @@ import { parseCidr } from "../swarm/cidr.ts";
 import { describe, suggest } from "./diagnostic.ts";
 import type { AddressRange, Fault, LinkChange, NamespacePlace, PacketFilter, PortRange } from "./step.ts";
 import { type Line, missingMachine, missingNode, splitPlace } from "./steps.ts";
-import { parseBytes, parseDuration, parseRate, parseShare } from "./units.ts";
+import { expectedDuration, parseBytes, parseDuration, parseRate, parseShare } from "./units.ts";
 import type { Word } from "./words.ts";
 
 const KINDS = ["link", "node", "block", "fdb", "neighbor", "checksum", "encryption", "clear"] as const;
@@ -67,12 +67,16 @@ function readMachine(line: Line): string | undefined {
 
 /** Word of a link's fault to how its value is read, and what it is called. */
 const LINK_WORDS = {
-  latency: ["latencyNs", parseDuration, "a duration such as 5ms"],
-  rate: ["rate", (text: string) => parseRate(text) || undefined, "a rate such as 10Mbit"],
-  loss: ["loss", parseShare, "a percentage such as 10%"],
-  duplicate: ["duplicate", parseShare, "a percentage such as 1%"],
-  reorder: ["reorder", parseShare, "a percentage such as 5%"],
-  mtu: ["mtu", (text: string) => (/^\d{2,5}$/.test(text) ? Number(text) : parseBytes(text)), "a size such as 1400"],
+  latency: ["latencyNs", parseDuration, expectedDuration],
+  rate: ["rate", (text: string) => parseRate(text) || undefined, () => "a rate such as 10Mbit"],
+  loss: ["loss", parseShare, () => "a percentage such as 10%"],
+  duplicate: ["duplicate", parseShare, () => "a percentage such as 1%"],
+  reorder: ["reorder", parseShare, () => "a percentage such as 5%"],
+  mtu: [
+    "mtu",
+    (text: string) => (/^\d{2,5}$/.test(text) ? Number(text) : parseBytes(text)),
+    () => "a size such as 1400",
+  ],
 } as const;
 
 /** `link MACHINE loss 10% latency 5ms …`, `link MACHINE down` */
@@ -95,11 +99,14 @@ function readLink(line: Line): Fault | undefined {
         word.at,
         `unknown fault of a link ${JSON.stringify(word.text)}, expected ${known.join(", ")}${suggest(word.text, known)}`,
       );
-    const [key, parse, expected] = LINK_WORDS[word.text as keyof typeof LINK_WORDS];
+    const [key, parse, expectedOf] = LINK_WORDS[word.text as keyof typeof LINK_WORDS];
     const value = words[++index];
     const number = value === undefined ? undefined : parse(value.text);
     if (number === undefined)
-      return fail(value?.at ?? end, `expected ${expected} after ${word.text}, found ${describe(value?.text)}`);
+      return fail(
+        value?.at ?? end,
+        `expected ${expectedOf(value?.text ?? "")} after ${word.text}, found ${describe(value?.text)}`,
+      );
     change[key] = number;
   }
   return { kind: "link", machine, change: change as LinkChange, up };

@@ -19,7 +19,7 @@ import { Known } from "./known.ts";
 import { AddressPins, readPlacement } from "./pins.ts";
 import { YamlSource } from "./position.ts";
 import { readRun } from "./run.ts";
-import type { Diagnostic, Scenario } from "./scenario.ts";
+import type { Diagnostic, Scenario, Step } from "./scenario.ts";
 import { scenarioEntries, stackName as stackNameSchema, title as titleSchema } from "./schema.ts";
 import { TaskNames } from "./tasks.ts";
 
@@ -32,6 +32,8 @@ export interface LoadOptions {
   readonly readFile: (path: string) => string;
   /** What variables in the stack file stand for. Nothing is set unless it is here, so that a run stays repeatable. */
   readonly environment?: Environment;
+  /** What is wrong with a step's command, which another part of the engine knows; undefined: nothing. */
+  readonly checkStep?: (step: Step) => string | undefined;
 }
 
 export type LoadResult =
@@ -91,7 +93,7 @@ function readScenario(
   const machines = { nodes: cluster.names, hosts: cluster.hosts };
   const known = new Known(machines, compose === undefined ? undefined : names, cluster.manager);
   // First of all, because the run's commands make tasks, too, which may be pinned.
-  const run = readRun(keys["run"], root.at("run"), known, report);
+  const run = readRun(keys["run"], root.at("run"), known, report, options.checkStep);
   if (compose !== undefined)
     for (const task of placement.keys()) {
       const missing = names.missing(task);

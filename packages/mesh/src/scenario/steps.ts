@@ -5,7 +5,7 @@ import type { Known } from "./known.ts";
 import { readReplay } from "./replay-line.ts";
 import type { Step } from "./step.ts";
 import { listSome } from "./tasks.ts";
-import { parseDuration } from "./units.ts";
+import { expectedDuration, parseDuration } from "./units.ts";
 import { splitWords, type Word } from "./words.ts";
 
 const VERBS = ["exec", "on", "docker", "netns", "inspect", "sleep", "wait", "pace", "replay", "fault"] as const;
@@ -154,7 +154,8 @@ function readSleep({ words, end, fail }: Line): StepBody | undefined {
   // The command sleep(1) takes seconds.
   const text = /^\d+(?:\.\d+)?$/.test(given.text) ? `${given.text}s` : given.text;
   const durationNs = parseDuration(text);
-  if (durationNs === undefined) return fail(given.at, `${expected}, found ${describe(given.text)}`);
+  if (durationNs === undefined)
+    return fail(given.at, `expected ${expectedDuration(text)} after sleep, found ${describe(given.text)}`);
   return { kind: "sleep", durationNs };
 }
 
@@ -166,7 +167,11 @@ function readPace({ words, end, fail }: Line): StepBody | undefined {
   if (name === undefined || given === undefined) return fail(end, `${expected}, found ${words.length} words`);
   if (more !== undefined) return fail(more.at, `${expected}, found ${words.length} words`);
   const durationNs = parseDuration(given.text);
-  if (durationNs === undefined) return fail(given.at, `${expected}, found ${describe(given.text)}`);
+  if (durationNs === undefined)
+    return fail(
+      given.at,
+      `expected ${expectedDuration(given.text)} after pace ${name.text}, found ${describe(given.text)}`,
+    );
   return { kind: "pace", name: name.text, durationNs };
 }
 

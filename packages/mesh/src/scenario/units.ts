@@ -52,6 +52,21 @@ export function parseDuration(text: string): number | undefined {
   return any ? integer(sum) : undefined;
 }
 
+/** What is expected of a text that {@link parseDuration} does not take. */
+export function expectedDuration(text: string): string {
+  const isDuration = text.length <= MAX_TEXT && /^(?:\d+(?:\.\d+)? ?(?:ns|us|µs|μs|ms|s|m|h))+$/.test(text.trim());
+  if (!isDuration) return "a duration such as 20us, 5ms or 1.5s";
+  const parts = text.match(/\d+(?:\.\d+)? ?(?:ns|us|µs|μs|ms|s|m|h)/g)!;
+  const isLong = parts.reduce((sum, part) => sum + roughly(part), 0) > Number.MAX_SAFE_INTEGER;
+  return isLong ? "a duration of at most 2501h" : "a duration of whole nanoseconds";
+}
+
+/** Nanoseconds of one number with its unit, as near as a number comes. */
+function roughly(part: string): number {
+  const [, digits = "", unit = ""] = /^([\d.]+) ?(\D+)$/.exec(part) ?? [];
+  return Number(digits) * Number(NANOSECONDS.get(unit) ?? 0n);
+}
+
 /** Bytes: `1450B`, `1.5kB`, `64KiB`. */
 export function parseBytes(text: string): number | undefined {
   return parseWith(text, BYTES);

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { isNetwork, parseCidr } from "../swarm/cidr.ts";
 import type { Schema } from "./check.ts";
 import type { Cidr } from "./scenario.ts";
-import { parseBytes, parseDuration, parseRate, parseShare } from "./units.ts";
+import { expectedDuration, parseBytes, parseDuration, parseRate, parseShare } from "./units.ts";
 
 /** Any text, or what `expected` says it is. */
 export function text(expected = "text", type = "text"): Schema<string> {
@@ -12,11 +12,16 @@ export function text(expected = "text", type = "text"): Schema<string> {
 }
 
 /** Text of which `parse` makes the value, or undefined. */
-function written<T>(type: string, expected: string, parse: (found: string) => T | undefined): Schema<T> {
+function written<T>(
+  type: string,
+  expected: string,
+  parse: (found: string) => T | undefined,
+  expectedOf: (found: string) => string = () => expected,
+): Schema<T> {
   const read = v.rawTransform<string, T>(({ dataset, addIssue, NEVER }) => {
     const value = parse(dataset.value);
     if (value !== undefined) return value;
-    addIssue({ message: expected });
+    addIssue({ message: expectedOf(dataset.value) });
     return NEVER;
   });
   return v.pipe(v.string(expected), read, v.metadata({ type }));
@@ -75,7 +80,12 @@ export const subnet: Schema<Cidr> = written(
   },
 );
 
-export const duration: Schema<number> = written("duration", "a duration such as 20us, 5ms or 1.5s", parseDuration);
+export const duration: Schema<number> = written(
+  "duration",
+  "a duration such as 20us, 5ms or 1.5s",
+  parseDuration,
+  expectedDuration,
+);
 
 /** Bits a second. */
 export const rate: Schema<number> = written("rate", "a rate such as 1Gbit or 100Mbit", (found) => {

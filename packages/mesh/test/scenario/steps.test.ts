@@ -230,11 +230,11 @@ describe("commands", () => {
     ],
     [
       "pace resolve.second soon",
-      '15:27 run.steps[0]: expected a pause of a program and a duration after pace such as resolve.second 300us, found "soon"',
+      '15:27 run.steps[0]: expected a duration such as 20us, 5ms or 1.5s after pace resolve.second, found "soon"',
     ],
     ["sleep", "15:12 run.steps[0]: expected one duration after sleep such as 500ms or 2s, found nothing"],
     ["sleep 1s 2s", "15:16 run.steps[0]: expected one duration after sleep such as 500ms or 2s, found 2 words"],
-    ["sleep soon", '15:13 run.steps[0]: expected one duration after sleep such as 500ms or 2s, found "soon"'],
+    ["sleep soon", '15:13 run.steps[0]: expected a duration such as 20us, 5ms or 1.5s after sleep, found "soon"'],
     ["sleep 1s &", "15:16 run.steps[0]: sleep cannot run in the background"],
     ["exec web.1 echo 'a", "15:23 run.steps[0]: the quote ' is not closed"],
     ["'   '", `15:8 run.steps[0]: expected a command: ${verbs}, found "   "`],

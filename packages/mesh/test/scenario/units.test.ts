@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { formatDuration, parseBytes, parseDuration, parseRate } from "../../src/scenario/units.ts";
+import { expectedDuration, formatDuration, parseBytes, parseDuration, parseRate } from "../../src/scenario/units.ts";
 
 describe("durations", () => {
   test.each([
@@ -84,4 +84,16 @@ test("no text throws, and what is read is a whole number", () => {
       }
     }),
   );
+});
+
+test.each([
+  ["soon", "a duration such as 20us, 5ms or 1.5s"],
+  ["3 days", "a duration such as 20us, 5ms or 1.5s"],
+  ["9999h", "a duration of at most 2501h"],
+  ["99999999999999s", "a duration of at most 2501h"],
+  ["0.5ns", "a duration of whole nanoseconds"],
+  ["2501h3600s", "a duration of at most 2501h"],
+])("what is expected instead of %s", (text, expected) => {
+  expect(parseDuration(text)).toBeUndefined();
+  expect(expectedDuration(text)).toBe(expected);
 });
