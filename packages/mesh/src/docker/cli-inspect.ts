@@ -5,6 +5,7 @@ import type { Container } from "../swarm/container.ts";
 import { type Endpoint, endpointId } from "../swarm/endpoint.ts";
 import { BridgeNetwork, isPlain, type Network, OverlayNetwork } from "../swarm/network.ts";
 import { hexId } from "../swarm/identifier.ts";
+import { serviceSpec } from "./service-spec.ts";
 import type { ServiceState } from "../swarm/service.ts";
 import { OVERLAY_MTU, type SwarmNode } from "../swarm/swarm.ts";
 import { servicesIn } from "./network-services.ts";
@@ -214,7 +215,7 @@ export function serviceJson(call: Call, service: ServiceState): object {
     PublishedPort: port.published,
     PublishMode: port.mode,
   }));
-  const networks = spec.networks.map((name) => ({ Target: call.engine.network(name)?.id ?? name }));
+  const networks = spec.networks.map((name) => call.engine.network(name)?.id ?? name);
   const vips = Array.from(service.vips, ([name, ip]) => {
     const network = call.swarm.networks.get(name);
     const prefixLength = network?.subnetOf(ip)?.subnet.prefixLength ?? 0;
@@ -224,17 +225,8 @@ export function serviceJson(call: Call, service: ServiceState): object {
   return {
     ID: service.id,
     CreatedAt: time(service.createdAt),
-    Spec: {
-      Name: spec.name,
-      Labels: {},
-      TaskTemplate: {
-        ContainerSpec: { Image: spec.image, Args: spec.command ?? [] },
-        Placement: spec.constraints.length > 0 ? { Constraints: spec.constraints } : {},
-        Networks: networks,
-      },
-      Mode: spec.mode === "global" ? { Global: {} } : { Replicated: { Replicas: spec.replicas } },
-      EndpointSpec: endpoint,
-    },
+    UpdatedAt: time(service.createdAt),
+    Spec: serviceSpec(spec, networks, endpoint),
     Endpoint: {
       Spec: endpoint,
       ...(ports.length > 0 ? { Ports: ports } : {}),

@@ -366,11 +366,16 @@ export function* connect(engine: Engine, container: Container, attachment: Attac
     // libnetwork sandbox_dns_unix.go, startResolver: rebuildDNS. The first network with names brings its server.
     changed.push("/etc/resolv.conf");
   }
-  const files = containerFiles(container);
-  for (const path of changed)
-    engine.ask({ kind: "file-write", node: engine.name, id: container.shortId, path, text: files[path]! });
+  writeFiles(engine, container, changed);
   const endpoint = container.sandbox.endpointIn(network.name);
   if (endpoint !== undefined) addName(engine, container, endpoint);
+}
+
+/** Files of a running container that have changed. */
+function writeFiles(engine: Engine, container: Container, paths: readonly string[]): void {
+  const files = containerFiles(container);
+  for (const path of paths)
+    engine.ask({ kind: "file-write", node: engine.name, id: container.shortId, path, text: files[path]! });
 }
 
 /** `docker network disconnect`; throws a {@link DockerError}. */
@@ -386,5 +391,7 @@ export function* disconnect(engine: Engine, container: Container, name: string):
   const endpoint = container.sandbox.endpointIn(network.name);
   if (endpoint === undefined) return;
   yield* container.sandbox.leave(endpoint);
+  // libnetwork endpoint.go, sbLeave: deleteHostsEntries.
+  writeFiles(engine, container, ["/etc/hosts"]);
   detach(engine, endpoint);
 }

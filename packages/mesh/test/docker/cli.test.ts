@@ -53,6 +53,22 @@ test("a container of the default bridge finds names as soon as a network has the
   expect(steps[3]!.output[0]).toMatch(/^PING overlay_service \(10\.0\.9\.\d+\): 56 data bytes$/);
 });
 
+test("/etc/hosts has the addresses that a container has at the moment", () => {
+  const steps = go("28", [
+    "docker network create back",
+    "docker network create front",
+    "docker run -d --name c1 --network back bb:1 web",
+    "docker network connect front c1",
+    "exec c1 cat /etc/hosts",
+    "docker network disconnect back c1",
+    "exec c1 cat /etc/hosts",
+  ]);
+  const own = (index: number): readonly string[] =>
+    steps[index]!.output.filter((line) => line.startsWith("172.")).map((line) => line.split("\t")[0]!);
+  expect(own(4)).toEqual(["172.19.0.2", "172.20.0.2"]);
+  expect(own(6)).toEqual(["172.20.0.2"]);
+});
+
 describe("networks (recordings s00, s09)", () => {
   test("create answers the identifier, inspect what a template asks for", () => {
     const steps = go("20.10", [
