@@ -65,6 +65,8 @@ export const DockerCost = {
   deactivate: 2_000_000_000,
   /** From SIGTERM to SIGKILL, unless the service says otherwise. */
   grace: 10_000_000_000,
+  /** From power on until the engine runs. A machine takes as long as it takes. */
+  boot: 10_000_000_000,
   /** Before a failed task is started again. */
   restart: 5_000_000_000,
 } as const;

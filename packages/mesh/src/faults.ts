@@ -1,9 +1,4 @@
-/**
- * Lets go wrong in a mesh what a scenario's `fault` says, and makes it right again.
- *
- * Not modelled: what the swarm's managers do when a node does not answer any more. A lost node is one that nobody reaches
- * and that reaches nobody.
- */
+/** Lets go wrong in a mesh what a scenario's `fault` says, and makes it right again. */
 import type { Mesh } from "./build.ts";
 import { NicFaults } from "./devices/fault.ts";
 import { Nic } from "./devices/nic.ts";
@@ -24,7 +19,8 @@ export function applyFault(mesh: Mesh, fault: Fault): void {
       return;
     }
     case "node":
-      return nicOf(mesh, fault.node).setPlugged(!fault.lost);
+      nicOf(mesh, fault.node).setPlugged(!fault.lost);
+      return fault.lost ? mesh.docker?.powerOff(fault.node) : mesh.docker?.powerOn(fault.node);
     case "block":
       faultsOf(nicOf(mesh, fault.machine)).blocks.push(fault.filter);
       return;
@@ -85,6 +81,7 @@ function clear(mesh: Mesh, machine: string): void {
   const nic = nicOf(mesh, machine);
   for (const end of [nic, nic.peer]) end?.link.restore();
   if (!nic.hasCarrier) nic.setPlugged(true);
+  mesh.docker?.powerOn(machine);
   nic.faults = undefined;
   mesh.docker?.swarm.engines.get(machine)?.encryption.correct();
   for (const { devices } of mesh.nodes.get(machine)!.namespaces.values())

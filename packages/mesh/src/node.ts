@@ -3,6 +3,7 @@ import type { FramePool } from "./frame.ts";
 import { IpIdentification } from "./host/ip-identification.ts";
 import type { IptablesRelease } from "./netfilter/iptables.ts";
 import type { Netns } from "./netns.ts";
+import type { Process } from "./program/process.ts";
 import { Pace } from "./sim/pace.ts";
 import { Random } from "./sim/random.ts";
 import type { Simulator } from "./sim/simulator.ts";
@@ -30,6 +31,8 @@ export class Node {
   readonly identification: IpIdentification;
   readonly softnet: Softnet;
   readonly namespaces: Map<string, Netns> = new Map();
+  /** Those that have not ended. */
+  readonly processes: Set<Process> = new Set();
   /** What a run has set where chance would decide how long something takes. */
   pace: Pace = new Pace();
 

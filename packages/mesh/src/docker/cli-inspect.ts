@@ -236,7 +236,8 @@ export function serviceJson(call: Call, service: ServiceState): object {
 }
 
 export function nodeJson(call: Call, node: SwarmNode): object {
-  const { availability, version } = call.swarm.engine(node.name);
+  const { availability, status, version } = call.swarm.engine(node.name);
+  const leader = call.swarm.dispatcher.leaderOf(call.swarm.engine(node.name));
   return {
     ID: node.id,
     Spec: { Labels: Object.fromEntries(node.labels), Role: node.role, Availability: availability },
@@ -245,12 +246,16 @@ export function nodeJson(call: Call, node: SwarmNode): object {
       Platform: { Architecture: "x86_64", OS: "linux" },
       Engine: { EngineVersion: version.engine },
     },
-    Status: { State: "ready", Addr: formatIpv4(node.ip) },
+    Status: {
+      State: status,
+      ...(status === "down" ? { Message: "heartbeat failure" } : {}),
+      Addr: formatIpv4(node.ip),
+    },
     ...(node.role === "manager"
       ? {
           ManagerStatus: {
-            Leader: call.swarm.manager.node === node,
-            Reachability: "reachable",
+            Leader: leader?.node === node,
+            Reachability: leader === undefined ? "unreachable" : "reachable",
             Addr: `${formatIpv4(node.ip)}:2377`,
           },
         }

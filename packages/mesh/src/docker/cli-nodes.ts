@@ -27,13 +27,19 @@ function list(call: Call): number {
   }
   const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
   const rows = nodes.map((node) => {
-    const { availability, version } = swarm.engine(node.name);
-    const manager = node.role === "manager" ? (swarm.manager.node === node ? "Leader" : "Reachable") : "";
+    const { availability, status, version } = swarm.engine(node.name);
+    const manager = node.role === "manager" ? managerStatus(call, node) : "";
     const id = node === call.engine.node ? `${node.id} *` : node.id;
-    return [id, node.name, "Ready", capital(availability), manager, version.engine];
+    return [id, node.name, capital(status), capital(availability), manager, version.engine];
   });
   call.printAll(table(["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"], rows));
   return 0;
+}
+
+function managerStatus({ swarm }: Call, node: SwarmNode): string {
+  const leader = swarm.dispatcher.leaderOf(swarm.engine(node.name));
+  if (leader === undefined) return "Unreachable";
+  return leader.node === node ? "Leader" : "Reachable";
 }
 
 function* update(call: Call): Generator<void, number, boolean> {

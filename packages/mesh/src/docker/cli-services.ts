@@ -308,7 +308,7 @@ export function taskRows(call: Call, tasks: readonly Task[]): readonly (readonly
   return [...bySlot.values()].flatMap((held) =>
     held.map((task, index) => {
       const { service, node, message, state, stateSince } = task;
-      const desired = task.desired === "remove" || task.hasEnded ? "shutdown" : task.desired;
+      const desired = task.hasEnded && task.desired !== "remove" ? "shutdown" : task.desired;
       const error = message === "" ? "" : `"${message}"`;
       return [
         words.has("no-trunc") ? task.id : task.id.slice(0, SHORT_ID),

@@ -61,13 +61,16 @@ function* main(argv: readonly string[], context: ProgramContext): Generator<void
   const { docker } = context.environment.mesh;
   const { netns } = context.environment;
   const engine = netns === netns.node.host ? docker?.swarm.engines.get(netns.node.name) : undefined;
-  if (docker === undefined || engine === undefined) {
+  if (docker === undefined || engine?.isRunning !== true) {
     context.print("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?");
     return 1;
   }
   const call = new Call(docker, engine, read(found), context);
   try {
-    if (found.command.needsManager === true && engine.node.role !== "manager") throw Refusal.notManager();
+    if (found.command.needsManager === true) {
+      if (engine.node.role !== "manager") throw Refusal.notManager();
+      if (docker.swarm.dispatcher.leaderOf(engine) === undefined) throw Refusal.noLeader();
+    }
     const status = found.command.run(call);
     return typeof status === "number" ? status : yield* status;
   } catch (error) {

@@ -23,6 +23,7 @@ import { type Host, type Operation, Instant, resume } from "../swarm/operation.t
 import { DEPLOYMENT_LIMIT } from "../swarm/plan-swarm.ts";
 import type { ContainerAdd, ContainerStart, Place, ProcessStart, Request, ResolverStart } from "../swarm/request.ts";
 import { deployStack } from "../swarm/stack.ts";
+import { powerOff, powerOn } from "../swarm/power.ts";
 import { Swarm, type SwarmOptions } from "../swarm/swarm.ts";
 import { type ContainerNames, namesOf } from "./container-names.ts";
 import { Kernels } from "./perform.ts";
@@ -130,6 +131,20 @@ export class Docker implements Host {
       if (nic !== undefined) troubles.set(index, troubleOf(nic));
     }
     this.swarm.changeConnections(troubles);
+  }
+
+  /** A node goes off: nobody reaches it, and whatever ran there has ended. */
+  powerOff(name: string): void {
+    const engine = this.swarm.engines.get(name);
+    if (engine === undefined) return;
+    powerOff(engine);
+    for (const process of [...this.#nodeOf(name).processes]) process.kill(Signal.kill);
+  }
+
+  /** It is on again. */
+  powerOn(name: string): void {
+    const engine = this.swarm.engines.get(name);
+    if (engine !== undefined) powerOn(engine);
   }
 
   pace(name: string, usual: number): number {

@@ -85,6 +85,7 @@ export class Process implements Wakeable, Waiter {
   /** Runs `main` from `time` on. */
   start(main: Generator<void, number, boolean>, time: number = this.softnet.now): void {
     this.#main = main;
+    this.environment.netns.node.processes.add(this);
     this.#becomeReady(time);
   }
 
@@ -209,6 +210,7 @@ export class Process implements Wakeable, Waiter {
     this.#state = State.ended;
     this.#status = status;
     this.environment.processes?.delete(this);
+    this.environment.netns.node.processes.delete(this);
     // do_exit, exit_files: in the order in which they were opened.
     this.#asProcess(() => {
       for (const file of this.#files) file.close();

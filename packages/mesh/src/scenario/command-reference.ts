@@ -51,15 +51,15 @@ const REPLAY: readonly Row[] = [
 const FAULTS: readonly Row[] = [
   [
     "fault link MACHINE …",
-    "The cable between the machine and the switch, both directions: `latency 5ms`, `rate 10Mbit`, `loss 10%`, `duplicate 1%`, `reorder 5%`, `mtu 1400` (longer packets vanish, and nobody is told), `down`, `up`; several in one line. What is not named stays.",
+    "The cable between the machine and the switch, both directions: `latency 5ms`, `rate 10Mbit`, `loss 10%`, `duplicate 1%`, `reorder 5%`, `mtu 1400` (longer packets vanish, and nobody is told), `down`, `up`; several in one line. What is not named stays. A node whose cable is out goes on by itself: others forget what it has told them after some seconds, the managers make its tasks anew elsewhere after 10 to 15, and stop the old ones when it is back.",
   ],
   [
     "fault node NODE lost",
-    "The node is gone for all others, as without its cable. `back`: it is there again. The swarm's managers do not replace its tasks yet.",
+    "The node goes off: nobody reaches it, and all its programs and containers have ended. `back`: it is on again, its interface at once, Docker after `docker.boot`. Others notice as with a cable that is out.",
   ],
   [
     "fault block MACHINE FILTER",
-    "A firewall before the machine's `eth0` drops what fits: `udp dst port 4789`, `in tcp src host 10.0.0.3 and dst port 80-90`, `dst net 10.0.0.0/8`, `esp`.",
+    "A firewall before the machine's `eth0` drops what fits: `udp dst port 4789`, `in tcp src host 10.0.0.3 and dst port 80-90`, `dst net 10.0.0.0/8`, `esp`. Ports 7946 and 2377 are what the swarm's own packets need, though none is seen: `udp dst port 7946` for gossip, `tcp dst port 7946` for its synchronization, `tcp dst port 2377` for what agents and managers tell each other.",
   ],
   [
     "fault fdb NODE/NAMESPACE MAC gone",

@@ -19,9 +19,11 @@ import type { Task } from "./service.ts";
 import { activateServiceBinding, deactivateServiceBinding } from "./service-binding.ts";
 import type { Swarm } from "./swarm.ts";
 
-/** The node's engine gets the task. */
+/** The node's engine gets the task, unless it hears nothing now: then when it does. */
 export function assign(swarm: Swarm, task: Task, afterNs: number): void {
   const engine = swarm.engine(task.node!.name);
+  if (!swarm.dispatcher.hasSession(engine)) return;
+  task.life = engine.life;
   swarm.host.start(engine.name, runTask(swarm, engine, task), afterNs);
 }
 
@@ -102,13 +104,15 @@ function containerOf(task: Task): ContainerOptions {
 
 /** Its process has ended by itself, or was killed by somebody else. */
 function exited(swarm: Swarm, engine: Engine, task: Task, status: number): void {
-  if (!task.isLive) return;
-  if (status !== 0) return fail(swarm, engine, task, `task: non-zero exit (${status})`);
-  finish(swarm, engine, task, "complete");
-  restartTask(swarm, task);
+  swarm.dispatcher.report(engine, () => {
+    if (!task.isLive) return;
+    if (status !== 0) return fail(swarm, engine, task, `task: non-zero exit (${status})`);
+    finish(swarm, engine, task, "complete");
+    restartTask(swarm, task);
+  });
 }
 
-function fail(swarm: Swarm, engine: Engine, task: Task, message: string): void {
+export function fail(swarm: Swarm, engine: Engine, task: Task, message: string): void {
   if (task.hasEnded) return;
   const wasWanted = task.isLive;
   finish(swarm, engine, task, "failed", message);
@@ -157,6 +161,8 @@ export function endTask(swarm: Swarm, task: Task): void {
     task.ended.open();
     return;
   }
+  // A node that hears nothing is told later.
+  if (!swarm.dispatcher.hasSession(swarm.engine(node.name))) return;
   // One that was made ready only sees that it may not start.
   task.mayStart.open();
   swarm.host.start(node.name, shutDown(swarm, swarm.engine(node.name), task), swarm.cost("dispatch"));
@@ -165,7 +171,7 @@ export function endTask(swarm: Swarm, task: Task): void {
 function* shutDown(swarm: Swarm, engine: Engine, task: Task): Operation {
   const { container } = task;
   // The agent does one thing after the other: what has begun to start will have started.
-  if (task.state === "starting" && !task.up.isOpen) yield task.up;
+  if (task.state === "starting" && task.life === engine.life && !task.up.isOpen) yield task.up;
   if (container?.state === "running") {
     deactivateServiceBinding(engine, container);
     yield engine.cost("deactivate");

@@ -45,6 +45,7 @@ export class Epoch {
   readonly #placeOf: ReadonlyMap<number, number>;
   readonly #hears = new Map<number, Uint8Array>();
   #groups: Int32Array | undefined = undefined;
+  #sizes: ReadonlyMap<number, number> | undefined = undefined;
   #syncGroups: Int32Array | undefined = undefined;
 
   constructor(since: number, ips: readonly number[], troubles: ReadonlyMap<number, Trouble>) {
@@ -134,10 +135,14 @@ export class Epoch {
 
   /** Each is alive in the other's eyes: probes come back directly, by way of others, or by TCP (memberlist, probeNode). */
   isTogether(a: number, b: number): boolean {
+    return this.#groupOf(a) === this.#groupOf(b);
+  }
+
+  #groupOf(node: number): number {
     this.#groups ??= this.#group(
-      (x, y) => (this.gossipShare(x, y) > 0 && this.gossipShare(y, x) > 0) || this.#syncs(x, y),
+      (a, b) => (this.gossipShare(a, b) > 0 && this.gossipShare(b, a) > 0) || this.#syncs(a, b),
     );
-    return this.#groups[this.#placeOf.get(a) ?? 0] === this.#groups[this.#placeOf.get(b) ?? 0];
+    return this.#groups[this.#placeOf.get(node) ?? 0]!;
   }
 
   /** What one knows the other gets by bulk synchronization, perhaps by way of others. */
@@ -152,18 +157,21 @@ export class Epoch {
 
   /** How many nodes are alive in the eyes of one. */
   groupSize(node: number): number {
-    let size = 0;
-    for (let place = 0; place < this.#places.length; place++) {
-      const other = this.#places[place]!;
-      if (other >= 0) size += this.isTogether(node, other) ? 1 : 0;
-      else if (this.#isWithCalm(node)) size += this.#ips.length - this.#troubles.size;
-    }
-    return size;
+    const group = this.#groupOf(node);
+    this.#sizes ??= this.#countGroups();
+    return this.#sizes.get(group)!;
   }
 
-  #isWithCalm(node: number): boolean {
-    const [calm] = this.#calmNodes();
-    return calm !== undefined && this.isTogether(node, calm);
+  #countGroups(): ReadonlyMap<number, number> {
+    const sizes = new Map<number, number>();
+    for (const node of this.#troubles.keys()) {
+      const group = this.#groupOf(node);
+      sizes.set(group, (sizes.get(group) ?? 0) + 1);
+    }
+    // Those without trouble are the first of their group.
+    const calm = this.#ips.length - this.#troubles.size;
+    if (calm > 0) sizes.set(0, (sizes.get(0) ?? 0) + calm);
+    return sizes;
   }
 
   *#calmNodes(): Generator<number> {
@@ -187,8 +195,15 @@ export class Epoch {
   }
 
   #any(a: number, b: number, is: (a: number, b: number) => boolean): boolean {
+    if (this.#isAlone(a) || this.#isAlone(b)) return false;
     for (const x of this.#nodesAt(a)) for (const y of this.#nodesAt(b)) if (is(x, y)) return true;
     return false;
+  }
+
+  /** Nothing reaches it. */
+  #isAlone(place: number): boolean {
+    const trouble = this.#troubles.get(this.#places[place]!);
+    return trouble !== undefined && (trouble.isOff || trouble.isCut);
   }
 
   #nodesAt(place: number): Iterable<number> {

@@ -70,6 +70,8 @@ export class Container {
   readonly sandbox: Sandbox;
   readonly createdAt: number;
   state: ContainerState = "created";
+  /** It has begun to start, and has not left its networks yet. */
+  hasNamespace = false;
   startedAt = 0;
   finishedAt = 0;
   exitCode = 0;
@@ -141,6 +143,7 @@ export function* startContainer(engine: Engine, container: Container): Operation
   // Another task of its slot runs here: both cannot be called so.
   if (isTaken(engine, sandbox)) sandbox.netns = container.name;
   const { netns } = sandbox;
+  container.hasNamespace = true;
   if (!container.isInHost)
     engine.ask({ kind: "netns-add", node: engine.name, netns, forwarding: engine.node.kernel.forwarding });
   const networks = networksOf(engine, container);
@@ -290,8 +293,9 @@ export function* containerExited(engine: Engine, container: Container, status: n
   container.onExit?.(status);
 }
 
-function releaseNetwork(engine: Engine, container: Container): void {
+export function releaseNetwork(engine: Engine, container: Container): void {
   const { sandbox } = container;
+  container.hasNamespace = false;
   const endpoints = [...sandbox.endpoints];
   sandbox.release();
   for (const { protocol, hostPort } of sandbox.ports) engine.ports.delete(`${protocol}/${hostPort}`);

@@ -60,6 +60,10 @@ export const Refusal = {
       "rpc error: code = InvalidArgument desc = EndpointSpec: port published with ingress mode can't be used with dnsrr mode",
     ),
   nodeNotFound: (name: string): DockerError => new DockerError(`node ${name} not found`),
+  noLeader: (): DockerError =>
+    new DockerError(
+      "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are online. Make sure more than half of the managers are online.",
+    ),
   notManager: (): DockerError =>
     new DockerError(
       "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state. Please run this command on a manager node or promote the current node to a manager.",

@@ -46,6 +46,12 @@ export class Engine {
   nextMark: number = FIRST_MARK;
   /** Whether tasks may run here, and new ones come. */
   availability: "active" | "pause" | "drain" = "active";
+  /** Its machine has power. */
+  isOn = true;
+  /** dockerd runs. */
+  isRunning = true;
+  /** How often it has gone off. */
+  life = 0;
   /** Numbers of the nodes that it holds for dead. */
   readonly lost: Set<number> = new Set();
   /** As the managers see it. */

@@ -9,7 +9,7 @@
  * node and record.
  *
  * Not modelled: nodes that are not members of the network, which hear nothing and need nothing; a node's own health score,
- * by which an overloaded one takes more time for its probes; names of nodes that start again. The synchronization always
+ * by which an overloaded one takes more time for its probes; that a node that starts again has another name. The synchronization always
  * asks a node that knows.
  */
 import { Epoch, isTroubled, type Trouble } from "./connectivity.ts";
@@ -194,9 +194,9 @@ export class Gossip implements Spread {
    * When `observer` takes for dead whom it has not reached since the beginning of an epoch: one of those with it probes in
    * vain, suspects, and is not contradicted (memberlist, state.go and suspicion.go).
    */
-  #deathOf(subject: number, observer: number, { since }: Epoch): number {
+  #deathOf(subject: number, observer: number, epoch: Epoch): number {
+    const { since } = epoch;
     const nodes = this.#nodes;
-    const epoch = this.#epochs.find((each) => each.since === since)!;
     const others = Math.max(1, epoch.groupSize(observer));
     // Each probes every other in turn.
     const between = (PROBE * (nodes - 1)) / others;
@@ -282,6 +282,8 @@ class View {
 
   /** An epoch passes, up to `end`. Answers when they were joined again, if they were. */
   pass(epoch: Epoch, end: number): number | undefined {
+    // Who starts anew knows nobody.
+    if (epoch.isOff(this.#observer)) this.isDead = true;
     if (!epoch.isTogether(this.#subject, this.#observer)) {
       this.#together = Number.NEGATIVE_INFINITY;
       this.#apart ??= epoch;

@@ -3,17 +3,20 @@
  * reconnectNode): names and peer records are asked of gossip whenever somebody wants to know, load balancers and what was
  * learned of addresses are changed here.
  */
+import type { Epoch } from "./connectivity.ts";
 import type { Engine } from "./engine.ts";
 import type { Operation } from "./operation.ts";
 import type { Swarm, SwarmNode } from "./swarm.ts";
 
 /** Behind the time at which gossip says so. */
 const AT_LAST = 1;
+/** All have found each other again by then. */
+const LONGEST_RETURN = 60_000_000_000;
 
 export class Membership {
   readonly #swarm: Swarm;
-  /** Nodes in whose connections something was or is wrong. */
-  #troubled: ReadonlySet<number> = new Set();
+  /** Nodes in whose connections something is wrong, or was until then. */
+  readonly #troubled = new Map<number, number>();
 
   constructor(swarm: Swarm) {
     this.#swarm = swarm;
@@ -21,29 +24,33 @@ export class Membership {
 
   /** Connections have changed: sooner or later nodes notice. */
   changed(troubled: ReadonlySet<number>): void {
-    const concerned = new Set([...this.#troubled, ...troubled]);
-    this.#troubled = troubled;
-    const { nodes, engines, host } = this.#swarm;
-    for (const engine of engines.values()) {
-      const others = concerned.has(engine.node.index) ? nodes : nodes.filter(({ index }) => concerned.has(index));
-      const subjects = others.filter(
-        (node) => node !== engine.node && this.#turn(engine, node) !== Number.POSITIVE_INFINITY,
-      );
-      if (subjects.length > 0) host.start(engine.name, this.#watch(engine, subjects), 0);
-    }
+    const { now } = this.#swarm.host;
+    for (const node of troubled) this.#troubled.set(node, Number.POSITIVE_INFINITY);
+    for (const [node, until] of this.#troubled)
+      if (!troubled.has(node) && until === Number.POSITIVE_INFINITY) this.#troubled.set(node, now);
+      else if (until < now - LONGEST_RETURN) this.#troubled.delete(node);
+    const concerned = new Set(this.#troubled.keys());
+    const { engines, gossip, host } = this.#swarm;
+    for (const engine of engines.values())
+      if (engine.isOn) host.start(engine.name, this.#watch(engine, gossip.epoch, concerned), 0);
   }
 
   #turn(engine: Engine, { index }: SwarmNode): number {
     return this.#swarm.gossip.nextTurn(index, engine.node.index, engine.now);
   }
 
-  *#watch(engine: Engine, subjects: readonly SwarmNode[]): Operation {
-    const { epoch } = this.#swarm.gossip;
-    const turns = subjects.map((node) => ({ node, time: this.#turn(engine, node) }));
-    turns.sort((a, b) => a.time - b.time);
+  *#watch(engine: Engine, epoch: Epoch, concerned: ReadonlySet<number>): Operation {
+    // Somebody else watches as connections are now.
+    if (this.#swarm.gossip.epoch !== epoch) return;
+    const { nodes } = this.#swarm;
+    const others = concerned.has(engine.node.index) ? nodes : Array.from(concerned, (index) => nodes[index]!);
+    const turns = others
+      .filter((node) => node !== engine.node)
+      .map((node) => ({ node, time: this.#turn(engine, node) }))
+      .filter(({ time }) => time !== Number.POSITIVE_INFINITY)
+      .sort((a, b) => a.time - b.time);
     for (const { node, time } of turns) {
       if (time + AT_LAST > engine.now) yield time + AT_LAST - engine.now;
-      // Somebody else watches as connections are now.
       if (this.#swarm.gossip.epoch !== epoch) return;
       this.#look(engine, node);
     }

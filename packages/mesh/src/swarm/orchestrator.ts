@@ -268,19 +268,22 @@ export function removeService(swarm: Swarm, service: ServiceState): void {
   for (const [network, vip] of service.vips) swarm.networks.get(network)?.release(vip);
 }
 
+/** A node takes tasks again: those of global services, and such as wait. */
+export function reconcileNode(swarm: Swarm, node: SwarmNode): void {
+  for (const service of swarm.services.values()) {
+    if (service.spec.mode !== "global" || suitableNodes(service.spec, [node]).length === 0) continue;
+    const name = `${service.spec.name}.${node.name}`;
+    if (!liveTasks(service).some((task) => task.name === name)) addTasks(swarm, service, [name]);
+  }
+  schedulePending(swarm);
+}
+
 /** `docker node update --availability`. */
 export function* setAvailability(swarm: Swarm, node: SwarmNode, availability: "active" | "pause" | "drain"): Operation {
   const engine = swarm.engine(node.name);
   engine.availability = availability;
   yield swarm.cost("orchestrate");
-  if (availability === "active") {
-    for (const service of swarm.services.values()) {
-      if (service.spec.mode !== "global" || suitableNodes(service.spec, [node]).length === 0) continue;
-      const name = `${service.spec.name}.${node.name}`;
-      if (!liveTasks(service).some((task) => task.name === name)) addTasks(swarm, service, [name]);
-    }
-    schedulePending(swarm);
-  }
+  if (availability === "active") reconcileNode(swarm, node);
   if (availability !== "drain") return;
   const tasks = [...swarm.tasks].filter((task) => task.node === node && task.isLive);
   for (const task of tasks.sort((a, b) => (a.id < b.id ? -1 : 1))) {

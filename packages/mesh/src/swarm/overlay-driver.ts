@@ -255,9 +255,10 @@ export function removeOverlay(engine: Engine, overlay: LocalOverlay): void {
   const { network } = overlay;
   engine.overlays.delete(network.name);
   const sandbox = engine.balancers.get(network.name);
-  if (sandbox !== undefined && overlay.balancer !== undefined) {
+  if (sandbox !== undefined) {
     engine.balancers.delete(network.name);
-    deleteOverlayEndpoint(engine, overlay, overlay.balancer);
+    sandbox.leaveGateway();
+    if (overlay.balancer !== undefined) deleteOverlayEndpoint(engine, overlay, overlay.balancer);
     // What it has not announced yet it need not.
     sandbox.endpoints.length = 0;
     sandbox.stopResolver();
@@ -265,5 +266,6 @@ export function removeOverlay(engine: Engine, overlay: LocalOverlay): void {
   }
   engine.ask({ kind: "netns-delete", node: engine.name, netns: overlay.netns });
   engine.encryption.release(network);
-  engine.swarm.releaseBalancer(network, engine.node);
+  // A node that is off keeps its place.
+  if (engine.isOn) engine.swarm.releaseBalancer(network, engine.node);
 }

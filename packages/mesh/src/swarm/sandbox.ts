@@ -115,6 +115,12 @@ export class Sandbox {
     yield* this.#arrangeGateway();
   }
 
+  /** That of ingress_sbox goes with its machine only. */
+  leaveGateway(): void {
+    const current = this.endpoints.find((endpoint) => endpoint.isGateway);
+    if (current !== undefined) this.#drop(current);
+  }
+
   *#arrangeGateway(): Operation {
     const current = this.endpoints.find((endpoint) => endpoint.isGateway);
     if (this.needsGateway === (current !== undefined)) return;

@@ -112,7 +112,7 @@ export class ServiceBindings {
     const { now } = origin;
     for (const engine of engines.values()) {
       const overlay = engine.overlays.get(name);
-      if (overlay === undefined) continue;
+      if (overlay === undefined || !engine.node.kernel.ipvs) continue;
       if (engine === origin) {
         if (overlay.ready.isOpen) act(engine, overlay, record);
         continue;

@@ -72,6 +72,8 @@ export class Task {
   message = "";
   stateSince: number;
   container: Container | undefined = undefined;
+  /** Which life of its node's engine has taken it up (engine.ts); undefined: none has. */
+  life: number | undefined = undefined;
   /** Opens when it may start, if it was made ready before. */
   readonly mayStart: Gate = new Gate();
   /** Opens when its container has been started, or could not be. */

@@ -3,7 +3,7 @@
  * frame or knows a device of the engine: operations ask the {@link Host} for requests as they go (./request.ts), and wait
  * for time to pass. Operations of one engine are in ./container.ts, those of services in ./orchestrator.ts.
  *
- * Not modelled: raft, several managers that disagree, certificates; nodes that fail.
+ * Not modelled: raft, several managers that disagree, certificates.
  */
 import type { ClusterNode } from "../scenario/scenario.ts";
 import type { Cidr, LinkProperties, OverlayNetwork as NetworkSpec } from "../scenario/scenario.ts";
@@ -13,6 +13,7 @@ import { createBridge } from "./bridge-driver.ts";
 import { Firewall } from "./bridge-rules.ts";
 import { addressAt, formatCidr, isHost } from "./cidr.ts";
 import { NO_TROUBLE, type Trouble } from "./connectivity.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { DockerError, Refusal } from "./docker-error.ts";
 import { EncryptedPeers } from "./encrypted-peers.ts";
 import { Engine } from "./engine.ts";
@@ -26,12 +27,15 @@ import { FIRST_VNI, MAX_VNI } from "./networks.ts";
 import { OverlayNetwork } from "./network.ts";
 import type { Host, Operation } from "./operation.ts";
 import { localOverlay } from "./overlay-driver.ts";
+import { PoweredHost } from "./power.ts";
 import { SubnetAllocator, type SubnetPool } from "./pool.ts";
 import type { Problem } from "./problem.ts";
 import type { ServiceState, Task } from "./service.ts";
 import { ServiceBindings } from "./service-binding.ts";
 import { ResolverRules } from "./task-rules.ts";
 import type { Version } from "./version.ts";
+
+const OFF: Trouble = { ...NO_TROUBLE, isOff: true };
 
 /** What a cable loses from the start. */
 function ofCable({ loss }: LinkProperties): Trouble {
@@ -158,11 +162,13 @@ export class Swarm {
   readonly encryptedPeers: EncryptedPeers = new EncryptedPeers(this);
   readonly names: Names;
   readonly membership: Membership = new Membership(this);
+  readonly dispatcher: Dispatcher = new Dispatcher(this);
   readonly bindings: ServiceBindings = new ServiceBindings(this);
   readonly addresses: AddressAllocator;
   readonly resolverRules: ResolverRules = new ResolverRules();
   readonly subnets: SubnetAllocator;
   readonly healthyAfter: (image: string) => number;
+  #troubles: ReadonlyMap<number, Trouble>;
   readonly #pool: SubnetPool;
   readonly #firewalls = new Map<Version, Firewall>();
   readonly #vnis = new Set<number>();
@@ -172,7 +178,7 @@ export class Swarm {
   readonly #made = new Map<string, number>();
 
   constructor(options: SwarmOptions, host: Host) {
-    this.host = host;
+    this.host = new PoweredHost(host, (node) => this.engines.get(node));
     this.seed = options.seed;
     this.choices = options.choices;
     this.underlay = options.underlay;
@@ -188,11 +194,11 @@ export class Swarm {
     }));
     const [first] = this.nodes;
     this.subnets = new SubnetAllocator([options.pool], first?.version.subnet === "next");
-    const troubles = options.nodes.map(({ link }, node) => [node, ofCable(link)] as const);
+    this.#troubles = new Map(options.nodes.map(({ link }, node) => [node, ofCable(link)]));
     this.gossip = new Gossip(
       options.seed,
       options.nodes.map(({ ip }) => ip),
-      new Map(troubles),
+      this.#troubles,
     );
     this.keys = new KeyManager(options.seed, options.choices.keys);
     this.names = new Names(this.gossip);
@@ -232,15 +238,26 @@ export class Swarm {
     return engine;
   }
 
-  /** What is wrong with the nodes' connections is this from now on; `troubles` by their numbers. */
-  changeConnections(troubles: ReadonlyMap<number, Trouble>): void {
-    if (!this.gossip.change(this.host.now, troubles)) return;
+  /** What is wrong with the nodes' connections is this from now on, if it is given; `troubles` by their numbers. */
+  changeConnections(troubles: ReadonlyMap<number, Trouble> = this.#troubles): void {
+    this.#troubles = troubles;
+    const off = [...this.engines.values()].filter(({ isRunning }) => !isRunning);
+    const all = new Map([...troubles, ...off.map(({ node }) => [node.index, OFF] as const)]);
+    if (!this.gossip.change(this.host.now, all)) return;
     this.membership.changed(this.gossip.epoch.troubled);
+    this.dispatcher.changed();
   }
 
+  /** The leader of the managers. */
   get manager(): Engine {
+    const { leader } = this.dispatcher;
+    if (leader !== undefined) return leader;
     const node = this.nodes.find(({ role }) => role === "manager") ?? this.nodes[0];
     return this.engine(node?.name ?? "");
+  }
+
+  get ingress(): OverlayNetwork | undefined {
+    return this.networks.get(INGRESS);
   }
 
   endsBySignal(image: string): boolean {
