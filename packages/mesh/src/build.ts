@@ -90,6 +90,9 @@ function startProgram(argv: readonly string[], environment: Environment): void {
   }
 }
 
+/** As Debian installs it, without IPv6. */
+const HOSTS = ["/etc/hosts", "127.0.0.1\tlocalhost\n"] as const;
+
 /** A machine with its interface, not plugged in yet. */
 function addMachine(
   mesh: BareMesh,
@@ -101,7 +104,7 @@ function addMachine(
   netns.addAddress(new Loopback(netns, { name: "lo", mtu: LOOPBACK_MTU, mac: 0 }), LOOPBACK_IP, 8);
   const eth0 = new Nic(netns, { name: "eth0", mtu: underlay.mtu, mac }, link);
   netns.addAddress(eth0, ip, underlay.subnet.prefixLength);
-  mesh.machines.set(name, { netns, hostname: name, files: new Map(files), mesh, userland: "debian" });
+  mesh.machines.set(name, { netns, hostname: name, files: new Map([HOSTS, ...files]), mesh, userland: "debian" });
 }
 
 /** A cable that only delays. */

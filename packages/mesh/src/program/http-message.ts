@@ -20,6 +20,10 @@ export interface Url {
 
 /** `http://host:port/path`; the scheme may be missing. */
 export function parseUrl(command: string, text: string): Url {
+  if (/^(?:\w+:\/\/)?\[/.test(text))
+    throw new UsageError(
+      `${command}: ${text}: IPv6 is not modelled; of a published port dockerd's own socket takes such connections, and never answers`,
+    );
   const match = /^(?:(\w+):\/\/)?([^/:]+)(?::(\d+))?(\/.*)?$/.exec(text);
   if (match === null) throw new UsageError(`${command}: "${text}" is no URL`);
   const [, scheme = "http", host = "", port, path = "/"] = match;

@@ -44,7 +44,8 @@ function* runTask(swarm: Swarm, engine: Engine, task: Task): Operation {
   } catch (error) {
     if (!(error instanceof DockerError)) throw error;
     task.up.open();
-    fail(swarm, engine, task, error.message);
+    // agent/exec/controller.go, Do: what goes wrong while it is prepared is rejected, later it has failed.
+    fail(swarm, engine, task, error.message, task.container === undefined ? "rejected" : "failed");
   }
 }
 
@@ -112,10 +113,16 @@ function exited(swarm: Swarm, engine: Engine, task: Task, status: number): void 
   });
 }
 
-export function fail(swarm: Swarm, engine: Engine, task: Task, message: string): void {
+export function fail(
+  swarm: Swarm,
+  engine: Engine,
+  task: Task,
+  message: string,
+  state: "failed" | "rejected" = "failed",
+): void {
   if (task.hasEnded) return;
   const wasWanted = task.isLive;
-  finish(swarm, engine, task, "failed", message);
+  finish(swarm, engine, task, state, message);
   if (wasWanted) task.service.rollout?.failed(task);
   restartTask(swarm, task);
 }
@@ -124,7 +131,7 @@ function finish(
   swarm: Swarm,
   engine: Engine,
   task: Task,
-  state: "complete" | "failed" | "shutdown",
+  state: "complete" | "failed" | "rejected" | "shutdown",
   message: string = "",
 ): void {
   task.enter(state, swarm.host.now, message);

@@ -121,6 +121,9 @@ export function* createContainer(engine: Engine, options: ContainerOptions): Ope
   yield engine.cost("create");
   const holder = engine.names.get(options.name);
   if (holder !== undefined) throw Refusal.nameInUse(options.name, holder.id);
+  // daemon/container_operations.go, updateNetworkConfig: so ends a service of the node's network with a port in the mesh.
+  if (options.attachments.length > 1 && options.attachments.some(({ network }) => network === "host"))
+    throw Refusal.hostNetwork();
   for (const { network, ip } of options.attachments) {
     const found = engine.network(network);
     if (found === undefined) throw Refusal.networkNotFound(network);
@@ -352,8 +355,7 @@ export function* removeContainer(engine: Engine, container: Container, force: bo
 export function* connect(engine: Engine, container: Container, attachment: Attachment): Operation {
   const network = engine.network(attachment.network);
   if (network === undefined) throw Refusal.networkNotFound(attachment.network);
-  if (isPlain(network) || container.isInHost)
-    throw new DockerError("container cannot be disconnected from host network or connected to host network");
+  if (isPlain(network) || container.isInHost) throw Refusal.hostNetwork();
   if (container.attachments.has(network.name)) throw Refusal.alreadyConnected(container.name, network.name);
   container.attachments.set(network.name, { ...attachment, network: network.name });
   if (container.state !== "running") return;

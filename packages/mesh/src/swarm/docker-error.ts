@@ -47,6 +47,8 @@ export const Refusal = {
     new DockerError(`endpoint with name ${container} already exists in network ${network}`),
   notConnected: (container: string, network: string): DockerError =>
     new DockerError(`container ${container} is not connected to network ${network}`),
+  hostNetwork: (): DockerError =>
+    new DockerError("container cannot be disconnected from host network or connected to host network"),
   isNotRunning: (id: string): DockerError => new DockerError(`Container ${id} is not running`),
   serviceNotFound: (name: string): DockerError => new DockerError(`service ${name} not found`),
   serviceExists: (name: string): DockerError =>

@@ -15,6 +15,10 @@ const HISTORY = 5;
 /** A task has ended, or its node takes no more: another one takes its slot, if its service wants that. */
 export function restartTask(swarm: Swarm, old: Task): Task | undefined {
   if (old.desired !== "running" && old.desired !== "ready") return undefined;
+  if (old.desired === "ready" && old.hasEnded && !old.mayStart.isOpen) {
+    swarm.host.start(swarm.manager.name, waitRestart(swarm, old), 0);
+    return undefined;
+  }
   old.desired = "shutdown";
   const { service, node } = old;
   if (swarm.services.get(service.spec.name) !== service || !shouldRestart(old)) return undefined;
@@ -28,6 +32,12 @@ export function restartTask(swarm: Swarm, old: Task): Task | undefined {
   const waitsFor = isDown || old.hasEnded ? undefined : old;
   swarm.host.start(swarm.manager.name, delayStart(swarm, waitsFor, task, delay), 0);
   return task;
+}
+
+/** It has ended before it was to start: its own delay passes first, so that a slot is not filled in vain all the time. */
+function* waitRestart(swarm: Swarm, old: Task): Operation {
+  yield old.mayStart;
+  restartTask(swarm, old);
 }
 
 /** The slot's next task, made ready on its node and not started yet. */

@@ -174,6 +174,21 @@ describe("a restart policy", () => {
     expect(attempts({ windowNs: 2.5 * SECOND }, 4)).toBe(1);
   });
 
+  test("a task that is rejected before it may start waits all the same: a real one of host network and mesh did so", () => {
+    const world = new World("28");
+    world.overlay("net");
+    const ports = [{ mode: "ingress", protocol: "tcp", target: 80, published: 8081 }] as const;
+    world.service("web", 1, ["host"], { ports });
+    const service = world.swarm.services.get("web")!;
+    const lines = only(watch(world, service, 12), "rejected");
+    expect(lines.map((line) => Math.round(Number.parseFloat(line)))).toEqual([5, 10]);
+    expect([...service.tasks].at(-1)).toMatchObject({
+      state: "rejected",
+      desired: "ready",
+      message: "container cannot be disconnected from host network or connected to host network",
+    });
+  });
+
   test("five tasks of a slot are remembered", () => {
     const [world, service] = deploy(1, policy({ delayNs: SECOND }));
     for (let time = 0; time < 8; time++) {
