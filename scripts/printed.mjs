@@ -28,7 +28,7 @@ function commandsOf(text) {
     if (typed === undefined) continue;
     const command = typed
       .replace(/^docker exec (-d )?\S+ /, "")
-      .replace(/^\(in netns of [^)]*\) /, "")
+      .replace(/^\(in (netns of [^)]*|ingress_sbox)\) /, "")
       .replace(/^python3 (\S*\/)?udptool\.py/, "udptool")
       .replace(/^sh -c '(.*)'$/, "$1");
     if (!command.startsWith("docker "))
