@@ -308,8 +308,8 @@ export function taskRows(call: Call, tasks: readonly Task[]): readonly (readonly
   return [...bySlot.values()].flatMap((held) =>
     held.map((task, index) => {
       const { service, node, message, state, stateSince } = task;
-        const isOver = task.hasEnded && task.desired !== "remove" && task.desired !== "ready";
-        const desired = isOver ? "shutdown" : task.desired;
+      const isOver = task.hasEnded && task.desired !== "remove" && task.desired !== "ready";
+      const desired = isOver ? "shutdown" : task.desired;
       const error = message === "" ? "" : `"${message}"`;
       return [
         words.has("no-trunc") ? task.id : task.id.slice(0, SHORT_ID),
