@@ -5,6 +5,7 @@ import { decodeCommand } from "./decode.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { inspectCommand } from "./inspect.ts";
+import { planCommand } from "./plan.ts";
 import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
 
@@ -13,6 +14,7 @@ Try:
   hopscope run examples/first-light/scenario.yml -o out  what would happen? Every hop of a ping between two nodes
   hopscope inspect examples/first-light/scenario.yml --at 100ms --namespace overlay_service.1 ip neigh
                                                          what would a tool print there, at that time?
+  hopscope plan examples/first-light/scenario.yml        what does Docker make of this stack? The same by hand
   hopscope replay capture.pcapng --scenario scenario.yml --at worker1/web.1/eth0 -o out
                                                          what would become of these frames?
   hopscope decode capture.pcapng                         what is in this file? One line a packet, through VXLAN
@@ -51,7 +53,13 @@ function createProgram(io: Io, done: (code: number) => void): Command {
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", DETAILS);
-  const commands = [runCommand(io, done), inspectCommand(io, done), replayCommand(io, done), decodeCommand(io, done)];
+  const commands = [
+    runCommand(io, done),
+    inspectCommand(io, done),
+    planCommand(io, done),
+    replayCommand(io, done),
+    decodeCommand(io, done),
+  ];
   for (const command of [program, ...commands]) {
     command
       .exitOverride()

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { openScenario, type OpenScenario } from "./scenario-file.ts";
-import { simulate, type SimulationFlags } from "./simulation.ts";
+import { simulate, type SimulationFlags, size } from "./simulation.ts";
 
 interface ReplayFlags extends SimulationFlags {
   readonly scenario: string;
@@ -53,6 +53,11 @@ export function replayCommand(io: Io, done: (code: ExitCode) => void): Command {
     .option("--speed <factor>", "2: twice as fast as recorded", factor)
     .addOption(new Option("--at-once", "all frames at one moment, in their order").conflicts("speed"))
     .option("-q, --quiet", "no hop table")
+    .option(
+      "--limit <size>",
+      "most bytes of frames in the trace; what comes then is not recorded (default: 1GiB)",
+      size,
+    )
     .option("--no-color", "no colors, also on a terminal (as if NO_COLOR were set)")
     .addHelpText("after", DETAILS)
     .action(async (capture: string, flags: ReplayFlags) => {

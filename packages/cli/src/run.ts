@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { openScenario } from "./scenario-file.ts";
-import { simulate, type SimulationFlags } from "./simulation.ts";
+import { simulate, type SimulationFlags, size } from "./simulation.ts";
 
 const DETAILS = `
 A scenario is a YAML file with three parts: a cluster, a Docker stack file (inline or by path), and commands to run:
@@ -42,6 +42,11 @@ export function runCommand(io: Io, done: (code: ExitCode) => void): Command {
     .requiredOption("-o, --output <dir>", "directory for trace.pcapng; made if it is not there")
     .option("-q, --quiet", "no hop table: only what the programs printed")
     .option("--no-hops", "no hops: the steps and what they printed")
+    .option(
+      "--limit <size>",
+      "most bytes of frames in the trace; what comes then is not recorded (default: 1GiB)",
+      size,
+    )
     .option("--no-color", "no colors, also on a terminal (as if NO_COLOR were set)")
     .addHelpText("after", DETAILS)
     .action(async (scenario: string, flags: SimulationFlags) => {

@@ -5,9 +5,11 @@ import {
   type Diagnostic,
   type DropReason,
   dropReasonName,
+  formatDuration,
   espSaTable,
   hopTable,
   outputLines,
+  parseBytes,
   run as runScenario,
   type RunResult,
   type Scenario,
@@ -16,6 +18,7 @@ import {
   type TraceFile,
   writeTrace,
 } from "@hopscope/mesh";
+import { InvalidArgumentError } from "commander";
 import { PcapngWriter } from "@hopscope/tracer/pcapng-writer";
 import { aesGcm } from "./aes-gcm.ts";
 import { styleFor } from "./colors.ts";
@@ -33,8 +36,17 @@ export interface SimulationFlags {
   readonly quiet?: true;
   /** False after `--no-hops`. Default true. */
   readonly hops?: boolean;
+  /** Bytes of frames that are recorded at most. */
+  readonly limit?: number;
   /** False after `--no-color`. */
   readonly color: boolean;
+}
+
+/** `--limit`. */
+export function size(text: string): number {
+  const found = parseBytes(text);
+  if (found === undefined) throw new InvalidArgumentError("Expected a size such as 100MB or 4GiB.");
+  return found;
 }
 
 /** Opens all capture files that the steps read. Undefined: at least one cannot be used, which has been told. */
@@ -61,13 +73,22 @@ export async function simulate(
 ): Promise<ExitCode> {
   const files = await openReplays(scenario, tell);
   if (files === undefined) return ExitCode.usage;
-  const result = runScenario(scenario, { openReplay: files.of, aead: aesGcm });
+  const result = runScenario(scenario, {
+    openReplay: files.of,
+    aead: aesGcm,
+    ...(flags.limit === undefined ? {} : { traceLimit: flags.limit }),
+  });
   tell(files.problems, "warning");
   tell(failuresOf(result.setup), "warning");
   const problem = problemOf(result);
   if (problem !== undefined) {
     io.stderr.write(`hopscope: ${problem}\n`);
     return ExitCode.usage;
+  }
+  const { fullAt } = result.mesh.recorder;
+  if (fullAt !== undefined) {
+    const time = formatDuration(fullAt - result.recordingStartedAt);
+    io.stderr.write(`warning: the trace ends at ${time}: it is as large as it may be (--limit)\n`);
   }
   const path = join(flags.output, "trace.pcapng");
   const { mesh, recordingStartedAt: startedAt } = result;

@@ -1,5 +1,5 @@
 /** run, inspect and replay, on files. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync, existsSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -100,6 +100,16 @@ describe("run", () => {
     expect(err).toContain(`${scenario}:10:7: run.steps[0]: unknown command "slep"`);
     expect(err).toContain(`${scenario}:11:12: run.steps[1]: there is no task or container "web.9"`);
     expect(existsSync(target)).toBe(false);
+  });
+
+  it("records as much as it may, and says where the trace ends", async () => {
+    const steps = ["exec web.1 iping -c 40 -i 0.1 -s 60000 10.0.9.4"];
+    const { code, out, err } = await outcomeOf(["run", scenarioOf(steps), "-o", FOLDER, "-q", "--limit", "3MB"]);
+    expect(code).toBe(0);
+    expect(err).toMatch(/^warning: the trace ends at [\d.]+m?s: it is as large as it may be \(--limit\)\n$/);
+    expect(out).toContain("40 packets transmitted, 40 received");
+    expect(statSync(join(FOLDER, "trace.pcapng")).size).toBeLessThan(3_500_000);
+    expect(await outcomeOf(["run", scenarioOf(steps), "-o", FOLDER, "--limit", "much"])).toMatchObject({ code: 2 });
   });
 
   it("tells what programs do not understand together with all else", async () => {

@@ -24,6 +24,7 @@ import type { ClusterHost, ClusterNode, LinkProperties, Scenario, Underlay } fro
 import { Simulator } from "./sim/simulator.ts";
 import { Softnet } from "./sim/softnet.ts";
 import { planOf } from "./swarm/plan-of.ts";
+import type { Request } from "./swarm/request.ts";
 import { DEFAULT_VERSION, versionOf } from "./swarm/version.ts";
 import { swarmOptions } from "./swarm/options.ts";
 import type { DevicePlan, NamespacePlan, NetworkPlan, NodePlan, SwarmPlan } from "./swarm/plan.ts";
@@ -55,8 +56,11 @@ export interface Mesh {
 
 const SWITCH = "switch";
 
-/** The machines of a scenario with its swarm deployed. `aead`: the cipher of encrypted networks. */
-export function deploy(scenario: Scenario, aead?: AeadMaker): Mesh {
+/**
+ * The machines of a scenario with its swarm deployed. `aead`: the cipher of encrypted networks; `onRequest` is told what
+ * the engines ask of their kernels.
+ */
+export function deploy(scenario: Scenario, aead?: AeadMaker, onRequest?: (request: Request) => void): Mesh {
   const { cluster, run, stack } = scenario;
   const { nodes, hosts, underlay } = cluster;
   const mesh = bareMesh(run.seed, { addressOrders: scenario.pins.dns }, underlay.oneKernel, aead);
@@ -73,7 +77,7 @@ export function deploy(scenario: Scenario, aead?: AeadMaker): Mesh {
     nodes.map(({ name, ip }) => ({ name, vtep: ip })),
     mesh.nodes,
   );
-  const docker = new Docker(mesh, swarmOptions(scenario), (image) => imageOf(image, scenario.images));
+  const docker = new Docker(mesh, swarmOptions(scenario), (image) => imageOf(image, scenario.images), onRequest);
   mesh.docker = docker;
   docker.deploy(stack);
   mesh.plan = planOf(docker.swarm, underlay);

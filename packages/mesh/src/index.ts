@@ -2,6 +2,7 @@
  * @hopscope/mesh: forwards real bytes through the bridges, tunnels and containers of a Docker Swarm, and records every
  * hop. A scenario is loaded, planned, run, and reported; each is data for the next.
  */
+export { deploymentCommands } from "./deployment.ts";
 export { build, type Mesh } from "./build.ts";
 export { type NamespaceState, stateOf } from "./inspect/namespace.ts";
 export type * from "./inspect/iproute2.ts";
@@ -22,7 +23,7 @@ export {
 export { formatDiagnostic, formatDiagnostics } from "./scenario/diagnostic.ts";
 export { loadScenario, type LoadOptions, type LoadResult } from "./scenario/load.ts";
 export type * from "./scenario/scenario.ts";
-export { expectedDuration, parseDuration } from "./scenario/units.ts";
+export { expectedDuration, formatDuration, parseBytes, parseDuration } from "./scenario/units.ts";
 export { formatPlan } from "./swarm/format-plan.ts";
 export type * from "./swarm/plan.ts";
 export { planSwarm } from "./swarm/plan-swarm.ts";

@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly record?: boolean;
   /** Instead of what Docker makes of the scenario: namespaces and devices as data. */
   readonly plan?: SwarmPlan;
+  /** Bytes of frames that the trace has at most; after that nothing is recorded any more. Default: 1 GiB. */
+  readonly traceLimit?: number;
   /** Reads the capture files of replay steps. */
   readonly openReplay?: OpenReplay;
   /** AES-GCM for encrypted networks, which cannot be made without; a browser has another than Node. */
@@ -40,6 +42,7 @@ export function run(scenario: Scenario, options: RunOptions = {}): RunResult {
   const runner = new Runner(mesh, options.openReplay);
   const setup = runner.take(scenario.run.setup);
   const recordingStartedAt = runner.now;
+  if (options.traceLimit !== undefined) mesh.recorder.limit = options.traceLimit;
   if (options.record ?? true) mesh.recorder.start();
   const until = options.until === undefined ? undefined : recordingStartedAt + options.until;
   const steps = runner.take(scenario.run.steps, until);

@@ -61,6 +61,7 @@ export class Docker implements Host {
   readonly #resolvers: Resolvers;
   readonly #placeholders: Placeholders;
   readonly #imageOf: (image: string) => Image | undefined;
+  readonly #onRequest: ((request: Request) => void) | undefined;
   /** By identifier. */
   readonly #housed = new Map<string, Housed>();
   /** Names and identifiers of containers, and how scenarios call tasks. */
@@ -74,8 +75,15 @@ export class Docker implements Host {
   #epoch = 0;
   #softnet: Softnet | undefined = undefined;
 
-  constructor(mesh: Mesh, options: SwarmOptions, imageOf: (image: string) => Image | undefined) {
+  /** `onRequest` is told what the engines ask of their kernels, before it is done. */
+  constructor(
+    mesh: Mesh,
+    options: SwarmOptions,
+    imageOf: (image: string) => Image | undefined,
+    onRequest?: (request: Request) => void,
+  ) {
     this.#mesh = mesh;
+    this.#onRequest = onRequest;
     this.#imageOf = imageOf;
     this.swarm = new Swarm(options, this);
     this.#resolvers = new Resolvers(mesh, this.swarm, () => this.now);
@@ -192,6 +200,7 @@ export class Docker implements Host {
   }
 
   request(request: Request): void {
+    this.#onRequest?.(request);
     switch (request.kind) {
       case "container-add":
         return this.#addContainer(request);

@@ -14,6 +14,9 @@ export type Direction = (typeof Direction)[keyof typeof Direction];
 /** Bytes of a chunk; more than any frame has. */
 const CHUNK_SIZE = 1 << 20;
 
+/** Bytes of frames that are kept unless somebody says otherwise: what a machine of today has to spare. */
+export const DEFAULT_LIMIT: number = 1 << 30;
+
 /** Where frames are seen: a device in a namespace on a node. */
 export interface CapturePoint {
   readonly node: string;
@@ -31,6 +34,10 @@ export class Recorder {
   readonly #frames: FramePool;
   /** True while frames and decisions are recorded. */
   isOn = false;
+  /** Bytes of frames that are kept at most; after that nothing is recorded any more. */
+  limit: number = DEFAULT_LIMIT;
+  /** When that was; undefined: it was not reached. */
+  fullAt: number | undefined = undefined;
 
   #packetCount = 0;
   #hopCount = 0;
@@ -111,6 +118,12 @@ export class Recorder {
   }
 
   #record(point: number, direction: Direction, frame: Frame, clock: Clock): void {
+    if (this.#chunks.length * CHUNK_SIZE >= this.limit && !this.#fits(frame)) {
+      this.isOn = false;
+      this.fullAt = clock.now;
+      frame.hop = -1;
+      return;
+    }
     const hop = this.#hopCount++;
     if (hop === this.#times.length) this.#growHops();
     this.#keepBytes(hop, this.#frames.start(frame), this.#frames.end(frame));
@@ -124,6 +137,11 @@ export class Recorder {
     frame.firstStep = -1;
     frame.lastStep = -1;
     frame.hop = hop;
+  }
+
+  /** There is room in the last chunk. */
+  #fits(frame: Frame): boolean {
+    return this.#chunkUsed + this.#frames.end(frame) - this.#frames.start(frame) <= CHUNK_SIZE;
   }
 
   #keepBytes(hop: number, start: number, end: number): void {
