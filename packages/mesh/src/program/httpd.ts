@@ -98,7 +98,10 @@ function* serve(
   const deadline = process.softnet.now + HEADER_TIMEOUT;
   while (!head.isComplete) {
     const read = yield* readSome(process, socket, 1024, deadline);
-    if (!(read instanceof Uint8Array)) return 0;
+    if (!(read instanceof Uint8Array)) {
+      yield* process.think("httpd.close", CLOSE);
+      return 0;
+    }
     head.add(textOf(read));
   }
   const [method = "", target = "/"] = (head.lines[0] ?? "").split(" ");

@@ -19,6 +19,8 @@ const GET_TIMEOUT = 6 * SECOND;
 const PYTHON_TIMEOUT = 3 * SECOND;
 /** A process is made for a connection (fork(2)). */
 const FORK = 150_000;
+/** Python ends. */
+const END = 5_000_000;
 const BACKLOG = 16;
 const SERVER_BUFFER = 1900;
 const CLIENT_BUFFER = 3999;
@@ -177,6 +179,7 @@ export function connectWithTtl(host: string, port: number, ttl: number): Run {
       return 1;
     }
     print("connected");
+    yield* process.think("ltool.end", END);
     return 0;
   };
 }
