@@ -42,6 +42,7 @@ export class LocalOverlay {
   /** IPVS works there as Docker wants it. */
   isTweaked = false;
   #nextPort = 0;
+  readonly #usedPorts = new Set<number>();
   readonly #subnets: OverlaySubnet[] = [];
 
   readonly #generation: number;
@@ -72,8 +73,9 @@ export class LocalOverlay {
   /** `vethN`: numbers are not used again, also in releases whose containers do so. */
   nextPort(pinned: number | undefined): string {
     // A number that was pinned for somebody is that of the first who has the name.
-    const number = pinned === undefined || pinned < this.#nextPort ? this.#nextPort : pinned;
-    this.#nextPort = number + 1;
+    const number = pinned === undefined || this.#usedPorts.has(pinned) ? this.#nextPort : pinned;
+    this.#usedPorts.add(number);
+    this.#nextPort = Math.max(this.#nextPort, number + 1);
     return `veth${number}`;
   }
 
