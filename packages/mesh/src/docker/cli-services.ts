@@ -4,7 +4,14 @@ import { UsageError } from "../program/program.ts";
 import type { PublishedPort, Service } from "../scenario/scenario.ts";
 import { parseConstraint } from "../swarm/constraint.ts";
 import { DockerError, Refusal } from "../swarm/docker-error.ts";
-import { createService, isConverged, liveTasks, removeService, scaleService } from "../swarm/orchestrator.ts";
+import {
+  checkPorts,
+  createService,
+  isConverged,
+  liveTasks,
+  removeService,
+  scaleService,
+} from "../swarm/orchestrator.ts";
 import type { ServiceState, Task } from "../swarm/service.ts";
 import { isSame, updateService } from "../swarm/updater.ts";
 import type { Call, Command } from "./cli-call.ts";
@@ -254,6 +261,7 @@ function* update(call: Call): Generator<void, number, boolean> {
     ),
     ...readPolicy(words, spec),
   };
+  checkPorts(swarm, changed, service);
   const isForced = words.has("force");
   if (replicas !== undefined) yield* call.wait(scaleService(swarm, service, changed.replicas));
   // The client does not wait for a roll-out that was told to go on by itself.

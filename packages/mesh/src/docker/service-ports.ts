@@ -24,8 +24,9 @@ export function portsText(ports: readonly PublishedPort[]): string {
       range === undefined ||
       range.protocol !== protocol ||
       published - range.lastPublished > 1 ||
+      target < range.lastTarget ||
       target - range.lastTarget > 1 ||
-      (isRange && target <= range.lastTarget)
+      (isRange && target === range.lastTarget)
     )
       ranges.push({ protocol, published, target, lastPublished: published, lastTarget: target });
     else {

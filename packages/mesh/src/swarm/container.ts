@@ -251,9 +251,12 @@ function takePorts(engine: Engine, container: Container): readonly PortMapping[]
   for (const { protocol, hostPort, containerPort } of ports) {
     const port = hostPort === 0 ? engine.freePort(protocol) : hostPort;
     const key = `${protocol}/${port}`;
-    if (engine.ports.has(key)) {
+    const isHeld = engine.ingress.holds(protocol, port);
+    if (isHeld || engine.ports.has(key)) {
       for (const taken of mappings) engine.ports.delete(`${taken.protocol}/${taken.hostPort}`);
-      throw Refusal.portAllocated(`${name} (${hexId(engine.random(`refused:${name}`))})`, port);
+      const endpoint = `${name} (${hexId(engine.random(`refused:${name}`))})`;
+      if (isHeld) throw Refusal.portHeld(endpoint, port, protocol, engine.version.filter !== "forward");
+      throw Refusal.portAllocated(endpoint, port);
     }
     engine.ports.add(key);
     mappings.push({ protocol, hostPort: port, containerIp: 0, containerPort });

@@ -32,6 +32,16 @@ export const Refusal = {
     new DockerError(
       `driver failed programming external connectivity on endpoint ${endpoint}: Bind for 0.0.0.0:${port} failed: port is already allocated`,
     ),
+  /** By a socket of dockerd's own. The words of 28 on were not observed. */
+  portHeld: (endpoint: string, port: number, protocol: string, isNew: boolean): DockerError =>
+    new DockerError(
+      isNew
+        ? `failed to set up container networking: driver failed programming external connectivity on endpoint ${endpoint}: failed to bind host port 0.0.0.0:${port}/${protocol}: address already in use`
+        : `driver failed programming external connectivity on endpoint ${endpoint}: Error starting userland proxy: listen ${protocol}4 0.0.0.0:${port}: bind: address already in use`,
+    ),
+  /** Not observed: such a service waits in reality. */
+  noDynamicPort: (): DockerError =>
+    new DockerError("rpc error: code = Unknown desc = no port is left between 30000 and 32767"),
   notAttachable: (network: string): DockerError =>
     new DockerError(
       `Could not attach to network ${network}: rpc error: code = PermissionDenied desc = network ${network} not manually attachable`,

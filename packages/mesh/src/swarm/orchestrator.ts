@@ -20,6 +20,7 @@ export const INGRESS = "ingress";
 const NO_ADDRESS = "could not find an available IP";
 /** Ports that are handed out to services without one (swarmkit portallocator). */
 const FIRST_DYNAMIC_PORT = 30_000;
+const LAST_DYNAMIC_PORT = 32_767;
 
 /** `docker service create`; throws a {@link DockerError}. */
 export function* createService(swarm: Swarm, spec: Service): Operation<ServiceState> {
@@ -48,32 +49,51 @@ function checkService(swarm: Swarm, spec: Service): void {
   for (const network of spec.networks)
     if (!swarm.networks.has(network) && network !== "host" && network !== "bridge")
       throw Refusal.networkNotFound(network);
+  checkPorts(swarm, spec);
+}
+
+/** What a service, new or changed, cannot publish; throws a {@link DockerError}. `itself`: the one that is changed. */
+export function checkPorts(swarm: Swarm, spec: Service, itself?: ServiceState): void {
   if (spec.endpointMode === "dnsrr" && spec.ports.some((port) => port.mode === "ingress")) throw Refusal.dnsrrIngress();
-  for (const { spec: other, ports, id } of swarm.services.values()) {
-    const held = portConflict(spec.ports, ports);
-    if (held !== undefined) throw Refusal.portConflict(held, other.name, id);
+  for (const service of swarm.services.values()) {
+    if (service === itself) continue;
+    const held = portConflict(spec.ports, service.ports);
+    if (held !== undefined) throw Refusal.portConflict(held, service.spec.name, service.id);
   }
 }
 
-function ingressHolder(swarm: Swarm, published: number, protocol: string): ServiceState | undefined {
-  for (const service of swarm.services.values())
-    if (
-      service.ports.some(
-        (port) => port.mode === "ingress" && port.published === published && port.protocol === protocol,
-      )
-    )
-      return service;
-  return undefined;
+/**
+ * Ports without a number keep that which they had, or get the next free one from 30000 on; those of hosts are drawn by the
+ * nodes. Throws a {@link DockerError}.
+ */
+export function givePorts(swarm: Swarm, { ports }: Service, itself?: ServiceState): readonly PublishedPort[] {
+  if (ports.every((port) => port.mode === "host" || port.published !== 0)) return ports;
+  const held = new Set<string>();
+  const hold = ({ protocol, published, mode }: PublishedPort): void => {
+    if (mode === "ingress") held.add(`${protocol}/${published}`);
+  };
+  for (const service of swarm.services.values()) if (service !== itself) service.ports.forEach(hold);
+  ports.forEach(hold);
+  const own = itself?.ports.filter(({ mode }) => mode === "ingress") ?? [];
+  return ports.map((port) => {
+    const { protocol, target, mode } = port;
+    if (mode === "host" || port.published !== 0) return port;
+    const isFree = (published: number): boolean => !held.has(`${protocol}/${published}`);
+    const before = own.find(
+      (each) =>
+        each.protocol === protocol && each.target === target && isDynamic(each.published) && isFree(each.published),
+    );
+    let published = before?.published ?? FIRST_DYNAMIC_PORT;
+    while (!isFree(published) && published < LAST_DYNAMIC_PORT) published++;
+    if (!isFree(published)) throw Refusal.noDynamicPort();
+    const given = { ...port, published };
+    hold(given);
+    return given;
+  });
 }
 
-/** Ports without a number get the next free one from 30000 on; those of hosts are drawn by the nodes. */
-export function givePorts(swarm: Swarm, { ports }: Service): readonly PublishedPort[] {
-  let next = FIRST_DYNAMIC_PORT;
-  return ports.map((port) => {
-    if (port.mode === "host" || port.published !== 0) return port;
-    while (ingressHolder(swarm, next, port.protocol) !== undefined) next++;
-    return { ...port, published: next++ };
-  });
+function isDynamic(published: number): boolean {
+  return published >= FIRST_DYNAMIC_PORT && published <= LAST_DYNAMIC_PORT;
 }
 
 /** Networks of its tasks: the routing mesh's first, if they have a port there. */

@@ -17,7 +17,7 @@ import type { Swarm } from "./swarm.ts";
 export function* updateService(swarm: Swarm, service: ServiceState, spec: Service, force = true): Operation {
   const before = service.spec;
   service.spec = spec;
-  service.ports = givePorts(swarm, spec);
+  service.ports = givePorts(swarm, spec, service);
   const update = new Update(swarm, service);
   if (service.rollout?.state === "updating") service.rollout.state = "completed";
   service.rollout = update;
