@@ -54,10 +54,6 @@ export function* resolve(
   const hosts = files.get("/etc/hosts") ?? "";
   const known = hostsAddresses(hosts, name);
   if (known !== undefined) return { addresses: known, canonicalName: hostsCanonicalName(hosts, name) ?? name };
-  if (name.toLowerCase() === "localhost") {
-    context.print("hopscope: localhost is ::1 first on a real machine, and IPv6 is not modelled; ask 127.0.0.1");
-    return { error: "noname" };
-  }
   const config = readResolverConfig(files.get("/etc/resolv.conf") ?? "");
   const types = isIpv4Only ? [DnsType.a] : [DnsType.a, DnsType.aaaa];
   let error: ResolveError = "noname";

@@ -42,11 +42,16 @@ export class Names {
     this.#gossip = gossip;
   }
 
-  /** `network` is the network's identifier. */
-  add(network: string, record: NameRecord, now: number): void {
+  /** Number of a record that gossip spreads. */
+  draw(): number {
+    return this.#sequence++;
+  }
+
+  /** `network` is the network's identifier; answers the record's number. */
+  add(network: string, record: NameRecord, now: number): number {
     const table = this.#networks.get(network) ?? new NetworkNames();
     this.#networks.set(network, table);
-    const entry: Entry = { record, sequence: this.#sequence++, since: now, until: Number.POSITIVE_INFINITY };
+    const entry: Entry = { record, sequence: this.draw(), since: now, until: Number.POSITIVE_INFINITY };
     this.#entries.set(record, { network, entry });
     for (const name of namesOf(record)) {
       const entries = table.byName.get(name);
@@ -55,6 +60,7 @@ export class Names {
       else if (entries.at(-1) !== entry) entries.push(entry);
     }
     append(table.byIp, record.ip, entry);
+    return entry.sequence;
   }
 
   /** Nodes forget it as they hear of it. */

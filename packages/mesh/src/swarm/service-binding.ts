@@ -53,7 +53,6 @@ export interface EndpointRecord {
 export class ServiceBindings {
   readonly #swarm: Swarm;
   readonly #records = new Map<OverlayNetwork, Set<EndpointRecord>>();
-  #sequence = 0;
 
   constructor(swarm: Swarm) {
     this.#swarm = swarm;
@@ -63,15 +62,12 @@ export class ServiceBindings {
     yield* this.#records.get(network) ?? [];
   }
 
-  add(service: BalancedService, task: string, slot: number, endpoint: Endpoint, engine: Engine): EndpointRecord {
-    const { ip } = endpoint;
-    const { index: node } = engine.node;
-    const record = { service, task, slot, ip, endpoint, node, sequence: this.#sequence++, isDisabled: false };
+  add(record: EndpointRecord, engine: Engine): void {
+    const { service } = record;
     const records = this.#records.get(service.network);
     if (records === undefined) this.#records.set(service.network, new Set([record]));
     else records.add(record);
     if (!engine.host.isImmediate) this.#spread(engine, record, apply);
-    return record;
   }
 
   disable(record: EndpointRecord, engine: Engine): void {
@@ -91,9 +87,11 @@ export class ServiceBindings {
 
   /** A node holds another for dead: what it knew of it is gone. */
   lose(engine: Engine, node: number): void {
-    for (const overlay of engine.overlays.values())
+    for (const overlay of engine.overlays.values()) {
+      overlay.catchUp();
       for (const { backends } of [...overlay.services.values()])
         for (const record of [...backends]) if (record.node === node) withdraw(engine, overlay, record);
+    }
   }
 
   /** It is back, and tells all that it has. */
@@ -209,15 +207,23 @@ function isSamePort(a: IngressPort, b: IngressPort): boolean {
 export function activateServiceBinding(engine: Engine, container: Container): void {
   for (const endpoint of container.sandbox.endpoints.toSorted(compareEndpoints)) {
     if (endpoint.isGateway) continue;
-    addName(engine, container, endpoint);
+    const sequence = addName(engine, container, endpoint);
     const { task } = container.options;
     const { network } = endpoint;
     if (task === undefined || !(network instanceof OverlayNetwork) || container.bindings.has(network.name)) continue;
-    const service = balancedService(task.service, network);
-    container.bindings.set(
-      network.name,
-      engine.swarm.bindings.add(service, container.shortName, task.slot, endpoint, engine),
-    );
+    const record: EndpointRecord = {
+      service: balancedService(task.service, network),
+      task: container.shortName,
+      slot: task.slot,
+      ip: endpoint.ip,
+      endpoint,
+      node: engine.node.index,
+      // Names and balancing are one record in reality.
+      sequence: sequence ?? engine.swarm.names.draw(),
+      isDisabled: false,
+    };
+    container.bindings.set(network.name, record);
+    engine.swarm.bindings.add(record, engine);
   }
 }
 
@@ -235,9 +241,9 @@ export function deleteServiceBinding(engine: Engine, container: Container): void
   container.bindings.clear();
 }
 
-/** Its names in a network become known; ingress has none, and the default bridge neither. */
-export function addName(engine: Engine, container: Container, { network, ip, aliases }: Endpoint): void {
-  if (!hasNames(network) || container.names.has(network.name)) return;
+/** Its names in a network become known, under the number that is answered; ingress has none, and the default bridge neither. */
+export function addName(engine: Engine, container: Container, { network, ip, aliases }: Endpoint): number | undefined {
+  if (!hasNames(network) || container.names.has(network.name)) return undefined;
   const { task } = container.options;
   const services =
     task === undefined ? [] : [task.service.spec.name, ...(task.service.spec.aliases.get(network.name) ?? [])];
@@ -250,7 +256,7 @@ export function addName(engine: Engine, container: Container, { network, ip, ali
     node: engine.node.index,
   };
   container.names.set(network.name, record);
-  engine.swarm.names.add(network.id, record, engine.now);
+  return engine.swarm.names.add(network.id, record, engine.now);
 }
 
 function removeNames(engine: Engine, container: Container): void {
