@@ -152,6 +152,8 @@ export class Dispatcher {
     const wasDown = engine.status === "down";
     engine.status = "ready";
     for (const tell of absence.reports) tell();
+    // A session begins with the keys of encrypted overlays.
+    engine.encryption.updateKeys();
     this.#assignments(engine);
     yield this.#swarm.cost("orchestrate");
     if (wasDown && engine.availability === "active") reconcileNode(this.#swarm, engine.node);

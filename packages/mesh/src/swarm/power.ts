@@ -100,6 +100,7 @@ function* boot(engine: Engine): Operation {
   yield engine.cost("boot");
   engine.isRunning = true;
   const { swarm } = engine;
+  if (engine.node.role === "manager") swarm.renewKeysBy(engine);
   swarm.changeConnections();
   const { ingress } = swarm;
   if (ingress !== undefined && swarm.addresses.networks.get(ingress.name)?.loadBalancers.has(engine.name) === true) {

@@ -435,15 +435,28 @@ export class Swarm {
 
   /** The managers renew the keys of encrypted overlays from now on, and each engine hears of it (keymanager.go, Run). */
   renewKeys(): void {
-    this.host.start(this.manager.name, this.#renewKeys(), this.keyRotation);
+    for (const { name, role } of this.nodes) if (role === "manager") this.renewKeysBy(this.engine(name));
   }
 
-  *#renewKeys(): Operation {
+  /** A manager has started; it renews them if it leads when it is time. */
+  renewKeysBy(manager: Engine): void {
+    this.host.start(manager.name, this.#renewKeys(manager), this.keyRotation);
+  }
+
+  *#renewKeys(manager: Engine): Operation {
     for (;;) {
-      this.keys.rotate();
-      for (const engine of this.engines.values()) this.host.start(engine.name, updateKeys(engine), 0);
+      if (this.dispatcher.leader === manager) {
+        this.keys.rotate();
+        for (const engine of this.engines.values()) this.host.start(engine.name, this.#sendKeys(engine), 0);
+      }
       yield this.keyRotation;
     }
+  }
+
+  /** An agent gets the new keys, if it has a session; else when it has one again. */
+  *#sendKeys(engine: Engine): Operation {
+    yield engine.cost("dispatch");
+    if (this.dispatcher.hasSession(engine)) engine.encryption.updateKeys();
   }
 
   publishPeer(engine: Engine, network: OverlayNetwork, ip: number, mac: number, holder: string): void {
@@ -472,10 +485,4 @@ export class Swarm {
       holder,
     });
   }
-}
-
-/** The engine's agent has got the new keys from a manager. */
-function* updateKeys(engine: Engine): Operation {
-  yield engine.cost("dispatch");
-  engine.encryption.updateKeys();
 }

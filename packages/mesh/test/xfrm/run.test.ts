@@ -17,11 +17,13 @@ interface Options {
   readonly nodes?: string;
   readonly more?: string;
   readonly driver?: string;
+  readonly addresses?: string;
+  readonly placement?: string;
 }
 
 function go(
   steps: readonly string[],
-  { cluster = "", nodes = "[a, b, c]", more = "", driver = "" }: Options = {},
+  { cluster = "", nodes = "[a, b, c]", more = "", driver = "", addresses = "", placement = "" }: Options = {},
 ): RunResult {
   const lines = steps.map((step) => `    - ${step}\n`).join("");
   const scenario = loadGood(`cluster:
@@ -32,8 +34,8 @@ ${cluster}compose:
     web: { image: busybox, deploy: { replicas: 2 }, networks: [sec] }
   networks:
     sec: { driver_opts: { encrypted: ""${driver} }, ipam: { config: [{ subnet: 10.0.9.0/24 }] } }
-placement: { web.1: a, web.2: b }
-addresses: { web.1: 10.0.9.3, web.2: 10.0.9.4 }
+placement: { web.1: a, web.2: b${placement} }
+addresses: { web.1: 10.0.9.3, web.2: 10.0.9.4${addresses} }
 ${more}run:
   steps:
 ${lines}`);
@@ -176,6 +178,45 @@ describe("keys", () => {
     const lookAt = (time: string): string => outputs(go([`sleep ${time}`, "on a ip xfrm policy"], PINNED));
     expect(lookAt("11h59m")).toContain("spi 0x453f6df3 ");
     expect(lookAt("12h1m")).toContain("spi 0x61516a32 ");
+  });
+});
+
+describe("a node that has no session with the managers", () => {
+  test("gets no new keys: it is understood for one renewal, and after the second no more", () => {
+    const result = go(
+      [
+        "fault block b out tcp dst port 2377",
+        "sleep 1.7s",
+        PING,
+        "sleep 1.4s",
+        PING,
+        "fault clear",
+        "sleep 300ms",
+        PING,
+      ],
+      { ...PINNED, cluster: "  key_rotation: 1500ms\n" },
+    );
+    const pings = result.steps.filter(({ step }) => step.text === PING);
+    expect(pings.map(({ status }) => status)).toEqual([0, 1, 0]);
+    expect(drops(result)).toEqual(["b/host/eth0 XfrmInNoStates"]);
+  });
+
+  test("because it was off, begins with those of today", () => {
+    const result = go(
+      [
+        "fault node c lost",
+        "sleep 10s",
+        "fault node c back",
+        "sleep 60s",
+        "on a docker service scale web=3",
+        "sleep 30s",
+        "exec web.1 ping -c 1 -W 1 10.0.9.5",
+        "on c ip xfrm state count",
+      ],
+      { ...PINNED, cluster: "  key_rotation: 3s\n", addresses: ", web.3: 10.0.9.5", placement: ", web.3: c" },
+    );
+    expect(result.steps.find(({ step }) => step.text.includes("ping"))!.status).toBe(0);
+    expect(outputs(result)).toContain("SAD count 8");
   });
 });
 
