@@ -12,6 +12,7 @@ import * as tcp from "@hopscope/codec/tcp";
 import { Checksum, type Frame } from "../frame.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import type { Softnet } from "../sim/softnet.ts";
+import { expiryOf } from "../sim/timer-wheel.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
 import { PmtuDiscovery } from "./ipv4.ts";
@@ -92,7 +93,8 @@ export class TcpRequest extends TcpEntry implements Wakeable {
   }
 
   #arm(): void {
-    this.#timeoutAt = this.softnet.now + TIMEOUT_INIT_US * 1000 * 2 ** this.#retransmissions;
+    const { now } = this.softnet;
+    this.#timeoutAt = expiryOf(now + TIMEOUT_INIT_US * 1000 * 2 ** this.#retransmissions, now);
     this.#tcp.netns.node.simulator.schedule(this.#timeoutAt, this, 0);
   }
 

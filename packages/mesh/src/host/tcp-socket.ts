@@ -8,6 +8,7 @@ import { TcpFlag } from "@hopscope/codec/tcp";
 import { Errno } from "../errno.ts";
 import type { Frame } from "../frame.ts";
 import type { Wakeable } from "../sim/simulator.ts";
+import { expiryOf } from "../sim/timer-wheel.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
 import { type TcpConnection, TcpState } from "./socket.ts";
@@ -200,9 +201,10 @@ export class TcpSocket extends TcpSock implements TcpConnection, Wakeable {
   }
 
   override schedule(timer: Timer, at: number): void {
-    if (at >= this.#scheduled[timer]!) return;
-    this.#scheduled[timer] = at;
-    this.netns.node.simulator.schedule(at, this, timer);
+    const expiry = expiryOf(at, this.softnet.now);
+    if (expiry >= this.#scheduled[timer]!) return;
+    this.#scheduled[timer] = expiry;
+    this.netns.node.simulator.schedule(expiry, this, timer);
   }
 
   wake(timer: number): void {

@@ -1,6 +1,6 @@
 /**
  * A TCP socket's timers (Linux net/ipv4/tcp_timer.c): retransmission, the probes that share its timer, delayed
- * acknowledgments, keep-alive. Time is not cut into jiffies.
+ * acknowledgments, keep-alive. Each expires when the kernel's wheel comes by (sim/timer-wheel.ts).
  */
 import { JIFFY } from "../sim/timer-wheel.ts";
 import { Errno } from "../errno.ts";

@@ -12,7 +12,7 @@ const RECORDED = JSON.parse(readFileSync(FILE, "utf8")) as Readonly<Record<strin
 
 /** The kernel's clock has ticks of some milliseconds, and timers are rounded to more the longer they are. */
 function isClose(at: number, recorded: number): boolean {
-  return Math.abs(at - recorded) <= Math.max(0.04, recorded * 0.08);
+  return Math.abs(at - recorded) <= Math.max(0.04, recorded * 0.04);
 }
 
 /** How wide a window is depends on the memory that the driver's buffers take; whether it is closed does not. */
