@@ -143,7 +143,6 @@ export class Runner implements Wakeable {
           running,
           this.#attempt(running, () => {
             applyFault(this.#mesh, step.fault);
-            this.#mesh.docker?.connectionsChanged();
             return 0;
           }),
           startedAt,
@@ -202,6 +201,9 @@ export class Runner implements Wakeable {
   #end(running: Running, status: number, time: number): void {
     running.status = status;
     running.endedAt = time;
+    // Whatever a person has done to a machine, the nodes' own packets may get elsewhere than before.
+    if (running.step.kind === "on" || running.step.kind === "netns" || running.step.kind === "fault")
+      this.#mesh.docker?.connectionsChanged();
     this.#processes.delete(running);
     if (status !== 0) running.output.push(...notesOn(running.step, this.#mesh.plan));
     if (!running.step.background) return this.#continueAt(time);

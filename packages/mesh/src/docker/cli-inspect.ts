@@ -203,7 +203,10 @@ function containersIn(call: Call, network: Network): Readonly<Record<string, obj
 }
 
 function peersOf(call: Call, network: OverlayNetwork): readonly object[] {
-  const nodes = call.swarm.nodes.filter((node) => call.swarm.engine(node.name).overlays.has(network.name));
+  const { lost } = call.engine;
+  const nodes = call.swarm.nodes.filter(
+    ({ name, index }) => !lost.has(index) && call.swarm.engine(name).overlays.has(network.name),
+  );
   return nodes.map((node) => ({ Name: call.swarm.engine(node.name).peerName, IP: formatIpv4(node.ip) }));
 }
 

@@ -26,6 +26,7 @@ import { deployStack } from "../swarm/stack.ts";
 import { powerOff, powerOn } from "../swarm/power.ts";
 import { Swarm, type SwarmOptions } from "../swarm/swarm.ts";
 import { type ContainerNames, namesOf } from "./container-names.ts";
+import { hostFirewall } from "./host-firewall.ts";
 import { Kernels } from "./perform.ts";
 import { Placeholders } from "./placeholders.ts";
 import { Resolvers } from "./resolvers.ts";
@@ -36,12 +37,17 @@ export interface Pending<Result> {
 }
 
 function troubleOf(nic: Nic): Trouble {
+  const blocks = nic.faults?.blocks ?? [];
+  const iptables = nic.netns.netfilter?.iptables;
   return {
     isOff: false,
-    isCut: !nic.hasCarrier,
+    isCut: !nic.hasCarrier || !nic.isUp,
     lossOut: nic.link.loss,
     lossIn: nic.peer?.link.loss ?? 0,
-    blocks: [...(nic.faults?.blocks ?? [])],
+    firewalls: [
+      blocks.map((filter) => ({ filter, drops: true })),
+      iptables === undefined ? [] : hostFirewall(iptables),
+    ],
   };
 }
 

@@ -32,12 +32,12 @@ export function servicesIn(engine: Engine, network: OverlayNetwork): object {
   return Object.fromEntries(names.map((name) => [name, services.get(name)!]));
 }
 
-/** ingress_sbox of every node. */
-function balancersOf({ swarm }: Engine, network: OverlayNetwork): readonly TaskJson[] {
+/** ingress_sbox of every node that this one knows. */
+function balancersOf({ lost, swarm }: Engine, network: OverlayNetwork): readonly TaskJson[] {
   const tasks: TaskJson[] = [];
   for (const engine of swarm.engines.values()) {
     const endpoint = engine.overlays.get(network.name)?.balancer;
-    if (endpoint !== undefined) tasks.push(taskJson(engine, endpoint));
+    if (endpoint !== undefined && !lost.has(engine.node.index)) tasks.push(taskJson(engine, endpoint));
   }
   return sorted(tasks);
 }

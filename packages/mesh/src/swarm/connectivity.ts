@@ -3,7 +3,7 @@
  * sends them here; what is wrong with cables and firewalls says what would become of them. Between two changes nothing
  * changes: an epoch.
  *
- * Not modelled: delays of cables, which are short against the times of gossip; what nodes' own iptables drop.
+ * Not modelled: delays of cables, which are short against the times of gossip.
  */
 import { IpProtocol } from "@hopscope/codec/code-points";
 import { isMeant } from "../scenario/packet-filter.ts";
@@ -23,13 +23,20 @@ export interface Trouble {
   /** Shares of the packets that its cable loses in each direction. */
   readonly lossOut: number;
   readonly lossIn: number;
-  readonly blocks: readonly PacketFilter[];
+  /** What its firewalls say of packets: of each the first that fits; what none fits gets through. */
+  readonly firewalls: readonly (readonly Verdict[])[];
 }
 
-export const NO_TROUBLE: Trouble = { isOff: false, isCut: false, lossOut: 0, lossIn: 0, blocks: [] };
+/** What happens to certain packets. */
+export interface Verdict {
+  readonly filter: PacketFilter;
+  readonly drops: boolean;
+}
 
-export function isTroubled({ isOff, isCut, lossOut, lossIn, blocks }: Trouble): boolean {
-  return isOff || isCut || lossOut > 0 || lossIn > 0 || blocks.length > 0;
+export const NO_TROUBLE: Trouble = { isOff: false, isCut: false, lossOut: 0, lossIn: 0, firewalls: [] };
+
+export function isTroubled({ isOff, isCut, lossOut, lossIn, firewalls }: Trouble): boolean {
+  return isOff || isCut || lossOut > 0 || lossIn > 0 || firewalls.some((verdicts) => verdicts.length > 0);
 }
 
 /**
@@ -88,8 +95,11 @@ export class Epoch {
     if (a.isOff || b.isOff || a.isCut || b.isCut) return 0;
     const srcIp = this.#ips[from]!;
     const dstIp = this.#ips[to]!;
-    for (const filter of a.blocks) if (isMeant(filter, "out", protocol, srcIp, dstIp, srcPort, dstPort)) return 0;
-    for (const filter of b.blocks) if (isMeant(filter, "in", protocol, srcIp, dstIp, srcPort, dstPort)) return 0;
+    const isDropped = (direction: "in" | "out", verdicts: readonly Verdict[]): boolean =>
+      verdicts.find(({ filter }) => isMeant(filter, direction, protocol, srcIp, dstIp, srcPort, dstPort))?.drops ===
+      true;
+    if (a.firewalls.some((verdicts) => isDropped("out", verdicts))) return 0;
+    if (b.firewalls.some((verdicts) => isDropped("in", verdicts))) return 0;
     return (1 - a.lossOut) * (1 - b.lossIn);
   }
 
@@ -133,14 +143,19 @@ export class Epoch {
     return reached;
   }
 
-  /** Each is alive in the other's eyes: probes come back directly, by way of others, or by TCP (memberlist, probeNode). */
-  isTogether(a: number, b: number): boolean {
-    return this.#groupOf(a) === this.#groupOf(b);
+  /**
+   * Whoever probes it gets an answer: directly, by way of others, or by TCP (memberlist, probeNode). One that others do not
+   * reach is dead for all, though it reaches them; that it contradicts with each synchronization is not modelled.
+   */
+  isAlive(subject: number, observer: number): boolean {
+    return this.#groupOf(subject) === this.#groupOf(observer) || this.connects(observer, subject, GOSSIP_PORT);
   }
 
   #groupOf(node: number): number {
     this.#groups ??= this.#group(
-      (a, b) => (this.gossipShare(a, b) > 0 && this.gossipShare(b, a) > 0) || this.#syncs(a, b),
+      (a, b) =>
+        (this.gossipShare(a, b) > 0 && this.gossipShare(b, a) > 0) ||
+        (this.connects(a, b, GOSSIP_PORT) && this.connects(b, a, GOSSIP_PORT)),
     );
     return this.#groups[this.#placeOf.get(node) ?? 0]!;
   }

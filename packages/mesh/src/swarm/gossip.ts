@@ -116,7 +116,7 @@ export class Gossip implements Spread {
       if (!view.isDead) {
         const told = this.#toldIn(epoch, time, begin, from, to, record);
         if (told < end) return told;
-        const isSynced = epoch.isTogether(from, to) && epoch.isInSync(from, to);
+        const isSynced = epoch.isAlive(from, to) && epoch.isInSync(from, to);
         const synced = isSynced ? this.#nextSync(to, begin) + HANDLING : Number.POSITIVE_INFINITY;
         if (synced < end) return synced;
       }
@@ -184,9 +184,9 @@ export class Gossip implements Spread {
   }
 
   /** Where the time begins in which the two have not been together, which goes on at the end of an epoch. */
-  #runStart(index: number, a: number, b: number): Epoch {
+  #runStart(index: number, subject: number, observer: number): Epoch {
     let first = index;
-    while (first > 0 && !this.#epochs[first - 1]!.isTogether(a, b)) first--;
+    while (first > 0 && !this.#epochs[first - 1]!.isAlive(subject, observer)) first--;
     return this.#epochs[first]!;
   }
 
@@ -284,7 +284,7 @@ class View {
   pass(epoch: Epoch, end: number): number | undefined {
     // Who starts anew knows nobody.
     if (epoch.isOff(this.#observer)) this.isDead = true;
-    if (!epoch.isTogether(this.#subject, this.#observer)) {
+    if (!epoch.isAlive(this.#subject, this.#observer)) {
       this.#together = Number.NEGATIVE_INFINITY;
       this.#apart ??= epoch;
       if (!this.isDead) this.isDead = this.#gossip.deathOf(this.#subject, this.#observer, this.#apart) <= end;

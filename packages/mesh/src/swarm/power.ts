@@ -72,6 +72,7 @@ export function powerOff(engine: Engine): void {
   engine.isOn = false;
   for (const container of engine.containers.values()) if (container.hasNamespace) end(engine, container);
   for (const overlay of [...engine.overlays.values()]) {
+    overlay.catchUp();
     for (const { backends } of [...overlay.services.values()])
       for (const record of [...backends]) removeBackend(engine, overlay, record, true);
     removeOverlay(engine, overlay);

@@ -67,6 +67,40 @@ describe("7946 is blocked, 4789 is not", () => {
   });
 });
 
+test("a node's own iptables count, too, in their order", () => {
+  const block = (more: string): readonly (number | undefined)[] => {
+    const result = go([
+      more,
+      "on worker1 iptables -A INPUT -p udp -m multiport --dports 4000,7946 -j DROP",
+      "on worker1 iptables -A INPUT -p tcp --dport 7946 -j REJECT",
+      "sleep 10s",
+      NAMES,
+      "on worker1 iptables -F INPUT",
+      "sleep 3s",
+      NAMES,
+    ]);
+    return outputs(result, NAMES).map((names) => names.split(" ").length);
+  };
+  expect(block("on worker1 iptables -L")).toEqual([2, 3]);
+  expect(block("on worker1 iptables -A INPUT -s 192.168.77.11 -j ACCEPT")).toEqual([3, 3]);
+});
+
+test("managers that nobody can reach at 2377: nodes are down, and answer each other all the same", () => {
+  const result = go([
+    "fault block manager in tcp dst port 2377",
+    "sleep 16s",
+    "docker node ls",
+    NAMES,
+    "sleep 10s",
+    "docker service ps web",
+  ]);
+  expect(outputs(result, "docker node ls")[0]!.match(/\bDown\b/g)).toHaveLength(2);
+  expect(outputs(result, NAMES)[0]!.split(" ")).toHaveLength(3);
+  const [ps] = outputs(result, "docker service ps");
+  expect(ps!.match(/manager +Running +Running/g)).toHaveLength(3);
+  expect(ps!.match(/worker\d +Shutdown +Running/g)).toHaveLength(2);
+});
+
 test("4789 is blocked, 7946 is not: names and entries stay, packets do not arrive", () => {
   const result = go(["fault block worker1 udp dst port 4789", "sleep 20s", NAMES, PEERS, PING]);
   expect(outputs(result, NAMES)[0]!.split(" ")).toHaveLength(3);
@@ -91,4 +125,24 @@ test("a cable that is out: both sides forget each other", () => {
   expect(outputs(result, "exec web.2 dig").map((names) => names.split(" ").length)).toEqual([1, 3]);
   expect(outputs(result, "inspect worker1")[0]).not.toMatch(/192\.168\.77\.1[13]/);
   expect(statuses(result, PING)).toEqual([0]);
+});
+
+test("what a node knows is printed for each: services, tasks and peers of a network", () => {
+  const look = (node: string): string =>
+    `inspect ${node} docker network inspect -v -f '{{json .Peers}} {{json .Services}}' front`;
+  const result = go(["fault link worker1 down", "sleep 10s", look("manager"), look("worker1"), look("worker2")]);
+  const known = ["manager", "worker1", "worker2"].map((node) => {
+    const [line = ""] = outputs(result, `inspect ${node}`);
+    const [peers, services] = JSON.parse(`[${line.replace("] {", "], {")}]`) as [
+      readonly { readonly IP: string }[],
+      Readonly<Record<string, { readonly Tasks: readonly { readonly Name: string }[] }>>,
+    ];
+    const tasks = services["web"]!.Tasks.map(({ Name }) => Name.slice(0, 5));
+    return [peers.map(({ IP }) => IP.slice(-2)).join(), tasks.toSorted().join()];
+  });
+  expect(known).toEqual([
+    ["11,13", "web.1,web.3"],
+    ["12", "web.2"],
+    ["11,13", "web.1,web.3"],
+  ]);
 });

@@ -17,7 +17,9 @@ function gossip(nodes: number, seed = 1): Gossip {
 }
 
 const cut: Partial<Trouble> = { isCut: true };
-const blocked = (...blocks: readonly PacketFilter[]): Partial<Trouble> => ({ blocks });
+const blocked = (...blocks: readonly PacketFilter[]): Partial<Trouble> => ({
+  firewalls: [blocks.map((filter) => ({ filter, drops: true }))],
+});
 const port = { first: 7946, last: 7946 };
 const udp: PacketFilter = { protocol: IpProtocol.udp, dstPort: port };
 const tcp: PacketFilter = { protocol: IpProtocol.tcp, dstPort: port };
