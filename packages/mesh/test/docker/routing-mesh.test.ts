@@ -1,8 +1,10 @@
 /** Requests by virtual IPs and published ports, from everywhere, to where they end: what clients and tasks see of it. */
 import { describe, expect, test } from "vitest";
+import { deploymentCommands } from "../../src/deployment.ts";
 import { parseUrl } from "../../src/program/http-message.ts";
 import { run, type RunResult } from "../../src/run.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
+import type { Scenario } from "../../src/scenario/scenario.ts";
 
 const WHO = "Content-Type: text/plain\n\n$HOSTNAME $REMOTE_ADDR\n";
 
@@ -11,10 +13,19 @@ interface Setting {
   readonly network?: Readonly<Record<string, unknown>>;
   readonly kernel?: readonly string[];
   readonly services?: Readonly<Record<string, unknown>>;
+  /** Who is first is nobody's choice. */
+  readonly isFree?: boolean;
 }
 
 /** Three nodes; web has a task on h1 and one on h2, and port 8080 leads to it; client is everywhere. */
-function go({ version = "20.10", network = {}, kernel = [], services = {} }: Setting, ...steps: string[]): RunResult {
+function go(setting: Setting, ...steps: readonly string[]): RunResult {
+  return run(scenarioOf(setting, steps));
+}
+
+function scenarioOf(
+  { version = "20.10", network = {}, kernel = [], services = {}, isFree = false }: Setting,
+  steps: readonly string[],
+): Scenario {
   const text = JSON.stringify({
     cluster: { docker: version, kernel, nodes: ["h1", "h2", "h3"], hosts: [{ name: "ext" }] },
     compose: {
@@ -35,7 +46,7 @@ function go({ version = "20.10", network = {}, kernel = [], services = {} }: Set
     pins: {
       containers: { "web.1": "111111111111", "web.2": "222222222222" },
       balancing: Object.fromEntries(
-        ["h1", "h2", "h3"].flatMap((node) =>
+        (isFree ? [] : ["h1", "h2", "h3"]).flatMap((node) =>
           ["lb-net", "ingress_sbox"].map((sandbox) => [`${node}/${sandbox}`, { web: ["web.1", "web.2"] }]),
         ),
       ),
@@ -45,7 +56,7 @@ function go({ version = "20.10", network = {}, kernel = [], services = {} }: Set
   });
   const loaded = loadScenario(text, { file: "s.yml", readFile: () => "" });
   if (!loaded.ok) throw new Error(loaded.diagnostics.map(({ message }) => message).join("\n"));
-  return run(loaded.scenario);
+  return loaded.scenario;
 }
 
 const outputs = ({ steps }: RunResult): readonly string[] =>
@@ -175,6 +186,24 @@ describe("a virtual IP", () => {
     );
     expect(outputs(result)).toEqual([`${TASK_1} 10.0.1.10`, `${TASK_2} 10.0.1.10`]);
   });
+});
+
+test("a deployment as commands has all of it", () => {
+  const commands = deploymentCommands(scenarioOf({ isFree: true }, [])).filter((line) => line.startsWith("h3/lb-net#"));
+  expect(commands.filter((line) => /ipvs|MARK|\/32 dev eth0/.test(line))).toEqual([
+    "h3/lb-net# ip address add 10.0.1.2/32 dev eth0",
+    "h3/lb-net# ip address add 10.0.1.7/32 dev eth0",
+    "h3/lb-net# iptables -t nat -A POSTROUTING -d 10.0.1.0/24 -m ipvs --ipvs -j SNAT --to-source 10.0.1.11",
+    "h3/lb-net# iptables -t mangle -A INPUT -d 10.0.1.2/32 -j MARK --set-xmark 0x101/0xffffffff",
+    "h3/lb-net# ipvsadm -A -f 257 -s rr",
+    "h3/lb-net# ipvsadm -a -f 257 -r 10.0.1.3 -m -w 1",
+    "h3/lb-net# ipvsadm -a -f 257 -r 10.0.1.4 -m -w 1",
+    "h3/lb-net# iptables -t mangle -A INPUT -d 10.0.1.7/32 -j MARK --set-xmark 0x102/0xffffffff",
+    "h3/lb-net# ipvsadm -A -f 258 -s rr",
+    "h3/lb-net# ipvsadm -a -f 258 -r 10.0.1.8 -m -w 1",
+    "h3/lb-net# ipvsadm -a -f 258 -r 10.0.1.9 -m -w 1",
+    "h3/lb-net# ipvsadm -a -f 258 -r 10.0.1.10 -m -w 1",
+  ]);
 });
 
 test("a node without IPVS has neither", () => {
