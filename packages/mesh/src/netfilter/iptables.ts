@@ -303,5 +303,15 @@ function fits(table: TableName, { hook }: Chain, { match, target }: Rule): boole
 
 function indexOf(rules: readonly ChainRule[], rule: Rule): number {
   const text = formatRule(rule);
-  return rules.findIndex((held) => formatRule(held.rule) === text);
+  return rules.findIndex((held) => mayBeSame(held.rule, rule) && formatRule(held.rule) === text);
+}
+
+/** False if they cannot say the same: chains of published ports are long. */
+function mayBeSame(a: Rule, b: Rule): boolean {
+  return (
+    a.target.kind === b.target.kind &&
+    a.match.protocol === b.match.protocol &&
+    a.match.dstPort?.port === b.match.dstPort?.port &&
+    a.match.dstIp?.ip === b.match.dstIp?.ip
+  );
 }
