@@ -98,3 +98,28 @@ describe("mistakes", () => {
     expect(found[0]!.startsWith(message), found[0]).toBe(true);
   });
 });
+
+test("addresses in the routing mesh's network: of a service with a published port, its tasks, and of ingress_sbox", () => {
+  const text = (ports: string): string => `cluster: { nodes: [a, b] }
+compose: { services: { web: { image: nginx, networks: [n]${ports} } }, networks: { n: {} } }
+placement: { web.1: a }
+addresses:
+  web: { ingress: 10.0.0.20 }
+  web.1: { ingress: 10.0.0.21, n: 10.0.1.30 }
+  lb-ingress: { a: 10.0.0.30 }
+run:
+  steps:
+    - inspect a/ingress_sbox ip -br -4 addr show dev eth0
+    - inspect a/web.1 ip -o -4 addr show dev eth0
+`;
+  const { steps } = run(loadGood(text(", ports: [80]")));
+  expect(steps[0]!.output[0]).toContain("10.0.0.30/24 10.0.0.20/32");
+  expect(steps[1]!.output[0]).toContain("inet 10.0.0.21/24");
+  expect(mistakes(text(""))).toEqual([
+    '5:10 addresses.web.ingress: web does not join a network "ingress"; the networks it joins are n',
+    '6:12 addresses["web.1"].ingress: web does not join a network "ingress"; the networks it joins are n',
+  ]);
+  expect(mistakes(text(", ports: [80]").replace("10.0.0.21", "10.9.0.1"))).toEqual([
+    expect.stringContaining("10.9.0.1 is no address of ingress, whose subnet is 10.0.0.0/24"),
+  ]);
+});
