@@ -87,21 +87,32 @@ export class LocalOverlay {
   }
 }
 
-/** The network's part on this node, made if it is not there (ov_network.go, joinSandbox). */
-export function* localOverlay(engine: Engine, network: OverlayNetwork): Operation<LocalOverlay> {
+/**
+ * The network's part on this node, made if it is not there (ov_network.go, joinSandbox). Whoever `joins` it keeps it from
+ * going with the last of the others meanwhile.
+ */
+export function* localOverlay(
+  engine: Engine,
+  network: OverlayNetwork,
+  joins: 0 | 1 = 0,
+): Operation<LocalOverlay> {
   const existing = engine.overlays.get(network.name);
   if (existing !== undefined) {
+    existing.joined += joins;
     if (!existing.ready.isOpen) {
       yield existing.ready;
       yield engine.cost("stagger");
     }
     return existing;
   }
+  const ip = engine.swarm.balancerAddress(network, engine.node);
+  if (ip === undefined) throw Refusal.noAddress();
   const overlay = new LocalOverlay(network, engine.made(network.name));
+  overlay.joined = joins;
   engine.overlays.set(network.name, overlay);
   engine.encryption.secure(network);
   engine.ask({ kind: "netns-add", node: engine.name, netns: overlay.netns, forwarding: engine.node.kernel.forwarding });
-  yield* addBalancer(engine, overlay);
+  yield* addBalancer(engine, overlay, ip);
   overlay.ready.open();
   joinServiceBindings(engine, overlay);
   return overlay;
@@ -152,10 +163,8 @@ function* addSubnet(engine: Engine, overlay: LocalOverlay, subnet: OverlaySubnet
   return bridge;
 }
 
-function* addBalancer(engine: Engine, overlay: LocalOverlay): Operation {
+function* addBalancer(engine: Engine, overlay: LocalOverlay, ip: number): Operation {
   const { network } = overlay;
-  const ip = engine.swarm.balancerAddress(network, engine.node);
-  if (ip === undefined) throw Refusal.noAddress();
   const sandbox = new Sandbox(
     engine,
     balancerName(network),

@@ -100,8 +100,7 @@ export class Sandbox {
     let endpoint: Endpoint;
     if (network instanceof BridgeNetwork) endpoint = createBridgeEndpoint(engine, network, this, options);
     else {
-      const overlay = yield* localOverlay(engine, network);
-      overlay.joined++;
+      const overlay = yield* localOverlay(engine, network, 1);
       endpoint = yield* createOverlayEndpoint(engine, overlay, this, { ...options, ip: options.ip ?? 0 });
     }
     if (this.isPopulated) this.attach(endpoint);
