@@ -13,7 +13,7 @@ import { complete, hexId } from "./identifier.ts";
 import type { NameRecord } from "./names.ts";
 import { BridgeNetwork, isPlain, type Network, OverlayNetwork } from "./network.ts";
 import { removeOverlay } from "./overlay-driver.ts";
-import type { Operation } from "./operation.ts";
+import { Gate, type Operation } from "./operation.ts";
 import { GATEWAY_NETWORK, Sandbox } from "./sandbox.ts";
 import type { ServiceState } from "./service.ts";
 import { activateServiceBinding, addName, deleteServiceBinding, type EndpointRecord } from "./service-binding.ts";
@@ -80,6 +80,8 @@ export class Container {
   readonly names: Map<string, NameRecord> = new Map();
   /** Of a task whose service it serves, by network. */
   readonly bindings: Map<string, EndpointRecord> = new Map();
+  /** Opens when it has started, or could not; undefined: it is not about to. */
+  starting: Gate | undefined = undefined;
   /** Told when its process has ended. */
   onExit: ((status: number) => void) | undefined = undefined;
 
@@ -142,6 +144,22 @@ export function* createContainer(engine: Engine, options: ContainerOptions): Ope
 
 /** `docker start`; throws a {@link DockerError}. */
 export function* startContainer(engine: Engine, container: Container): Operation {
+  const started = new Gate();
+  container.starting = started;
+  try {
+    yield* start(engine, container);
+  } finally {
+    container.starting = undefined;
+    started.open();
+  }
+}
+
+/** Who wants to change a container waits until it has started: daemon/start.go holds its lock. */
+function* untilStarted(container: Container): Operation {
+  if (container.starting !== undefined) yield container.starting;
+}
+
+function* start(engine: Engine, container: Container): Operation {
   const { sandbox } = container;
   // Another task of its slot runs here: both cannot be called so.
   if (isTaken(engine, sandbox)) sandbox.netns = container.name;
@@ -327,6 +345,7 @@ export function leaveOverlay(engine: Engine, network: OverlayNetwork): void {
 
 /** SIGKILL to its process. */
 export function* killContainer(engine: Engine, container: Container): Operation {
+  yield* untilStarted(container);
   if (container.state !== "running") throw Refusal.isNotRunning(container.id);
   engine.ask({ kind: "container-kill", node: engine.name, id: container.shortId });
   yield* containerExited(engine, container, KILLED);
@@ -334,6 +353,7 @@ export function* killContainer(engine: Engine, container: Container): Operation 
 
 /** SIGTERM, which a first process without a handler does not notice, and SIGKILL after the grace period. */
 export function* stopContainer(engine: Engine, container: Container, graceNs: number): Operation {
+  yield* untilStarted(container);
   if (container.state !== "running") return;
   if (!engine.swarm.endsBySignal(container.options.image)) yield graceNs;
   if (container.state === "running") yield* killContainer(engine, container);
@@ -341,6 +361,7 @@ export function* stopContainer(engine: Engine, container: Container, graceNs: nu
 
 /** `docker rm`; `force` kills first. */
 export function* removeContainer(engine: Engine, container: Container, force: boolean): Operation {
+  yield* untilStarted(container);
   if (container.state === "running") {
     if (!force)
       throw new DockerError(
@@ -356,6 +377,7 @@ export function* removeContainer(engine: Engine, container: Container, force: bo
 
 /** `docker network connect`; throws a {@link DockerError}. */
 export function* connect(engine: Engine, container: Container, attachment: Attachment): Operation {
+  yield* untilStarted(container);
   const network = engine.network(attachment.network);
   if (network === undefined) throw Refusal.networkNotFound(attachment.network);
   if (isPlain(network) || container.isInHost) throw Refusal.hostNetwork();
@@ -389,6 +411,7 @@ function writeFiles(engine: Engine, container: Container, paths: readonly string
 
 /** `docker network disconnect`; throws a {@link DockerError}. */
 export function* disconnect(engine: Engine, container: Container, name: string): Operation {
+  yield* untilStarted(container);
   const network = engine.network(name);
   if (network === undefined) throw Refusal.networkNotFound(name);
   if (!container.attachments.delete(network.name)) throw Refusal.notConnected(container.id, network.name);
