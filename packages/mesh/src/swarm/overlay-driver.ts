@@ -91,11 +91,7 @@ export class LocalOverlay {
  * The network's part on this node, made if it is not there (ov_network.go, joinSandbox). Whoever `joins` it keeps it from
  * going with the last of the others meanwhile.
  */
-export function* localOverlay(
-  engine: Engine,
-  network: OverlayNetwork,
-  joins: 0 | 1 = 0,
-): Operation<LocalOverlay> {
+export function* localOverlay(engine: Engine, network: OverlayNetwork, joins: 0 | 1 = 0): Operation<LocalOverlay> {
   const existing = engine.overlays.get(network.name);
   if (existing !== undefined) {
     existing.joined += joins;
