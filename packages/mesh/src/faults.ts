@@ -14,7 +14,8 @@ export function applyFault(mesh: Mesh, fault: Fault): void {
   switch (fault.kind) {
     case "link": {
       const nic = nicOf(mesh, fault.machine);
-      for (const end of [nic, nic.peer]) end?.link.change(fault.change);
+      if (fault.direction !== "in") nic.link.change(fault.change);
+      if (fault.direction !== "out") nic.peer?.link.change(fault.change);
       if (fault.up !== undefined) nic.setPlugged(fault.up);
       return;
     }

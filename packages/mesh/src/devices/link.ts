@@ -25,6 +25,7 @@ const BITS = 8;
 const SECOND = 1e9;
 /** `Random` draws below this. */
 const WHOLE = 0x100000000;
+const NONE: ReadonlySet<number> = new Set();
 
 export class Link {
   /** Set by {@link fateOf}: when the frame arrives, and whether twice. */
@@ -36,6 +37,9 @@ export class Link {
   #now: LinkProperties;
   /** Bytes of layer-3 payload that get through; longer packets vanish. */
   #mtu: number = Number.POSITIVE_INFINITY;
+  /** Numbers of the frames that get lost, counted from when that was said. */
+  #dropped: ReadonlySet<number> = NONE;
+  #count = 0;
   /** True while frames are only delayed, all by the same time. */
   #isPlain: boolean;
   /** When the last bit of what was accepted will have been sent. */
@@ -55,8 +59,12 @@ export class Link {
   }
 
   /** What is not given stays. */
-  change({ mtu = this.#mtu, ...properties }: LinkChange): void {
+  change({ mtu = this.#mtu, drop, ...properties }: LinkChange): void {
     this.#now = { ...this.#now, ...properties };
+    if (drop !== undefined) {
+      this.#dropped = new Set(drop);
+      this.#count = 0;
+    }
     this.#mtu = mtu;
     this.#isPlain = false;
   }
@@ -65,6 +73,7 @@ export class Link {
   restore(): void {
     this.#now = this.#usual;
     this.#mtu = Number.POSITIVE_INFINITY;
+    this.#dropped = NONE;
     this.#isPlain = isPlain(this.#usual);
   }
 
@@ -81,7 +90,7 @@ export class Link {
   #impairedFateOf(length: number, now: number): Fate {
     const { latencyNs, rate, loss, duplicate, reorder } = this.#now;
     if (length - ETHERNET_LENGTH > this.#mtu) return Fate.tooLong;
-    if (this.#happens(loss)) return Fate.lost;
+    if (this.#happens(loss) || this.#dropped.has(++this.#count)) return Fate.lost;
     this.isDoubled = this.#happens(duplicate);
     let sentAt = now;
     if (rate !== undefined) {

@@ -23,6 +23,19 @@ const FIXED: Readonly<Record<string, string>> = {
   "net.bridge.bridge-nf-call-arptables": "1",
 };
 
+/** What a namespace's TCP has a field for, of numbers and of switches, and the most a number may be. */
+const TCP_NUMBERS = {
+  "net.ipv4.tcp_syn_retries": ["synRetries", 127],
+  "net.ipv4.tcp_synack_retries": ["synAckRetries", 255],
+  "net.ipv4.tcp_syn_linear_timeouts": ["synLinearTimeouts", 127],
+  "net.ipv4.tcp_retries2": ["retries2", 255],
+} as const;
+const TCP_SWITCHES = {
+  "net.ipv4.tcp_timestamps": "timestamps",
+  "net.ipv4.tcp_sack": "sack",
+  "net.ipv4.tcp_window_scaling": "windowScaling",
+} as const;
+
 const IGNORE_BROADCASTS = "net.ipv4.icmp_echo_ignore_broadcasts";
 
 /** `/proc/sys/net/ipv4/ip_forward` as `net.ipv4.ip_forward`. */
@@ -46,6 +59,9 @@ export function readSysctl(netns: Netns, name: string): string | undefined {
   if (name === IGNORE_BROADCASTS) return netns.icmp.ignoresBroadcasts ? "1" : "0";
   const ipvs = ipVsParameter(name);
   if (ipvs !== undefined) return netns.node.hasIpvs ? (netns.ipvs?.sysctls.get(ipvs) ?? defaultOf(ipvs)) : undefined;
+  const { sysctl } = netns.tcp;
+  if (isKeyOf(TCP_NUMBERS, name)) return String(sysctl[TCP_NUMBERS[name][0]]);
+  if (isKeyOf(TCP_SWITCHES, name)) return sysctl[TCP_SWITCHES[name]] ? "1" : "0";
   if (name === "net.ipv4.ping_group_range") return netns.pingGroupRange.join("\t");
   return Object.hasOwn(FIXED, name) ? FIXED[name] : undefined;
 }
@@ -83,7 +99,23 @@ export function writeSysctl(netns: Netns, name: string, value: string): boolean 
   const ipvs = ipVsParameter(name);
   if (ipvs !== undefined && netns.node.hasIpvs && /^\d+$/.test(value))
     return ipvsOf(netns).sysctls.set(ipvs, Number(value));
-  return readSysctl(netns, name) === value;
+  return writeTcp(netns, name, value) || readSysctl(netns, name) === value;
+}
+
+function writeTcp({ tcp }: Netns, name: string, value: string): boolean {
+  if (isKeyOf(TCP_SWITCHES, name) && (value === "0" || value === "1")) {
+    tcp.sysctl[TCP_SWITCHES[name]] = value === "1";
+    return true;
+  }
+  if (!isKeyOf(TCP_NUMBERS, name) || !/^\d{1,3}$/.test(value)) return false;
+  const [field, most] = TCP_NUMBERS[name];
+  if (Number(value) > most) return false;
+  tcp.sysctl[field] = Number(value);
+  return true;
+}
+
+function isKeyOf<T extends object>(table: T, name: string): name is string & keyof T {
+  return Object.hasOwn(table, name);
 }
 
 /** `net.ipv4.conf.eth0.arp_ignore` of a device that is there. */

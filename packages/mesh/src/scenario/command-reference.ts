@@ -51,7 +51,7 @@ const REPLAY: readonly Row[] = [
 const FAULTS: readonly Row[] = [
   [
     "fault link MACHINE …",
-    "The cable between the machine and the switch, both directions: `latency 5ms`, `rate 10Mbit`, `loss 10%`, `duplicate 1%`, `reorder 5%`, `mtu 1400` (longer packets vanish, and nobody is told), `down`, `up`; several in one line. What is not named stays. A node whose cable is out goes on by itself: others forget what it has told them after some seconds, the managers make its tasks anew elsewhere after 10 to 15, and stop the old ones when it is back.",
+    "The cable between the machine and the switch, both directions (`in …`: only what the machine gets, `out …`: only what it sends): `latency 5ms`, `rate 10Mbit`, `loss 10%`, `duplicate 1%`, `reorder 5%`, `mtu 1400` (longer packets vanish, and nobody is told), `drop 1,4-6` (the next frame and the fourth to sixth get lost, counted in each direction), `down`, `up`; several in one line. What is not named stays. A node whose cable is out goes on by itself: others forget what it has told them after some seconds, the managers make its tasks anew elsewhere after 10 to 15, and stop the old ones when it is back.",
   ],
   [
     "fault node NODE lost",

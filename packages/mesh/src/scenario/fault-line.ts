@@ -77,20 +77,25 @@ const LINK_WORDS = {
     (text: string) => (/^\d{2,5}$/.test(text) ? Number(text) : parseBytes(text)),
     () => "a size such as 1400",
   ],
+  drop: ["drop", parseNumbers, () => "numbers of frames such as 1,4-6"],
 } as const;
 
-/** `link MACHINE loss 10% latency 5ms …`, `link MACHINE down` */
+/** `link MACHINE loss 10% latency 5ms …`, `link MACHINE in drop 1,3`, `link MACHINE down` */
 function readLink(line: Line): Fault | undefined {
   const { words, end, fail } = line;
   const machine = readMachine(line);
   if (machine === undefined) return undefined;
-  const change: Record<string, number> = {};
+  const change: Record<string, number | readonly number[]> = {};
   let up: boolean | undefined;
   const known = [...Object.keys(LINK_WORDS), "down", "up"];
-  if (words.length === 1) return fail(end, `expected ${known.join(", ")}, found nothing`);
-  for (let index = 1; index < words.length; index++) {
+  const [, second] = words;
+  const direction = second?.text === "in" || second?.text === "out" ? second.text : undefined;
+  const first = direction === undefined ? 1 : 2;
+  if (words.length === first) return fail(end, `expected ${known.join(", ")}, found nothing`);
+  for (let index = first; index < words.length; index++) {
     const word = words[index]!;
     if (word.text === "down" || word.text === "up") {
+      if (direction !== undefined) return fail(word.at, "a cable is down or up in both directions");
       up = word.text === "up";
       continue;
     }
@@ -101,15 +106,26 @@ function readLink(line: Line): Fault | undefined {
       );
     const [key, parse, expectedOf] = LINK_WORDS[word.text as keyof typeof LINK_WORDS];
     const value = words[++index];
-    const number = value === undefined ? undefined : parse(value.text);
-    if (number === undefined)
+    const read = value === undefined ? undefined : parse(value.text);
+    if (read === undefined)
       return fail(
         value?.at ?? end,
         `expected ${expectedOf(value?.text ?? "")} after ${word.text}, found ${describe(value?.text)}`,
       );
-    change[key] = number;
+    change[key] = read;
   }
-  return { kind: "link", machine, change: change as LinkChange, up };
+  return { kind: "link", machine, change: change as LinkChange, direction, up };
+}
+
+/** `1,4-6` */
+function parseNumbers(text: string): readonly number[] | undefined {
+  const numbers: number[] = [];
+  for (const part of text.split(",")) {
+    const [, from, to = from] = /^([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/.exec(part) ?? [];
+    if (from === undefined || Number(from) > Number(to)) return undefined;
+    for (let number = Number(from); number <= Number(to); number++) numbers.push(number);
+  }
+  return numbers;
 }
 
 /** `node NODE lost`, `node NODE back` */

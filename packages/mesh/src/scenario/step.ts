@@ -70,6 +70,8 @@ export type Fault =
       readonly kind: "link";
       readonly machine: string;
       readonly change: LinkChange;
+      /** What the machine gets, or sends; undefined: both. */
+      readonly direction: "in" | "out" | undefined;
       /** The cable is pulled out (false) or put back in; undefined: neither. */
       readonly up: boolean | undefined;
     }
@@ -97,6 +99,8 @@ export interface LinkChange {
   readonly reorder?: number;
   /** The cable carries no longer IP packets, and tells nobody: an MTU lowered somewhere on the way. */
   readonly mtu?: number;
+  /** Which of the frames from now on get lost: 1 is the next one of that direction. */
+  readonly drop?: readonly number[];
 }
 
 /** Frames of a machine's interface, by what is in the outermost IPv4 packet. What is not given is anything. */

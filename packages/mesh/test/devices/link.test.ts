@@ -69,8 +69,16 @@ describe("a cable", () => {
     expect(cable.fateOf(1001, { now: 0 })).toBe(Fate.tooLong);
   });
 
+  test("loses the very frames that it is to lose", () => {
+    const cable = link();
+    send(cable, 3);
+    cable.change({ drop: [2, 3, 5] });
+    const { lost, arrives } = Fate;
+    expect(send(cable, 6).map(({ fate }) => fate)).toEqual([arrives, lost, lost, arrives, lost, arrives]);
+  });
+
   test("is as it was when all is right again", () => {
-    const cable = link({ loss: 1, latencyNs: 1, mtu: 10 });
+    const cable = link({ loss: 1, latencyNs: 1, mtu: 10, drop: [1] });
     cable.restore();
     expect([cable.fateOf(1500, { now: 0 }), cable.arrivesAt]).toEqual([Fate.arrives, 1000]);
   });

@@ -41,6 +41,8 @@ function drops({ mesh: { recorder } }: RunResult): string[] {
   return found;
 }
 
+const roundTrip = ({ steps }: RunResult): number => Number(/time=([\d.]+)/.exec(steps.at(-1)!.output.join())![1]);
+
 const statuses = ({ steps }: RunResult): readonly (number | undefined)[] => steps.map(({ status }) => status);
 
 describe("links", () => {
@@ -48,6 +50,16 @@ describe("links", () => {
     const result = go(["fault link worker1 loss 100%", PING, OTHER, "fault clear", PING]);
     expect(statuses(result)).toEqual([0, 1, 0, 0, 0]);
     expect(drops(result)).toEqual(["switch/host/p-worker1 LINK_LOSS"]);
+  });
+
+  test("may be bad in one direction only", () => {
+    const [out, into] = ["out", "in"].map((way) => go([`fault link worker1 ${way} drop 1 latency 200ms`, PING, PING]));
+    expect([statuses(out!), drops(out!)]).toEqual([[0, 1, 0], ["worker1/host/eth0 LINK_LOSS"]]);
+    expect([statuses(into!), drops(into!)]).toEqual([[0, 1, 0], ["switch/host/p-worker1 LINK_LOSS"]]);
+    for (const result of [out!, into!]) {
+      expect(roundTrip(result)).toBeGreaterThan(200);
+      expect(roundTrip(result)).toBeLessThan(400);
+    }
   });
 
   test("that are pulled out take nothing in, and what is under way is lost", () => {
@@ -78,8 +90,6 @@ describe("links", () => {
   });
 
   test("take their time, from the start if the scenario says so", () => {
-    const roundTrip = (result: RunResult): number =>
-      Number(/time=([\d.]+)/.exec(result.steps.at(-1)!.output.join())![1]);
     expect(roundTrip(go(["fault link worker1 latency 10ms", PING]))).toBeGreaterThan(20);
     const slow = go([PING], "  underlay: { latency: 3ms }\n");
     expect(roundTrip(slow)).toBeGreaterThan(12);

@@ -144,6 +144,10 @@ describe("iproute2", () => {
       ["sysctl net.ipv4.ip_forward", "net.ipv4.ip_forward = 0"],
       ["sysctl -w net.ipv4.ip_forward=1", "net.ipv4.ip_forward = 1"],
       ["sysctl -n net.ipv4.ip_forward", "1"],
+      ["sysctl -w net.ipv4.tcp_syn_retries=2", "net.ipv4.tcp_syn_retries = 2"],
+      ["sysctl net.ipv4.tcp_syn_retries net.ipv4.tcp_sack", "net.ipv4.tcp_syn_retries = 2", "net.ipv4.tcp_sack = 1"],
+      ["sysctl -w net.ipv4.tcp_sack=0", "net.ipv4.tcp_sack = 0"],
+      ["sysctl -n net.ipv4.tcp_sack", "0"],
       ["cat /proc/sys/net/ipv4/conf/v0/forwarding", "1"],
       ["cat /nope", "cat: /nope: No such file or directory", "rc=1"],
       [

@@ -276,6 +276,10 @@ describe("faults", () => {
         up: undefined,
       },
     ],
+    [
+      "link worker1 in drop 2,4-6",
+      { kind: "link", machine: "worker1", change: { drop: [2, 4, 5, 6] }, direction: "in", up: undefined },
+    ],
     ["link worker1 down", { kind: "link", machine: "worker1", change: {}, up: false }],
     ["link worker1 up", { kind: "link", machine: "worker1", change: {}, up: true }],
     ["node worker1 lost", { kind: "node", node: "worker1", lost: true }],
@@ -330,7 +334,7 @@ describe("faults", () => {
   ])("%s", (line, expected) => expect(fault(`fault ${line}`)).toEqual(expected));
 
   const kinds = "link, node, block, fdb, neighbor, checksum, encryption, clear";
-  const linkWords = "latency, rate, loss, duplicate, reorder, mtu, down, up";
+  const linkWords = "latency, rate, loss, duplicate, reorder, mtu, drop, down, up";
   const filterWords = "expected in, out, udp, tcp, icmp, esp, src, dst, host, net or port";
   test.each([
     ["fault", `15:12 run.steps[0]: expected ${kinds} after fault, found nothing`],
@@ -344,6 +348,12 @@ describe("faults", () => {
     ["fault link worker1 loss 101%", '15:31 run.steps[0]: expected a percentage such as 10% after loss, found "101%"'],
     ["fault link worker1 rate 0bit", '15:31 run.steps[0]: expected a rate such as 10Mbit after rate, found "0bit"'],
     ["fault link worker1 loss", "15:30 run.steps[0]: expected a percentage such as 10% after loss, found nothing"],
+    [
+      "fault link worker1 in drop 4-2",
+      '15:34 run.steps[0]: expected numbers of frames such as 1,4-6 after drop, found "4-2"',
+    ],
+    ["fault link worker1 out", `15:29 run.steps[0]: expected ${linkWords}, found nothing`],
+    ["fault link worker1 in down", "15:29 run.steps[0]: a cable is down or up in both directions"],
     ["fault node ext lost", '15:18 run.steps[0]: there is no node "ext"; the nodes are manager, worker1, worker2'],
     ["fault node worker1", "15:25 run.steps[0]: expected lost or back, found nothing"],
     ["fault block worker1", `15:26 run.steps[0]: ${filterWords}, found nothing`],
