@@ -2,7 +2,6 @@
  * A TCP socket's timers (Linux net/ipv4/tcp_timer.c): retransmission, the probes that share its timer, delayed
  * acknowledgments, keep-alive. Each expires when the kernel's wheel comes by (sim/timer-wheel.ts).
  */
-import { JIFFY } from "../sim/timer-wheel.ts";
 import { Errno } from "../errno.ts";
 import { TcpState } from "./socket.ts";
 import { sendAck, sendActiveReset, writeWakeup } from "./tcp-output.ts";
@@ -88,8 +87,7 @@ export function sendDelayedAck(sk: TcpSock): void {
     ato = Math.min(ato, most);
   }
   ato = Math.min(ato, DELACK_MAX_US);
-  // Nothing has been received yet: "now" for a timer is the next tick of the kernel's clock.
-  let at = ato === 0 ? (Math.floor(now / JIFFY) + 1) * JIFFY : now + ato * 1000;
+  let at = now + ato * 1000;
   if ((sk.ackPending & AckPending.timer) !== 0) {
     // It is nearly due: no use waiting.
     if (sk.ackTimeoutAt <= now + (ato / 4) * 1000) return sendAck(sk);
