@@ -1,16 +1,11 @@
 /**
  * A ring of bytes that are known by their sequence numbers: what a TCP socket has to send, or has received. It grows when
- * asked for room, and never shrinks; writing and reading allocate nothing.
+ * asked for room, and never shrinks; writing and reading allocate nothing. One that is never asked has no memory.
  */
 export class ByteRing {
-  #bytes: Uint8Array;
-  #mask: number;
-
-  /** `capacity`: a power of two. */
-  constructor(capacity: number = 4096) {
-    this.#bytes = new Uint8Array(capacity);
-    this.#mask = capacity - 1;
-  }
+  #bytes: Uint8Array = NOTHING;
+  /** Its capacity, a power of two, less one. */
+  #mask = 0;
 
   get capacity(): number {
     return this.#bytes.length;
@@ -21,7 +16,7 @@ export class ByteRing {
     const needed = (end - first) | 0;
     const old = this.#bytes;
     if (needed <= old.length) return;
-    let capacity = old.length;
+    let capacity = Math.max(old.length, MIN_CAPACITY);
     while (capacity < needed) capacity *= 2;
     this.#bytes = new Uint8Array(capacity);
     const mask = capacity - 1;
@@ -54,6 +49,9 @@ export class ByteRing {
     }
   }
 }
+
+const NOTHING = new Uint8Array();
+const MIN_CAPACITY = 4096;
 
 /** Below this many bytes a loop is faster than making a view. */
 const SHORT = 64;

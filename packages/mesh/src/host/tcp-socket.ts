@@ -7,6 +7,7 @@ import * as ethernet from "@hopscope/codec/ethernet";
 import { TcpFlag } from "@hopscope/codec/tcp";
 import { Errno } from "../errno.ts";
 import type { Frame } from "../frame.ts";
+import type { Softnet } from "../sim/softnet.ts";
 import type { Wakeable } from "../sim/simulator.ts";
 import { expiryOf } from "../sim/timer-wheel.ts";
 import { DropReason } from "../trace/drop-reason.ts";
@@ -28,7 +29,26 @@ import {
 import { TcpTimewait } from "./tcp-timewait.ts";
 import { sendmsg } from "./tcp-write.ts";
 
-export class TcpSocket extends TcpSock implements TcpConnection, Wakeable {
+/**
+ * What the simulator wakes for a socket. Events cannot be called off, and some are hours away: they shall not keep a
+ * socket in memory that is closed by then.
+ */
+class TimerEvents implements Wakeable {
+  readonly softnet: Softnet;
+  socket: TcpSocket | undefined;
+
+  constructor(socket: TcpSocket) {
+    this.softnet = socket.softnet;
+    this.socket = socket;
+  }
+
+  wake(timer: number): void {
+    this.socket?.expire(timer);
+  }
+}
+
+export class TcpSocket extends TcpSock implements TcpConnection {
+  readonly #events: TimerEvents = new TimerEvents(this);
   /** When an event of each timer is due; there may be later ones, which find nothing to do. */
   readonly #scheduled: Float64Array = new Float64Array(3).fill(NEVER);
 
@@ -204,10 +224,11 @@ export class TcpSocket extends TcpSock implements TcpConnection, Wakeable {
     const expiry = expiryOf(at, this.softnet.now);
     if (expiry >= this.#scheduled[timer]!) return;
     this.#scheduled[timer] = expiry;
-    this.netns.node.simulator.schedule(expiry, this, timer);
+    this.netns.node.simulator.schedule(expiry, this.#events, timer);
   }
 
-  wake(timer: number): void {
+  /** An event of one of its timers. */
+  expire(timer: number): void {
     const { now } = this.softnet;
     if (this.#scheduled[timer]! <= now) this.#scheduled[timer] = NEVER;
     const dueAt = this.#dueAt(timer);
@@ -238,6 +259,7 @@ export class TcpSocket extends TcpSock implements TcpConnection, Wakeable {
     if (this.state === TcpState.close) return;
     this.state = TcpState.close;
     clearTimers(this);
+    this.#events.socket = undefined;
     this.sendQueue.purge();
     this.wmemQueued = 0;
     this.packetsOut = 0;
