@@ -211,7 +211,11 @@ function* exec(call: Call): Generator<void, number, boolean> {
 /** `Up 2 minutes`, `Exited (137) 5 seconds ago`. */
 function statusOf(call: Call, container: Container): string {
   if (container.state === "created") return "Created";
-  if (container.state === "running") return `Up ${call.ago(container.startedAt).replace(/ ago$/, "")}`;
+  if (container.state === "running") {
+    const { health } = container;
+    const suffix = health === undefined ? "" : ` (${health === "starting" ? "health: starting" : health})`;
+    return `Up ${call.ago(container.startedAt).replace(/ ago$/, "")}${suffix}`;
+  }
   return `Exited (${container.exitCode}) ${call.ago(container.finishedAt)}`;
 }
 

@@ -48,6 +48,7 @@ export function containerJson(call: Call, container: Container): object {
       ExitCode: container.exitCode,
       StartedAt: time(container.startedAt),
       FinishedAt: time(container.finishedAt),
+      ...(container.health === undefined ? {} : { Health: { Status: container.health } }),
     },
     Name: `/${container.name}`,
     HostConfig: { NetworkMode: mode === "bridge" && call.engine.version.filter === "forward" ? "default" : mode },

@@ -72,6 +72,8 @@ export class Container {
   state: ContainerState = "created";
   /** It has begun to start, and has not left its networks yet. */
   hasNamespace = false;
+  /** What its health check has found; undefined: it has none. */
+  health: "starting" | "healthy" | "unhealthy" | undefined = undefined;
   startedAt = 0;
   finishedAt = 0;
   exitCode = 0;

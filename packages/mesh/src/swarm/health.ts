@@ -11,12 +11,18 @@ import type { Operation } from "./operation.ts";
 export function* untilHealthy(engine: Engine, container: Container, check: HealthCheck): Operation<boolean> {
   const healthyAt = container.startedAt + engine.swarm.healthyAfter(container.options.image);
   let failures = 0;
+  container.health = "starting";
   for (;;) {
     const isStarting = engine.now - container.startedAt < check.startPeriodNs;
     yield isStarting && engine.version.hasStartInterval ? check.startIntervalNs : check.intervalNs;
     if (container.state !== "running") return false;
-    if (engine.now >= healthyAt) return true;
+    if (engine.now >= healthyAt) {
+      container.health = "healthy";
+      return true;
+    }
     if (engine.now - container.startedAt < check.startPeriodNs) continue;
-    if (++failures >= check.retries) return false;
+    if (++failures < check.retries) continue;
+    container.health = "unhealthy";
+    return false;
   }
 }

@@ -140,3 +140,37 @@ run:
     "w1 Ready Active 28.5.2",
   ]);
 });
+
+test("a task with a health check is starting until it is healthy; its name is not there before", () => {
+  const text = `cluster: { nodes: [m1] }
+images: { slow: { command: httpd -f -p 80, healthy: 12s } }
+compose:
+  services:
+    web: { image: slow, networks: [net], healthcheck: { test: [CMD, ok], interval: 5s }, deploy: { replicas: 1 } }
+  networks: { net: { attachable: true } }
+run:
+  setup:
+    - docker run -d --name c --network net busybox
+    - docker service scale -d web=2
+    - sleep 9s
+  steps:
+    - docker ps --format '{{.Names}} {{.Status}}'
+    - docker service ls
+    - exec c dig +short tasks.web
+    - sleep 7s
+    - docker ps --format '{{.Names}} {{.Status}}'
+    - docker service ls
+    - exec c dig +short tasks.web
+`;
+  const outputs = run(loadGood(text)).steps.map(({ output }) => output.map((line) => line.replace(/\.\w{25}/, "")));
+  expect(outputs[0]).toEqual([
+    "web.2 Up 8 seconds (health: starting)",
+    "c Up 9 seconds",
+    "web.1 Up 24 seconds (healthy)",
+  ]);
+  expect(outputs[1]![1]).toMatch(/replicated +1\/2/);
+  expect(outputs[2]).toHaveLength(1);
+  expect(outputs[4]![0]).toBe("web.2 Up 15 seconds (healthy)");
+  expect(outputs[5]![1]).toMatch(/replicated +2\/2/);
+  expect(outputs[6]).toHaveLength(2);
+});
