@@ -236,7 +236,15 @@ export function serviceJson(call: Call, service: ServiceState): object {
       ...(ports.length > 0 ? { Ports: ports } : {}),
       ...(vips.length > 0 ? { VirtualIPs: vips } : {}),
     },
+    ...updateStatus(service),
   };
+}
+
+function updateStatus({ rollout }: ServiceState): object {
+  if (rollout === undefined) return {};
+  const { state, startedAt, completedAt, message } = rollout;
+  const end = completedAt === undefined ? {} : { CompletedAt: time(completedAt) };
+  return { UpdateStatus: { State: state, StartedAt: time(startedAt), ...end, Message: message } };
 }
 
 export function nodeJson(call: Call, node: SwarmNode): object {

@@ -17,6 +17,12 @@ export const POLICY_FLAGS: readonly string[] = [
   "update-monitor=",
   "update-failure-action=",
   "update-max-failure-ratio=",
+  "rollback-delay=",
+  "rollback-parallelism=",
+  "rollback-order=",
+  "rollback-monitor=",
+  "rollback-failure-action=",
+  "rollback-max-failure-ratio=",
   "stop-grace-period=",
   "health-cmd=",
   "health-interval=",
@@ -28,14 +34,15 @@ export const POLICY_FLAGS: readonly string[] = [
   "replicas-max-per-node=",
 ];
 
-type Policy = Pick<Service, "restart" | "update" | "stopGraceNs" | "healthcheck" | "maxReplicasPerNode">;
+type Policy = Pick<Service, "restart" | "update" | "rollback" | "stopGraceNs" | "healthcheck" | "maxReplicasPerNode">;
 
 /** As it was, but for what the words say. */
 export function readPolicy(words: Words, before: Policy): Policy {
-  const { healthcheck, maxReplicasPerNode, restart, stopGraceNs, update } = before;
+  const { healthcheck, maxReplicasPerNode, restart, rollback, stopGraceNs, update } = before;
   return {
     restart: readRestart(words, restart),
-    update: readUpdate(words, update),
+    update: readUpdate(words, "update", update),
+    rollback: readUpdate(words, "rollback", rollback),
     stopGraceNs: durationOf(words, "stop-grace-period") ?? stopGraceNs,
     healthcheck: readHealth(words, healthcheck),
     maxReplicasPerNode: numberOf(words, "replicas-max-per-node") ?? maxReplicasPerNode,
@@ -56,23 +63,29 @@ function readRestart(words: Words, before: RestartPolicy | undefined): RestartPo
   return words.names.some((name) => name.startsWith("restart-")) ? read : before;
 }
 
-function readUpdate(words: Words, before: UpdateConfig | undefined): UpdateConfig | undefined {
+function readUpdate(
+  words: Words,
+  which: "update" | "rollback",
+  before: UpdateConfig | undefined,
+): UpdateConfig | undefined {
+  if (!words.names.some((name) => name.startsWith(`${which}-`))) return before;
   const from = before ?? DEFAULT_UPDATE;
-  const order = words.value("update-order") ?? from.order;
+  const order = words.value(`${which}-order`) ?? from.order;
   if (order !== "stop-first" && order !== "start-first")
     throw new UsageError(
-      `invalid argument "${order}" for "--update-order" flag: valid values are "start-first"|"stop-first"`,
+      `invalid argument "${order}" for "--${which}-order" flag: valid values are "start-first"|"stop-first"`,
     );
-  const action = words.value("update-failure-action") ?? from.failureAction;
-  const read: UpdateConfig = {
-    parallelism: numberOf(words, "update-parallelism") ?? from.parallelism,
-    delayNs: durationOf(words, "update-delay") ?? from.delayNs,
-    monitorNs: durationOf(words, "update-monitor") ?? from.monitorNs,
-    failureAction: action === "continue" ? "continue" : "pause",
-    maxFailureRatio: Number(words.value("update-max-failure-ratio") ?? from.maxFailureRatio),
+  const action = words.value(`${which}-failure-action`) ?? from.failureAction;
+  if (action !== "pause" && action !== "continue" && action !== "rollback")
+    throw new DockerError(`unrecognized update failure action ${action}`);
+  return {
+    parallelism: numberOf(words, `${which}-parallelism`) ?? from.parallelism,
+    delayNs: durationOf(words, `${which}-delay`) ?? from.delayNs,
+    monitorNs: durationOf(words, `${which}-monitor`) ?? from.monitorNs,
+    failureAction: action,
+    maxFailureRatio: Number(words.value(`${which}-max-failure-ratio`) ?? from.maxFailureRatio),
     order,
   };
-  return words.names.some((name) => name.startsWith("update-")) ? read : before;
 }
 
 function readHealth(words: Words, before: HealthCheck | undefined): HealthCheck | undefined {

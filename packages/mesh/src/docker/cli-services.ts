@@ -13,7 +13,7 @@ import {
   scaleService,
 } from "../swarm/orchestrator.ts";
 import type { ServiceState, Task } from "../swarm/service.ts";
-import { isSame, updateService } from "../swarm/updater.ts";
+import { isSame, NO_TASK, rollbackService, updateService } from "../swarm/updater.ts";
 import type { Call, Command } from "./cli-call.ts";
 import { printInspected, readIp, readPublish } from "./cli-containers.ts";
 import { serviceJson } from "./cli-inspect.ts";
@@ -37,8 +37,6 @@ const IGNORED = [
   "limit-memory=",
   "reserve-cpu=",
   "reserve-memory=",
-  "rollback-delay=",
-  "rollback-parallelism=",
   "with-registry-auth",
   "quiet,q",
   "tty,t",
@@ -223,12 +221,10 @@ function* scale(call: Call): Generator<void, number, boolean> {
   return status;
 }
 
-/** Keys of a service that its tasks know nothing of. */
-const NO_TASK: ReadonlySet<string> = new Set(["replicas", "update"]);
-
 function* update(call: Call): Generator<void, number, boolean> {
   const { words, swarm } = call;
   const service = findService(call, words.rest[0]!);
+  if (words.has("rollback")) return yield* rollback(call);
   const { spec } = service;
   const replicas = words.value("replicas");
   const without = (list: readonly string[], gone: readonly string[]): readonly string[] =>
@@ -269,6 +265,16 @@ function* update(call: Call): Generator<void, number, boolean> {
     call.docker.start(call.engine.name, updateService(swarm, service, changed, isForced), 0);
   else service.spec = changed;
   call.print(words.rest[0]!);
+  yield* call.context.process.sleep(DockerCost.request);
+  return yield* converge(call, service);
+}
+
+function* rollback(call: Call): Generator<void, number, boolean> {
+  const [name = ""] = call.words.rest;
+  const service = findService(call, name);
+  if (service.previous === undefined) throw Refusal.noPreviousSpec(service.spec.name);
+  call.docker.start(call.engine.name, rollbackService(call.swarm, service), 0);
+  call.print(name);
   yield* call.context.process.sleep(DockerCost.request);
   return yield* converge(call, service);
 }
@@ -376,6 +382,7 @@ export const SERVICE_COMMANDS: Readonly<Record<string, Command>> = {
   create: { flags: CREATE_FLAGS, least: 1, most: MANY, interspersed: false, needsManager: true, run: create },
   scale: { flags: flags("detach,d"), least: 1, most: MANY, needsManager: true, run: scale },
   update: { flags: UPDATE_FLAGS, least: 1, most: 1, needsManager: true, run: update },
+  rollback: { flags: flags("detach,d", "quiet,q"), least: 1, most: 1, needsManager: true, run: rollback },
   rm: { flags: flags(), least: 1, most: MANY, needsManager: true, run: remove },
   ls: { flags: LIST, least: 0, most: 0, needsManager: true, run: list },
   ps: { flags: LIST, least: 1, most: MANY, needsManager: true, run: ps },

@@ -33,7 +33,7 @@ export function serviceSpec(spec: Service, networks: readonly string[], endpoint
     },
     Mode: spec.mode === "global" ? { Global: {} } : { Replicated: { Replicas: spec.replicas } },
     UpdateConfig: updateConfig(spec.update ?? UPDATE),
-    RollbackConfig: updateConfig(UPDATE),
+    RollbackConfig: updateConfig(spec.rollback ?? UPDATE),
     EndpointSpec: endpoint,
   };
 }

@@ -5,10 +5,9 @@
 import * as v from "valibot";
 import { either, type Entries, isMap, isText, list, map, record, type Schema } from "./check.ts";
 import { isNumber, key, listOfText, listOrMap, orNothing, plain, scalar, someMap, textOrList } from "./compose-key.ts";
-import { duration, integer, oneOf, text, truth } from "./values.ts";
+import { integer, text, truth } from "./values.ts";
 
 const number: Schema<number> = v.number("a number");
-const natural: Schema<number> = integer(0, Number.MAX_SAFE_INTEGER, "a whole number from 0 on");
 const whole: Schema<number> = integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, "a whole number");
 const options: Schema = record(scalar, "OPTION");
 
@@ -19,15 +18,6 @@ export const resources: Schema = plain({
     memory: text(),
     generic_resources: list(plain({ discrete_resource_spec: plain({ kind: text(), value: number }) })),
   }),
-});
-
-export const updateConfig: Schema = plain({
-  parallelism: natural,
-  delay: duration,
-  failure_action: text(),
-  monitor: duration,
-  max_failure_ratio: number,
-  order: oneOf("start-first", "stop-first"),
 });
 
 const external: Schema = either(isMap, plain({ name: text() }), truth);

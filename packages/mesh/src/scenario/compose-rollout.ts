@@ -55,7 +55,7 @@ export const updateConfig: Schema<UpdateConfigFile> = map({
   failure_action: key(
     text(),
     "used",
-    "`pause` or `continue`: what becomes of the update when tasks fail. `rollback` is taken as `pause`.",
+    "`pause`, `continue` or `rollback`: what becomes of the update when tasks fail.",
     { default: "`pause`" },
   ),
   monitor: key(duration, "used", "How long a new task must run to count as updated.", { default: "`5s`" }),
@@ -117,8 +117,9 @@ export function readUpdateConfig(
 ): UpdateConfig | undefined {
   if (file === undefined) return undefined;
   const action = file.failure_action;
-  if (action === "rollback") report.warn(place.at("failure_action"), "rollback is not modelled yet: taken as pause");
-  else if (action !== undefined && action !== "" && action !== "pause" && action !== "continue")
+  let failureAction: UpdateConfig["failureAction"] = "pause";
+  if (action === "continue" || action === "rollback") failureAction = action;
+  else if (action !== undefined && action !== "" && action !== "pause")
     report.warn(
       place.at("failure_action"),
       `expected pause, continue or rollback, found ${describe(action)}: taken as pause`,
@@ -127,7 +128,7 @@ export function readUpdateConfig(
     parallelism: file.parallelism ?? DEFAULT_UPDATE.parallelism,
     delayNs: file.delay ?? 0,
     monitorNs: file.monitor ?? DEFAULT_UPDATE.monitorNs,
-    failureAction: action === "continue" ? "continue" : "pause",
+    failureAction,
     maxFailureRatio: file.max_failure_ratio ?? 0,
     order: file.order ?? DEFAULT_UPDATE.order,
   };

@@ -4,14 +4,7 @@
  */
 import * as v from "valibot";
 import { either, type Entries, isMap, list, map, record, type Schema } from "./check.ts";
-import {
-  config,
-  ignoredServiceKeys,
-  resources,
-  secret,
-  updateConfig as ignoredUpdateConfig,
-  volume,
-} from "./compose-ignored.ts";
+import { config, ignoredServiceKeys, resources, secret, volume } from "./compose-ignored.ts";
 import { isList, isNumber, key, listOfText, listOrMap, orNothing, scalar, textOrList } from "./compose-key.ts";
 import {
   healthcheck,
@@ -36,6 +29,7 @@ export interface DeployFile {
   readonly placement: PlacementFile | undefined;
   readonly restart_policy: RestartPolicyFile | undefined;
   readonly update_config: UpdateConfigFile | undefined;
+  readonly rollback_config: UpdateConfigFile | undefined;
 }
 
 export interface ServiceFile {
@@ -117,7 +111,7 @@ const deployKeys = {
   resources: key(resources, "quiet", "CPU and memory. Nodes are taken as large enough."),
   restart_policy: key(restartPolicy, "used", "What happens when a task ends."),
   update_config: key(updateConfig, "used", "How updates replace tasks."),
-  rollback_config: key(ignoredUpdateConfig, "later", "How rollbacks replace tasks."),
+  rollback_config: key(updateConfig, "used", "How rollbacks replace tasks."),
 };
 
 const attachmentKeys = {

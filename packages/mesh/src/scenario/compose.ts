@@ -207,6 +207,7 @@ function readService(name: string, file: ServiceFile, joined: Attachments, place
     dns: readDns(file.dns, place.at("dns"), report),
     restart: readRestartPolicy(deploy?.restart_policy, at.at("restart_policy"), report),
     update: readUpdateConfig(deploy?.update_config, at.at("update_config"), report),
+    rollback: readUpdateConfig(deploy?.rollback_config, at.at("rollback_config"), report),
     stopGraceNs: file.stop_grace_period,
     healthcheck: readHealthCheck(file.healthcheck),
     maxReplicasPerNode: deploy?.placement?.max_replicas_per_node,

@@ -166,6 +166,7 @@ export interface Service {
   /** What is not here is as Docker has it for a service of which nobody has said anything. */
   readonly restart?: RestartPolicy | undefined;
   readonly update?: UpdateConfig | undefined;
+  readonly rollback?: UpdateConfig | undefined;
   /** From SIGTERM to SIGKILL, in nanoseconds. */
   readonly stopGraceNs?: number | undefined;
   /** Undefined: a task counts as healthy as soon as it runs. */
@@ -193,7 +194,7 @@ export interface UpdateConfig {
   readonly delayNs: number;
   /** How long a new task must run to count as updated. */
   readonly monitorNs: number;
-  readonly failureAction: "pause" | "continue";
+  readonly failureAction: "pause" | "continue" | "rollback";
   /** 0 to 1. */
   readonly maxFailureRatio: number;
   readonly order: "stop-first" | "start-first";

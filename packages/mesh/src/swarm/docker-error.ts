@@ -65,6 +65,8 @@ export const Refusal = {
     new DockerError(
       `rpc error: code = AlreadyExists desc = name conflicts with an existing object: service ${name} already exists`,
     ),
+  noPreviousSpec: (name: string): DockerError =>
+    new DockerError(`rpc error: code = FailedPrecondition desc = service ${name} does not have a previous spec`),
   portConflict: (port: PublishedPort, service: string, id: string): DockerError =>
     new DockerError(`rpc error: code = InvalidArgument desc = ${conflictMessage(port, `'${service}' (${id})`)}`),
   dnsrrIngress: (): DockerError =>

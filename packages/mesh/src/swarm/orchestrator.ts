@@ -36,6 +36,7 @@ export function* createService(swarm: Swarm, spec: Service): Operation<ServiceSt
     restarts: new Map(),
     createdAt: swarm.host.now,
     rollout: undefined,
+    previous: undefined,
   };
   swarm.services.set(spec.name, service);
   yield swarm.cost("orchestrate");
@@ -312,7 +313,11 @@ export function* setAvailability(swarm: Swarm, node: SwarmNode, availability: "a
   }
 }
 
+function isRollingOut({ rollout }: ServiceState): boolean {
+  return rollout?.state === "updating" || rollout?.state === "rollback_started";
+}
+
 /** Nothing is left to do for the service. */
 export function isConverged(service: ServiceState): boolean {
-  return service.rollout?.state !== "updating" && liveTasks(service).every((task) => task.state === "running");
+  return !isRollingOut(service) && liveTasks(service).every((task) => task.state === "running");
 }

@@ -39,16 +39,20 @@ export interface ServiceState {
   readonly createdAt: number;
   /** The last change that was rolled out, or is. */
   rollout: Rollout | undefined;
+  /** What the service was before the last update: where a rollback leads. */
+  previous: Service | undefined;
 }
 
 /** How far an update has come (api, UpdateStatus). */
 export interface Rollout {
-  state: "updating" | "paused" | "completed";
+  state: "updating" | "paused" | "completed" | "rollback_started" | "rollback_paused" | "rollback_completed";
   message: string;
   readonly startedAt: number;
   completedAt: number | undefined;
   /** A task of the service has failed. */
   failed(task: Task): void;
+  /** Another one takes over. */
+  stop(): void;
 }
 
 const ENDS: ReadonlySet<TaskState> = new Set(["complete", "shutdown", "failed", "rejected", "orphaned"]);
@@ -57,6 +61,8 @@ export class Task {
   /** 25 digits. */
   readonly id: string;
   readonly service: ServiceState;
+  /** The service as it was when the task was made. */
+  readonly spec: Service;
   /** `SERVICE.SLOT`; of a global service `SERVICE.NODE`. */
   readonly name: string;
   /** From 1; 0 of a global service. */
@@ -86,6 +92,7 @@ export class Task {
   constructor(id: string, service: ServiceState, name: string, slot: number, isFirst: boolean, now: number) {
     this.id = id;
     this.service = service;
+    this.spec = service.spec;
     this.name = name;
     this.slot = slot;
     this.isFirst = isFirst;

@@ -1,11 +1,8 @@
-/**
- * Rolls out a change of a service, slot after slot (swarmkit manager/orchestrator/update/updater.go).
- *
- * Not modelled: rollback.
- */
+/** Rolls out a change of a service, or the way back, slot after slot (swarmkit manager/orchestrator/update/updater.go). */
 import { DEFAULT_UPDATE } from "../scenario/compose-rollout.ts";
 import type { Service, UpdateConfig } from "../scenario/scenario.ts";
 import { endTask } from "./agent.ts";
+import { Refusal } from "./docker-error.ts";
 import { allocateVips, givePorts, liveTasks } from "./orchestrator.ts";
 import { Gate, type Operation } from "./operation.ts";
 import { suitableNodes } from "./placement.ts";
@@ -15,23 +12,52 @@ import type { Swarm } from "./swarm.ts";
 
 /** `docker service update`; ends when all slots have had their turn. `force`: also those that need nothing. */
 export function* updateService(swarm: Swarm, service: ServiceState, spec: Service, force = true): Operation {
-  const before = service.spec;
+  service.previous = service.spec;
+  yield* rollOut(swarm, service, spec, "update", force);
+}
+
+/** `docker service rollback`: back to what it was before the last update. */
+export function* rollbackService(swarm: Swarm, service: ServiceState, message: string = MANUALLY): Operation {
+  const { previous } = service;
+  if (previous === undefined) throw Refusal.noPreviousSpec(service.spec.name);
+  service.previous = undefined;
+  yield* rollOut(swarm, service, previous, "rollback", false, message);
+}
+
+const MANUALLY = "manually requested rollback";
+
+type Direction = "update" | "rollback";
+
+function* rollOut(
+  swarm: Swarm,
+  service: ServiceState,
+  spec: Service,
+  direction: Direction,
+  force: boolean,
+  message: string = "update in progress",
+): Operation {
   service.spec = spec;
   service.ports = givePorts(swarm, spec, service);
-  const update = new Update(swarm, service);
-  if (service.rollout?.state === "updating") service.rollout.state = "completed";
+  const update = new Update(swarm, service, direction, message);
+  service.rollout?.stop();
   service.rollout = update;
   yield swarm.cost("orchestrate");
   allocateVips(swarm, service);
-  const onlyPlacement = !force && isSame(before, spec, PLACEMENT);
   for (const [name, tasks] of slotsOf(liveTasks(service)))
-    if (!onlyPlacement || !tasks.every(({ node }) => node === undefined || suitableNodes(spec, [node]).length > 0))
-      update.slots.push(name);
+    if (force || tasks.some((task) => isDirty(task, spec))) update.slots.push(name);
   yield* update.run();
 }
 
-/** Keys that say where tasks run: a change of them leaves alone tasks whose nodes still fit (IsTaskDirty). */
-const PLACEMENT: ReadonlySet<string> = new Set(["constraints", "preferences", "maxReplicasPerNode"]);
+/** Keys of a service that its tasks know nothing of. */
+export const NO_TASK: ReadonlySet<string> = new Set(["replicas", "update", "rollback"]);
+/** Keys that say where tasks run as well: a change of them leaves alone tasks whose nodes still fit. */
+const PLACEMENT: ReadonlySet<string> = new Set([...NO_TASK, "constraints", "preferences", "maxReplicasPerNode"]);
+
+/** The task is not as its service wants it (orchestrator/task.go, IsTaskDirty). */
+function isDirty({ spec: own, node }: Task, spec: Service): boolean {
+  if (own === spec || isSame(own, spec, NO_TASK)) return false;
+  return !isSame(own, spec, PLACEMENT) || (node !== undefined && suitableNodes(spec, [node]).length === 0);
+}
 
 /** Equal but for some keys. */
 export function isSame(a: Service, b: Service, except: ReadonlySet<string>): boolean {
@@ -56,24 +82,28 @@ function slotsOf(tasks: readonly Task[]): ReadonlyMap<string, readonly Task[]> {
 }
 
 class Update implements Rollout {
-  state: Rollout["state"] = "updating";
-  message = "update in progress";
+  state: Rollout["state"];
+  message: string;
   readonly startedAt: number;
   completedAt: number | undefined = undefined;
   /** Names of the slots that have still to be updated. */
   readonly slots: string[] = [];
   readonly #swarm: Swarm;
   readonly #service: ServiceState;
+  readonly #direction: Direction;
   readonly #config: UpdateConfig;
   /** New tasks to when they came up; undefined: they have not. */
   readonly #updated = new Map<Task, number | undefined>();
   #failures = 0;
   #count = 0;
 
-  constructor(swarm: Swarm, service: ServiceState) {
+  constructor(swarm: Swarm, service: ServiceState, direction: Direction, message: string) {
     this.#swarm = swarm;
     this.#service = service;
-    this.#config = service.spec.update ?? DEFAULT_UPDATE;
+    this.#direction = direction;
+    this.#config = service.spec[direction] ?? DEFAULT_UPDATE;
+    this.state = direction === "update" ? "updating" : "rollback_started";
+    this.message = message;
     this.startedAt = swarm.host.now;
   }
 
@@ -89,17 +119,26 @@ class Update implements Rollout {
       swarm.host.start(swarm.manager.name, this.#work(gate), 0);
     }
     for (const gate of done) if (!gate.isOpen) yield gate;
-    if (this.state !== "updating") return;
-    this.state = "completed";
-    this.message = "update completed";
+    if (!this.#isGoingOn) return;
+    this.stop();
     this.completedAt = swarm.host.now;
+  }
+
+  get #isGoingOn(): boolean {
+    return this.state === "updating" || this.state === "rollback_started";
+  }
+
+  stop(): void {
+    if (!this.#isGoingOn) return;
+    this.state = this.#direction === "update" ? "completed" : "rollback_completed";
+    this.message = `${this.#direction} completed`;
   }
 
   /** A worker: one slot, the delay, the next slot. */
   *#work(done: Gate): Operation {
-    for (let slot = this.slots.shift(); slot !== undefined && this.state === "updating"; slot = this.slots.shift()) {
+    for (let slot = this.slots.shift(); slot !== undefined && this.#isGoingOn; slot = this.slots.shift()) {
       yield* this.#updateSlot(slot);
-      if (this.#config.delayNs > 0 && this.state === "updating") yield this.#config.delayNs;
+      if (this.#config.delayNs > 0 && this.#isGoingOn) yield this.#config.delayNs;
     }
     done.open();
   }
@@ -122,13 +161,19 @@ class Update implements Rollout {
   /** failureTriggersAction. */
   failed(task: Task): void {
     const { monitorNs, failureAction, maxFailureRatio } = this.#config;
-    if (!this.#updated.has(task) || failureAction === "continue") return;
+    if (!this.#updated.has(task) || this.#service.rollout !== this || failureAction === "continue") return;
     const since = this.#updated.get(task);
     if (since !== undefined && this.#swarm.host.now - since > monitorNs) return;
     this.#failures++;
     if (this.#failures / this.#count <= maxFailureRatio) return;
-    this.state = "paused";
-    this.message = `update paused due to failure or early termination of task ${task.id}`;
+    const why = `due to failure or early termination of task ${task.id}`;
+    if (failureAction === "rollback" && this.#direction === "update" && this.#service.previous !== undefined) {
+      const message = `update rolled back ${why}`;
+      this.#swarm.host.start(this.#swarm.manager.name, rollbackService(this.#swarm, this.#service, message), 0);
+      return;
+    }
+    this.state = this.#direction === "update" ? "paused" : "rollback_paused";
+    this.message = `${this.#direction} paused ${why}`;
   }
 }
 

@@ -325,14 +325,13 @@ describe("ignored, with a warning", () => {
     ["dns: [nowhere]", '1:32 services.a.dns[0]: bad nameserver address "nowhere", ignored'],
     ["dns: '2001:db8::1'", "1:31 services.a.dns: IPv6 is not modelled yet, ignored"],
     ["sysctls: {net.ipv4.ip_forward: 1}", `1:26 services.a.sysctls: ${later}`],
-    ["deploy: {rollback_config: {order: start-first}}", `1:35 services.a.deploy.rollback_config: ${later}`],
     [
       "deploy: {restart_policy: {condition: sometimes}}",
       '1:63 services.a.deploy.restart_policy.condition: expected none, on-failure or any, found "sometimes": taken as any',
     ],
     [
-      "deploy: {update_config: {failure_action: rollback}}",
-      "1:67 services.a.deploy.update_config.failure_action: rollback is not modelled yet: taken as pause",
+      "deploy: {update_config: {failure_action: stop}}",
+      '1:67 services.a.deploy.update_config.failure_action: expected pause, continue or rollback, found "stop": taken as pause',
     ],
     [
       "deploy: {replicas: 9, placement: {max_replicas_per_node: 2}}",

@@ -5,7 +5,7 @@ import { DEFAULT_RESTART, DEFAULT_UPDATE } from "../../src/scenario/compose-roll
 import { killContainer } from "../../src/swarm/container.ts";
 import { liveTasks, scaleService, setAvailability } from "../../src/swarm/orchestrator.ts";
 import type { ServiceState, Task } from "../../src/swarm/service.ts";
-import { updateService } from "../../src/swarm/updater.ts";
+import { rollbackService, updateService } from "../../src/swarm/updater.ts";
 import { World } from "./world.ts";
 
 const MANAGER = "swarm-manager";
@@ -261,6 +261,39 @@ describe("an update", () => {
     });
     const images = liveTasks(service).map((task) => task.container!.options.image);
     expect(images).toContain("nginx");
+  });
+
+  test("is rolled back when a new task fails, if that is wanted: only what has changed changes back", () => {
+    const [world, service] = deploy(3, {
+      ...config({ failureAction: "rollback" }),
+      rollback: { ...DEFAULT_UPDATE, parallelism: 0 },
+    });
+    const before = liveTasks(service);
+    update(world, service);
+    watch(world, service, 5);
+    const fresh = liveTasks(service).find(({ name, state }) => name === "web.1" && state === "running")!;
+    const engine = world.swarm.engine(fresh.node!.name);
+    world.timeline.start(engine.name, killContainer(engine, fresh.container!), 0);
+    world.settle(60);
+    expect(service.rollout).toMatchObject({ state: "rollback_completed", message: "rollback completed" });
+    expect(liveTasks(service).map((task) => [task.state, task.container!.options.image])).toEqual([
+      ["running", "nginx"],
+      ["running", "nginx"],
+      ["running", "nginx"],
+    ]);
+    // The third never had its turn.
+    expect(liveTasks(service)).toContain(before[2]);
+  });
+
+  test("is taken back by hand, once", () => {
+    const [world, service] = deploy(2, config({ parallelism: 0 }));
+    expect(() => world.do(rollbackService(world.swarm, service))).toThrow("service web does not have a previous spec");
+    world.do(updateService(world.swarm, service, { ...service.spec, image: "nginx:2" }));
+    world.do(rollbackService(world.swarm, service));
+    expect(service.spec.image).toBe("nginx");
+    expect(liveTasks(service).map((task) => task.container!.options.image)).toEqual(["nginx", "nginx"]);
+    expect(service.rollout).toMatchObject({ state: "rollback_completed" });
+    expect(() => world.do(rollbackService(world.swarm, service))).toThrow("does not have a previous spec");
   });
 
   test("of constraints leaves alone what still fits", () => {
