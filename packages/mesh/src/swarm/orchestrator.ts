@@ -4,7 +4,7 @@
  *
  * Not modelled: resources, jobs, secrets and configs.
  */
-import type { ClusterNode, PublishedPort, Service } from "../scenario/scenario.ts";
+import type { ClusterNode, Service } from "../scenario/scenario.ts";
 import { Refusal } from "./docker-error.ts";
 import { complete, swarmId } from "./identifier.ts";
 import type { Operation } from "./operation.ts";
@@ -18,9 +18,6 @@ import { assign, endTask } from "./agent.ts";
 export const INGRESS = "ingress";
 /** Of a task that waits for one. */
 const NO_ADDRESS = "could not find an available IP";
-/** Ports that are handed out to services without one (swarmkit portallocator). */
-const FIRST_DYNAMIC_PORT = 30_000;
-const LAST_DYNAMIC_PORT = 32_767;
 
 /** `docker service create`; throws a {@link DockerError}. */
 export function* createService(swarm: Swarm, spec: Service): Operation<ServiceState> {
@@ -28,7 +25,7 @@ export function* createService(swarm: Swarm, spec: Service): Operation<ServiceSt
   const service: ServiceState = {
     id: swarmId(swarm.random(`service:${spec.name}:${swarm.made(`service ${spec.name}`)}`)),
     spec,
-    ports: givePorts(swarm, spec),
+    ports: swarm.dynamicPorts.give(swarm.services.values(), spec),
     vips: new Map(),
     balanced: new Map(),
     slots: new Map(),
@@ -61,40 +58,6 @@ export function checkPorts(swarm: Swarm, spec: Service, itself?: ServiceState): 
     const held = portConflict(spec.ports, service.ports);
     if (held !== undefined) throw Refusal.portConflict(held, service.spec.name, service.id);
   }
-}
-
-/**
- * Ports without a number keep that which they had, or get the next free one from 30000 on; those of hosts are drawn by the
- * nodes. Throws a {@link DockerError}.
- */
-export function givePorts(swarm: Swarm, { ports }: Service, itself?: ServiceState): readonly PublishedPort[] {
-  if (ports.every((port) => port.mode === "host" || port.published !== 0)) return ports;
-  const held = new Set<string>();
-  const hold = ({ protocol, published, mode }: PublishedPort): void => {
-    if (mode === "ingress") held.add(`${protocol}/${published}`);
-  };
-  for (const service of swarm.services.values()) if (service !== itself) service.ports.forEach(hold);
-  ports.forEach(hold);
-  const own = itself?.ports.filter(({ mode }) => mode === "ingress") ?? [];
-  return ports.map((port) => {
-    const { protocol, target, mode } = port;
-    if (mode === "host" || port.published !== 0) return port;
-    const isFree = (published: number): boolean => !held.has(`${protocol}/${published}`);
-    const before = own.find(
-      (each) =>
-        each.protocol === protocol && each.target === target && isDynamic(each.published) && isFree(each.published),
-    );
-    let published = before?.published ?? FIRST_DYNAMIC_PORT;
-    while (!isFree(published) && published < LAST_DYNAMIC_PORT) published++;
-    if (!isFree(published)) throw Refusal.noDynamicPort();
-    const given = { ...port, published };
-    hold(given);
-    return given;
-  });
-}
-
-function isDynamic(published: number): boolean {
-  return published >= FIRST_DYNAMIC_PORT && published <= LAST_DYNAMIC_PORT;
 }
 
 /** Networks of its tasks: the routing mesh's first, if they have a port there. */

@@ -29,6 +29,7 @@ import type { Host, Operation } from "./operation.ts";
 import { localOverlay } from "./overlay-driver.ts";
 import { PoweredHost } from "./power.ts";
 import { SubnetAllocator, type SubnetPool } from "./pool.ts";
+import { PortAllocator } from "./port-allocator.ts";
 import type { Problem } from "./problem.ts";
 import type { ServiceState, Task } from "./service.ts";
 import { ServiceBindings } from "./service-binding.ts";
@@ -157,6 +158,8 @@ export class Swarm {
   readonly load: Map<ClusterNode, number> = new Map();
   /** Of each node, which task has which of its ports: `8080/tcp`. */
   readonly hostPorts: Map<ClusterNode, Map<string, string>> = new Map();
+  /** Of the routing mesh. */
+  readonly dynamicPorts: PortAllocator = new PortAllocator();
   readonly gossip: Gossip;
   readonly keys: KeyManager;
   readonly encryptedPeers: EncryptedPeers = new EncryptedPeers(this);

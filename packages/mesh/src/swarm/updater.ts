@@ -3,7 +3,7 @@ import { DEFAULT_UPDATE } from "../scenario/compose-rollout.ts";
 import type { Service, UpdateConfig } from "../scenario/scenario.ts";
 import { endTask } from "./agent.ts";
 import { Refusal } from "./docker-error.ts";
-import { allocateVips, givePorts, liveTasks } from "./orchestrator.ts";
+import { allocateVips, liveTasks } from "./orchestrator.ts";
 import { Gate, type Operation } from "./operation.ts";
 import { suitableNodes } from "./placement.ts";
 import { delayStart, successor } from "./restart.ts";
@@ -37,7 +37,7 @@ function* rollOut(
   message: string = "update in progress",
 ): Operation {
   service.spec = spec;
-  service.ports = givePorts(swarm, spec, service);
+  service.ports = swarm.dynamicPorts.give(swarm.services.values(), spec, service);
   const update = new Update(swarm, service, direction, message);
   service.rollout?.stop();
   service.rollout = update;

@@ -257,21 +257,26 @@ describe("what Docker says of published ports", () => {
     );
   });
 
-  test("ports that are handed out begin at 30000, each protocol has its own, and a change keeps them", () => {
+  test("ports that are handed out begin at 30000, each protocol has its own; a change keeps them if there are as many", () => {
     const ports = "docker service ls --format {{.Name}}:{{.Ports}}";
     const result = said(
       "28",
       "docker service create -d --name a --publish 80 --publish 53/udp bb",
       "docker service create -d --name b --publish 80 --publish 30001:81 bb",
+      "docker service update -d --publish-rm 53 --publish-add 54 a",
+      ports,
       "docker service update -d --publish-add 82 a",
       ports,
+      "docker service rm a",
+      "docker service create -d --name c --publish 80 bb",
+      ports,
     );
-    expect(result[3]!.split("\n")).toEqual([
-      "a:*:30000->80/tcp, *:30003->82/tcp, *:30000->53/udp",
-      "b:*:30001->81/tcp, *:30002->80/tcp",
-      "client:",
-      "web:*:8080->80/tcp",
-    ]);
+    const others = ["client:", "web:*:8080->80/tcp"];
+    const b = "b:*:30001->81/tcp, *:30002->80/tcp";
+    expect(result[3]!.split("\n")).toEqual(["a:*:30000->80/tcp, *:30003->54/tcp", b, ...others]);
+    // One more: all are drawn anew. What has been given back has its turn again when all others have had theirs.
+    expect(result[5]!.split("\n")).toEqual(["a:*:30004->80/tcp, *:30005->54/tcp, *:30006->82/tcp", b, ...others]);
+    expect(result[8]!.split("\n")).toEqual([b, "c:*:30007->80/tcp", ...others]);
   });
 
   test("ports in a row are one range, if they are so on both sides", () => {
