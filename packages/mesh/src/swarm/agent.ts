@@ -12,7 +12,7 @@ import { DockerError } from "./docker-error.ts";
 import type { Engine } from "./engine.ts";
 import { untilHealthy } from "./health.ts";
 import type { Operation } from "./operation.ts";
-import { INGRESS, networksOf } from "./orchestrator.ts";
+import { INGRESS, networksOf, scheduleSoon } from "./orchestrator.ts";
 import { hostPorts } from "./placement.ts";
 import { forget, restartTask } from "./restart.ts";
 import type { Task } from "./service.ts";
@@ -51,7 +51,7 @@ function* runTask(swarm: Swarm, engine: Engine, task: Task): Operation {
 
 /** It is there for others at once, or as soon as it is healthy (controller.go, Start). */
 function* takeUp(swarm: Swarm, engine: Engine, task: Task, container: Container): Operation {
-  const { healthcheck } = task.service.spec;
+  const { healthcheck } = task.spec;
   const isHealthy = healthcheck === undefined || (yield* untilHealthy(engine, container, healthcheck));
   // It has ended, or is about to.
   if (container.state !== "running" || !task.isLive) return;
@@ -70,13 +70,13 @@ function* takeUp(swarm: Swarm, engine: Engine, task: Task, container: Container)
 const UNHEALTHY = "dockerexec: unhealthy container";
 
 /** From SIGTERM to SIGKILL. */
-function graceOf(swarm: Swarm, { service }: Task): number {
-  return service.spec.stopGraceNs ?? swarm.cost("grace");
+function graceOf(swarm: Swarm, { spec }: Task): number {
+  return spec.stopGraceNs ?? swarm.cost("grace");
 }
 
 function containerOf(task: Task): ContainerOptions {
-  const { service, addresses } = task;
-  const { spec, ports } = service;
+  const { service, spec, addresses } = task;
+  const { ports } = service;
   const networks = networksOf(service);
   return {
     name: task.containerName,
@@ -136,21 +136,23 @@ function finish(
 ): void {
   task.enter(state, swarm.host.now, message);
   leaveNode(swarm, task);
-  for (const [name, ip] of task.addresses) {
-    const network = swarm.networks.get(name);
-    if (network === undefined) continue;
-    network.release(ip);
-    if (name !== INGRESS) swarm.host.start(engine.name, leaveLater(engine, name), 0);
-  }
+  releaseAddresses(swarm, task);
+  for (const name of task.addresses.keys())
+    if (name !== INGRESS && swarm.networks.has(name)) swarm.host.start(engine.name, leaveLater(engine, name), 0);
   task.ended.open();
+  scheduleSoon(swarm);
+}
+
+function releaseAddresses(swarm: Swarm, { addresses }: Task): void {
+  for (const [name, ip] of addresses) swarm.networks.get(name)?.release(ip);
 }
 
 /** The scheduler counts it no longer, and its ports are free. */
-function leaveNode(swarm: Swarm, { node, name, service }: Task): void {
+function leaveNode(swarm: Swarm, { node, name, spec }: Task): void {
   if (node === undefined) return;
   swarm.load.set(node, (swarm.load.get(node) ?? 1) - 1);
   const taken = swarm.hostPorts.get(node);
-  for (const port of hostPorts(service.ports)) if (taken?.get(port) === name) taken.delete(port);
+  for (const port of hostPorts(spec.ports)) if (taken?.get(port) === name) taken.delete(port);
 }
 
 function* leaveLater(engine: Engine, name: string): Operation {
@@ -163,7 +165,10 @@ function* leaveLater(engine: Engine, name: string): Operation {
 export function endTask(swarm: Swarm, task: Task): void {
   const { node } = task;
   if (node === undefined || task.hasEnded) {
-    if (!task.hasEnded) task.enter("shutdown", swarm.host.now);
+    if (!task.hasEnded) {
+      task.enter("shutdown", swarm.host.now);
+      releaseAddresses(swarm, task);
+    }
     if (task.desired === "remove") forget(swarm, task);
     task.ended.open();
     return;

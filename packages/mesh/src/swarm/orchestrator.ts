@@ -7,7 +7,7 @@
 import type { ClusterNode, Service } from "../scenario/scenario.ts";
 import { Refusal } from "./docker-error.ts";
 import { complete, swarmId } from "./identifier.ts";
-import type { Operation } from "./operation.ts";
+import { calling, type Operation } from "./operation.ts";
 import { portConflict } from "./port-conflict.ts";
 import { type Occupation, Placer, suitableNodes, taskNames } from "./placement.ts";
 import { restartTask } from "./restart.ts";
@@ -196,11 +196,24 @@ export function schedulePending(swarm: Swarm): void {
   for (const service of swarm.services.values()) {
     const pending = [...service.tasks].filter((task) => task.state === "pending" && task.isLive);
     if (pending.length === 0) continue;
-    place(swarm, service, pending);
+    // Those that wait for an address have a node.
+    for (const task of pending) if (task.node !== undefined) task.enter("assigned", swarm.host.now);
+    const unplaced = pending.filter((task) => task.node === undefined);
+    if (unplaced.length > 0) place(swarm, service, unplaced);
     const placed = pending.filter((task) => task.node !== undefined);
     allocate(swarm, service, placed);
     dispatch(swarm, placed);
   }
+}
+
+/** A task has ended: there is room where there was none. What ends together is seen together (scheduler.go, Run). */
+export function scheduleSoon(swarm: Swarm): void {
+  const { host, manager } = swarm;
+  if (swarm.schedulesAt > host.now) return;
+  const wait = swarm.cost("orchestrate");
+  swarm.schedulesAt = host.now + wait;
+  const schedule = calling(() => schedulePending(swarm));
+  host.start(manager.name, schedule, wait);
 }
 
 /** `docker service scale`, or `update --replicas`. */

@@ -158,6 +158,8 @@ export class Swarm {
   readonly load: Map<ClusterNode, number> = new Map();
   /** Of each node, which task has which of its ports: `8080/tcp`. */
   readonly hostPorts: Map<ClusterNode, Map<string, string>> = new Map();
+  /** When tasks that wait for a node are looked at next, if some end before. */
+  schedulesAt: number = Number.NEGATIVE_INFINITY;
   /** Of the routing mesh. */
   readonly dynamicPorts: PortAllocator = new PortAllocator();
   readonly gossip: Gossip;

@@ -296,6 +296,25 @@ describe("an update", () => {
     expect(() => world.do(rollbackService(world.swarm, service))).toThrow("does not have a previous spec");
   });
 
+  test("of tasks with a port of their node: the new one is placed when the old one has given it back", () => {
+    const port = (published: number) => ({ mode: "host", protocol: "tcp", target: 80, published }) as const;
+    const [world, service] = deploy(3, { ...config({}), ports: [port(8080)] });
+    update(world, service, { image: "nginx:2" });
+    const lines = only(watch(world, service, 30), "pending", "shutdown", "running");
+    expect(lines.slice(0, 3)).toEqual(["0.1 web.1/1 pending", "3.2 web.1/0 shutdown", "4.3 web.1/1 running"]);
+    expect(liveTasks(service).map(({ state }) => state)).toEqual(["running", "running", "running"]);
+    update(world, service, { ports: [port(8081)] });
+    watch(world, service, 30);
+    // The other port is free, this one is not.
+    world.service("other", 3, ["net"], { ports: [port(8080)] });
+    world.service("late", 1, ["net"], { ports: [port(8081)] });
+    const [late] = liveTasks(world.swarm.services.get("late")!);
+    expect(liveTasks(world.swarm.services.get("other")!).map(({ state }) => state)).toEqual(Array(3).fill("running"));
+    expect(late).toMatchObject({ state: "pending" });
+    world.do(scaleService(world.swarm, service, 2));
+    expect(late).toMatchObject({ state: "running", message: "" });
+  });
+
   test("of constraints leaves alone what still fits", () => {
     const [world, service] = deploy(3, config({}));
     const before = liveTasks(service);
