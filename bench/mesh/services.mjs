@@ -8,6 +8,8 @@ import { loadScenario } from "../../packages/mesh/dist/scenario/load.js";
 
 const REPLICAS = 10;
 const FIRST_PORT = 10_000;
+/** After so many connections the client uses a port again, for another node or service. */
+const CLIENT_PORTS = 60_000;
 const [services, nodes, connections, perSecond = 4000] = process.argv.slice(2).map(Number);
 
 const SCENARIO = `
@@ -53,9 +55,10 @@ class Client {
   wake() {
     const number = this.started++;
     // A task takes nine connections at a time, and every node begins with the same one of a service.
-    const port = FIRST_PORT + (number % services);
-    const node = machines[(number + Math.floor(number / services)) % nodes];
-    const socket = ext.tcp.connect(node.ip, port, { localPort: 1024 + (number % 60_000) });
+    const round = Math.floor(number / CLIENT_PORTS);
+    const port = FIRST_PORT + ((number + Math.floor(round / nodes)) % services);
+    const node = machines[(number + Math.floor(number / services) + round) % nodes];
+    const socket = ext.tcp.connect(node.ip, port, { localPort: 1024 + (number % CLIENT_PORTS) });
     if (socket.error !== 0) throw new Error(`connection ${number}: errno ${socket.error}`);
     socket.waiter = {
       wakeUp: () => {
@@ -80,6 +83,15 @@ function cpu() {
   return user + system;
 }
 
+/** Packets that devices have received, all together: most are ARP requests, of which every task of a node has a copy. */
+function received() {
+  let sum = 0;
+  for (const { namespaces } of mesh.nodes.values()) {
+    for (const { devices } of namespaces.values()) for (const { statistics } of devices) sum += statistics.rxPackets;
+  }
+  return sum;
+}
+
 /** Microseconds a connection. */
 function measure(count) {
   const start = cpu();
@@ -95,7 +107,9 @@ const tenth = Math.ceil(connections / 10);
 const earlyUs = measure(tenth);
 const between = connections - 2 * tenth;
 if (between > 0) measure(between);
+const hopsBefore = received();
 const lateUs = measure(tenth);
+const hops = (received() - hopsBefore) / tenth;
 
 let ipvs = 0;
 let tracked = 0;
@@ -117,6 +131,7 @@ console.log(
     firstUs,
     earlyUs,
     lateUs,
+    hops,
     totalS: cpu() / 1e6,
     memoryMiB: mebibytes(),
     ipvs,
