@@ -14,6 +14,7 @@ import {
 } from "./pin-schema.ts";
 import type { Pins } from "./scenario.ts";
 import { listSome, type TaskNames } from "./tasks.ts";
+import { mac } from "./values.ts";
 
 interface Reading {
   readonly place: Place;
@@ -53,8 +54,9 @@ export function readPins(
       return tasks;
     }),
   );
-  for (const key of ["ports", "balancing"] as const) {
-    for (const namespace of (key === "ports" ? ports : balancing).keys()) {
+  const macs = read("macs", mac);
+  for (const [key, pins] of Object.entries({ ports, balancing, macs })) {
+    for (const namespace of pins.keys()) {
       const node = namespace.split("/", 1)[0]!;
       if (nodes.size > 0 && !nodes.has(node))
         report.error(
@@ -75,6 +77,7 @@ export function readPins(
     dns: read("dns", answers),
     interfaces: known("interfaces", read("interfaces", networkList)),
     namespaces: read("namespaces", namespaceName),
+    macs,
     ports,
     balancing,
     keys: { values: encryption?.keys ?? [], firstTag: encryption?.first_tag },

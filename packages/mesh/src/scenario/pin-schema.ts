@@ -1,6 +1,6 @@
 /** The keys of `pins`. */
 import { either, type Entries, isText, list, map, optional, record, type Schema } from "./check.ts";
-import { aesKey, ipv4, integer, text } from "./values.ts";
+import { aesKey, integer, ipv4, mac, text } from "./values.ts";
 
 const MOST_PORTS = 100_000;
 
@@ -63,6 +63,11 @@ export const pinEntries: Entries = {
     { default: "the same" },
   ),
   encryption: optional(encryptionPin, "Keys of encrypted overlays.", { default: "drawn by the seed" }),
+  macs: optional(
+    record(mac, "NODE/NETWORK"),
+    "MAC addresses of bridges themselves (`manager/docker_gwbridge: 02:42:9d:1c:07:5e`).",
+    { default: "drawn by the seed" },
+  ),
   ports: optional(
     record(record(portNumber, "NAME"), "NODE/NAMESPACE"),
     "Numbers of the `vethN` of tasks, containers and `lb-NET` in an overlay's namespace (`manager/overlay-front: {web.1: 3}`).",

@@ -255,6 +255,8 @@ export interface Pins {
   readonly interfaces: ReadonlyMap<string, readonly string[]>;
   /** Namespace (`web.1`, `overlay-front`) to what captures call it; usually the same. */
   readonly namespaces: ReadonlyMap<string, string>;
+  /** `NODE/NETWORK` to the MAC address of that network's bridge. */
+  readonly macs: ReadonlyMap<string, number>;
   /** `NODE/overlay-NET` to task, container or `lb-NET` to the number of its `vethN` there. */
   readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** `NODE/lb-NET` or `NODE/ingress_sbox` to service to the tasks that get its connections there, in this order. */

@@ -43,12 +43,13 @@ export function createBridge(engine: Engine, options: BridgeOptions): BridgeNetw
   if (!isHost(subnet, gateway)) throw new DockerError("failed to allocate gateway: Address not in the pool");
   const random = engine.random(`network:${name}:${engine.made(`network ${name}`)}`);
   const id = complete(engine.swarm.choices.networks.get(name), hexId(random));
+  const mac = engine.version.bridgeMac === "02:42" ? macOf(random.int32()) : random.mac();
   const device = options.device ?? `br-${id.slice(0, SHORT_ID)}`;
   const network = new BridgeNetwork({
     name,
     id,
     device,
-    mac: engine.version.bridgeMac === "02:42" ? macOf(random.int32()) : random.mac(),
+    mac: engine.swarm.choices.macs.get(`${engine.name}/${name}`) ?? mac,
     subnet,
     gateway,
     mtu: options.mtu ?? DEFAULT_MTU,

@@ -64,6 +64,8 @@ export interface Choices {
   readonly networks: ReadonlyMap<string, string>;
   /** Container or task to the networks of eth0, eth1 …; docker_gwbridge may be one. */
   readonly interfaces: ReadonlyMap<string, readonly string[]>;
+  /** `NODE/NETWORK` to the MAC address of that network's bridge. */
+  readonly macs: ReadonlyMap<string, number>;
   /** `NODE/overlay-NET` to container, task or `lb-NET` to the number of its port there; who has the lower starts first. */
   readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** `NODE/lb-NET` or `NODE/ingress_sbox` to service to the tasks that get its connections there, in this order. */
@@ -79,6 +81,7 @@ export const NO_CHOICES: Choices = {
   tasks: new Map(),
   networks: new Map(),
   interfaces: new Map(),
+  macs: new Map(),
   ports: new Map(),
   balancing: new Map(),
   keys: { values: [], firstTag: undefined },

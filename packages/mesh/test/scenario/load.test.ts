@@ -79,6 +79,7 @@ test("defaults", () => {
       dns: new Map(),
       interfaces: new Map(),
       namespaces: new Map(),
+      macs: new Map(),
       ports: new Map(),
       balancing: new Map(),
       keys: { values: [], firstTag: undefined },

@@ -13,6 +13,7 @@ test("all kinds of them", () => {
   interfaces: { web.1: [docker_gwbridge, front] }
   namespaces: { web.1: web.0123456789ab }
   ports: { manager/overlay-front: { web.1: 3, lb-front: 0 } }
+  macs: { manager/docker_gwbridge: "02:42:c0:c4:8e:f6" }
   balancing: { manager/lb-front: { web: [web.2, web.1] }, manager/ingress_sbox: { web: web.2 } }
   encryption: { keys: [000102030405060708090a0b0c0d0e0f], first_tag: 0x64e8 }
 `);
@@ -26,6 +27,7 @@ test("all kinds of them", () => {
     dns: new Map([["web", [["10.0.9.4", "10.0.9.3"].map(parseIpv4), [parseIpv4("10.0.9.3")]]]]),
     interfaces: new Map([["web.1", ["docker_gwbridge", "front"]]]),
     namespaces: new Map([["web.1", "web.0123456789ab"]]),
+    macs: new Map([["manager/docker_gwbridge", 0x0242c0c48ef6]]),
     ports: new Map([
       [
         "manager/overlay-front",
@@ -49,17 +51,20 @@ test("they come true", () => {
 pins:
   containers: { web.1: 0123456789ab }
   interfaces: { web.1: [docker_gwbridge, front] }
+  macs: { manager/docker_gwbridge: 02:42:c0:c4:8e:f6 }
   ports: { manager/overlay-front: { web.1: 7 } }
 run:
   steps:
     - exec web.1 hostname
     - inspect manager/web.1 ip -o -4 addr show dev eth1
     - inspect manager/overlay-front ip -br link show dev veth7
+    - on manager ip -br link show dev docker_gwbridge
 `),
   );
   expect(steps[0]!.output).toEqual(["0123456789ab"]);
   expect(steps[1]!.output.join("\n")).toContain("10.0.9.");
   expect(steps[2]!.output.join("\n")).toMatch(/^veth7@/);
+  expect(steps[3]!.output.join("\n")).toContain("02:42:c0:c4:8e:f6");
 });
 
 describe("mistakes", () => {
@@ -72,6 +77,14 @@ describe("mistakes", () => {
     ["containers: [web.1]", `${LINE}:15 pins.containers: expected a map, found a list`],
     ["tasks: { web.1: 5 }", `${LINE}:19 pins.tasks["web.1"]: expected`],
     ["dns: { web: [10.0.9.4] }", `${LINE}:16 pins.dns.web[0]: expected the addresses in their order, found "10.0.9.4"`],
+    [
+      "macs: { mangaer/docker_gwbridge: 02:42:c0:c4:8e:f6 }",
+      `${LINE}:11 pins.macs["mangaer/docker_gwbridge"]: there is no node "mangaer"; did you mean "manager"?`,
+    ],
+    [
+      "macs: { manager/docker_gwbridge: 03:42:c0:c4:8e:f6 }",
+      `${LINE}:36 pins.macs["manager/docker_gwbridge"]: expected the MAC address of one device`,
+    ],
     [
       "ports: { mangaer/overlay-front: { web.1: 3 } }",
       `${LINE}:12 pins.ports["mangaer/overlay-front"]: there is no node "mangaer"; did you mean "manager"?`,
@@ -90,7 +103,7 @@ describe("mistakes", () => {
     ],
     [
       "veths: {}",
-      `${LINE}:3 pins.veths: unknown key "veths", expected one of containers, tasks, networks, dns, interfaces, namespaces, encryption, ports`,
+      `${LINE}:3 pins.veths: unknown key "veths", expected one of containers, tasks, networks, dns, interfaces, namespaces, encryption, macs, ports`,
     ],
   ])("%s", (yaml, message) => {
     const found = mistakes(`${SMALL}pins:\n  ${yaml}\n`);
