@@ -70,7 +70,7 @@ export class ConnTable {
     for (; place >= 0; place = this.#next[place]!) {
       if (this.#hashes[place] !== hash) continue;
       const conn = this.#places[place]!;
-      const isMasqueraded = conn.dest.forwarding === "masq";
+      const isMasqueraded = conn.forwarding === "masq";
       if (
         conn.clientIp === clientIp &&
         conn.clientPort === clientPort &&

@@ -1,5 +1,5 @@
 /** A connection through IPVS (Linux struct ip_vs_conn): who asks for what, and who answers. Addresses are int32. */
-import type { IpVsDest } from "./dest.ts";
+import type { Forwarding, IpVsDest } from "./dest.ts";
 
 export class IpVsConn {
   readonly protocol: number;
@@ -10,6 +10,8 @@ export class IpVsConn {
   readonly destIp: number;
   readonly destPort: number;
   readonly dest: IpVsDest;
+  /** How it gets there, whatever is changed later. */
+  readonly forwarding: Forwarding;
   /** Its entry in the connection tracking table is kept up (IP_VS_CONN_F_NFCT). */
   usesConntrack: boolean;
   /** Counts as inactive (IP_VS_CONN_F_INACTIVE). */
@@ -44,6 +46,7 @@ export class IpVsConn {
     this.destIp = dest.ip;
     this.destPort = dest.port === 0 ? virtualPort : dest.port;
     this.dest = dest;
+    this.forwarding = dest.forwarding;
     this.usesConntrack = usesConntrack;
     this.hasNoOutput = dest.forwarding !== "masq";
     // ip_vs_bind_dest: inactive until its protocol says otherwise.

@@ -113,13 +113,7 @@ class RequestEntry implements HookEntry {
       if (conn === undefined) return this.#leave(service, frame);
       recorder.step(frame, StepKind.ipvsSchedule, this.#labelOf(service), conn.destIp);
     } else recorder.step(frame, StepKind.ipvsConnection, conn.destIp, stepState(conn));
-    const { dest } = conn;
-    if (dest.isAvailable) {
-      const length = ipv4.totalLength(view, ipAt);
-      dest.stats.countIn(length);
-      dest.service.stats.countIn(length);
-      ipvs.stats.countIn(length);
-    }
+    ipvs.countIn(conn.dest, ipv4.totalLength(view, ipAt));
     follow(ipvs, conn, false, protocol === IpProtocol.tcp ? tcp.flags(view, at) : 0);
     const passed = transmit(netfilter, frame, conn);
     ipvs.refresh(conn);
@@ -233,7 +227,7 @@ class ReplyEntry implements HookEntry {
       ipv4.srcIp(view, ipAt),
       view.getUint16(at),
     );
-    if (conn === undefined || conn.dest.forwarding !== "masq") return frame;
+    if (conn === undefined || conn.forwarding !== "masq") return frame;
     return this.#handle(frame, conn, protocol, hook);
   }
 
@@ -249,13 +243,7 @@ class ReplyEntry implements HookEntry {
     manipulate(view, ipAt, frame.end, Manip.src, virtualIp, virtualPort, frame.csum === Checksum.partial);
     recorder.step(frame, StepKind.ipvsReply, virtualIp, virtualPort);
     if (!reroute(netfilter, frame, hook)) return undefined;
-    const { dest } = conn;
-    if (dest.isAvailable) {
-      const length = ipv4.totalLength(view, ipAt);
-      dest.stats.countOut(length);
-      dest.service.stats.countOut(length);
-      ipvs.stats.countOut(length);
-    }
+    ipvs.countOut(conn.dest, ipv4.totalLength(view, ipAt));
     const at = ipv4.payloadStart(view, ipAt);
     follow(ipvs, conn, true, protocol === IpProtocol.tcp ? tcp.flags(view, at) : 0);
     frame.ipvsProperty = true;

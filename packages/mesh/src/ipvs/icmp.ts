@@ -57,20 +57,14 @@ export function relatedRequest(ipvs: IpVs, netfilter: Netfilter, frame: Frame, h
     netfilter.drop(frame, DropReason.ICMP_CSUM);
     return Related.taken;
   }
-  const { dest } = conn;
-  if (dest.isAvailable) {
-    const length = ipv4.totalLength(view, ipAt);
-    dest.stats.countIn(length);
-    dest.service.stats.countIn(length);
-    ipvs.stats.countIn(length);
-  }
+  ipvs.countIn(conn.dest, ipv4.totalLength(view, ipAt));
   netns.node.recorder.step(frame, StepKind.ipvsRelated, conn.destIp, 0);
   return icmpXmit(netfilter, frame, conn, hook) === undefined ? Related.taken : Related.passes;
 }
 
 /** Linux ip_vs_icmp_xmit. */
 function icmpXmit(netfilter: Netfilter, frame: Frame, conn: IpVsConn, hook: Hook): Frame | undefined {
-  if (conn.dest.forwarding !== "masq") return transmit(netfilter, frame, conn);
+  if (conn.forwarding !== "masq") return transmit(netfilter, frame, conn);
   const { frames } = netfilter.netns.node;
   const way = wayOut(netfilter, frame, conn, hook !== Hook.forward, true);
   if (way === undefined) return undefined;
@@ -95,8 +89,7 @@ export function relatedReply(ipvs: IpVs, netfilter: Netfilter, frame: Frame, hoo
     view.getUint16(portsAt + 2),
   );
   if (conn === undefined) return Related.none;
-  const { dest } = conn;
-  if (dest.forwarding === "masq") {
+  if (conn.forwarding === "masq") {
     if (!hasRightChecksum(view, frame, frame.start + ethernet.HEADER_LENGTH)) {
       netfilter.drop(frame, DropReason.ICMP_CSUM);
       return Related.taken;
@@ -109,12 +102,7 @@ export function relatedReply(ipvs: IpVs, netfilter: Netfilter, frame: Frame, hoo
     recorder.step(frame, StepKind.ipvsReply, conn.virtualIp, conn.virtualPort);
     if (!reroute(netfilter, frame, hook)) return Related.taken;
   }
-  if (dest.isAvailable) {
-    const length = ipv4.totalLength(view, frame.start + ethernet.HEADER_LENGTH);
-    dest.stats.countOut(length);
-    dest.service.stats.countOut(length);
-    ipvs.stats.countOut(length);
-  }
+  ipvs.countOut(conn.dest, ipv4.totalLength(view, frame.start + ethernet.HEADER_LENGTH));
   frame.ipvsProperty = true;
   if (conn.usesConntrack) updateConntrack(frame, conn, false);
   else notrack(frame);

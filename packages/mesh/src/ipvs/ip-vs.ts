@@ -189,6 +189,22 @@ export class IpVs implements Wakeable {
     if (udp > 0) this.udpTimeout = udp * SECOND;
   }
 
+  /** Linux ip_vs_in_stats. */
+  countIn({ isAvailable, stats, service }: IpVsDest, bytes: number): void {
+    if (!isAvailable) return;
+    stats.countIn(bytes);
+    service.stats.countIn(bytes);
+    this.stats.countIn(bytes);
+  }
+
+  /** Linux ip_vs_out_stats. */
+  countOut({ isAvailable, stats, service }: IpVsDest, bytes: number): void {
+    if (!isAvailable) return;
+    stats.countOut(bytes);
+    service.stats.countOut(bytes);
+    this.stats.countOut(bytes);
+  }
+
   /** A packet of the connection has passed: it is kept for its timeout. */
   refresh(conn: IpVsConn): void {
     this.connectionTable.refresh(conn, this.softnet);

@@ -14,7 +14,7 @@ import type { IpVsConn } from "./conn.ts";
 export function updateConntrack(frame: Frame, conn: IpVsConn, isRequest: boolean): void {
   const { ct } = frame;
   if (ct === undefined || ct.isConfirmed || (ct.status & CtStatus.dying) !== 0) return;
-  if (conn.dest.forwarding !== "masq") return;
+  if (conn.forwarding !== "masq") return;
   if (directionOf(frame.ctInfo) !== CtDirection.original) return;
   const hasPorts = ct.protocol !== IpProtocol.icmp;
   if (isRequest) {

@@ -26,7 +26,7 @@ const TTL_EXCEEDED = 0;
 
 /** Sends a request to its real server: the frame if that is this host, whose stack goes on with it; else it is taken. */
 export function transmit(netfilter: Netfilter, frame: Frame, conn: IpVsConn): Frame | undefined {
-  switch (conn.dest.forwarding) {
+  switch (conn.forwarding) {
     case "masq":
       return natXmit(netfilter, frame, conn);
     case "droute":

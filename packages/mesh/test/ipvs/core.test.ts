@@ -147,6 +147,16 @@ describe("who gets a new connection", () => {
     expect(ask(lab, 2)).toBe("7,6");
   });
 
+  test("a destination that gets another way of forwarding: only new connections take it", () => {
+    const lab = new Balanced();
+    lab.listen();
+    const socket = lab.connect();
+    lab.ipvs.updateDestination(MARK, { ip: ip("10.0.0.8"), port: 0, weight: 1, forwarding: "droute" });
+    socket.write(new Uint8Array(3));
+    lab.run();
+    expect(lab.accepted.read()).toHaveLength(3);
+  });
+
   test("nobody: the client hears of a port that cannot be reached", () => {
     const lab = new Balanced();
     for (const last of [6, 7, 8]) weigh(lab, `10.0.0.${last}`, 0);
