@@ -31,7 +31,8 @@ function* runTask(swarm: Swarm, engine: Engine, task: Task): Operation {
   if (!task.isLive) return finish(swarm, engine, task, "shutdown");
   task.enter("preparing", swarm.host.now);
   try {
-    const container = yield* createContainer(engine, containerOf(task));
+    // One that was made before the machine went off is still there.
+    const container = task.container ?? (yield* createContainer(engine, containerOf(task)));
     task.container = container;
     container.onExit = (status) => exited(swarm, engine, task, status);
     task.enter("ready", swarm.host.now);

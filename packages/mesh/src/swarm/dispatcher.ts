@@ -11,7 +11,7 @@ import { assign, endTask, fail } from "./agent.ts";
 import { MANAGER_PORT } from "./connectivity.ts";
 import type { Engine } from "./engine.ts";
 import type { Operation } from "./operation.ts";
-import { reconcileNode } from "./orchestrator.ts";
+import { reconcileNode, takeOver } from "./orchestrator.ts";
 import { restartTask } from "./restart.ts";
 import type { Swarm } from "./swarm.ts";
 
@@ -42,6 +42,8 @@ interface Absence {
 export class Dispatcher {
   readonly #swarm: Swarm;
   readonly #absent = new Map<Engine, Absence>();
+  /** Who leads, and in which life of its engine. */
+  #leading: { readonly engine: Engine; readonly life: number } | undefined = undefined;
 
   constructor(swarm: Swarm) {
     this.#swarm = swarm;
@@ -85,6 +87,7 @@ export class Dispatcher {
   /** Connections have changed, or machines have gone off or on. */
   changed(): void {
     const { leader } = this;
+    this.#lead(leader);
     for (const engine of this.#swarm.engines.values()) {
       const isReached = leader !== undefined && this.#reaches(engine, leader);
       const absence = this.#absent.get(engine);
@@ -98,6 +101,20 @@ export class Dispatcher {
         if (leader !== undefined && absence.leader !== leader) this.#await(engine, absence, leader, engine.now);
       }
     }
+  }
+
+  /** Of a leader that was there from the start nobody need take over anything. */
+  #lead(leader: Engine | undefined): void {
+    const before = this.#leading ?? { engine: this.#swarm.manager, life: 0 };
+    if (leader === undefined) return;
+    this.#leading = { engine: leader, life: leader.life };
+    if (before.engine === leader && before.life === leader.life) return;
+    this.#swarm.host.start(leader.name, this.#takeOver(leader), 0);
+  }
+
+  *#takeOver(leader: Engine): Operation {
+    yield this.#swarm.cost("orchestrate");
+    if (this.leader === leader) takeOver(this.#swarm);
   }
 
   #leave(engine: Engine, leader: Engine | undefined): void {
@@ -166,7 +183,8 @@ export class Dispatcher {
       if (task.node !== engine.node || task.hasEnded) continue;
       if (!task.isLive) endTask(swarm, task);
       else if (task.life !== engine.life) {
-        if (task.container === undefined) assign(swarm, task, swarm.cost("dispatch"));
+        const isBegun = task.container !== undefined && task.container.state !== "created";
+        if (!isBegun) assign(swarm, task, swarm.cost("dispatch"));
         else fail(swarm, engine, task, LOST_CONTAINER);
       }
     }

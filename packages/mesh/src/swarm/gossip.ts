@@ -88,8 +88,10 @@ export class Gossip implements Spread {
   ): void {
     const { time, from, to, record } = event;
     const arrival = this.arrival(time, from, to, record);
-    if (arrival === Number.POSITIVE_INFINITY) this.#changed.push(() => this.deliver(event, at, act));
-    else
+    if (arrival === Number.POSITIVE_INFINITY) {
+      const hasGone = this.#epochs.some((epoch) => epoch.since > time && epoch.isOff(from));
+      if (!hasGone) this.#changed.push(() => this.deliver(event, at, act));
+    } else
       at(arrival, () => {
         if (this.arrival(time, from, to, record) > arrival) this.deliver(event, at, act);
         else act();
@@ -110,6 +112,8 @@ export class Gossip implements Spread {
     for (let before = 0; before < index; before++) view.pass(epochs[before]!, epochs[before + 1]!.since);
     for (; index <= last; index++) {
       const epoch = epochs[index]!;
+      // What it had not told by then nobody will hear.
+      if (epoch.isOff(from)) return Number.POSITIVE_INFINITY;
       const end = index === last ? Number.POSITIVE_INFINITY : epochs[index + 1]!.since;
       const begin = Math.max(time, epoch.since);
       view.pass(epoch, begin);

@@ -10,9 +10,10 @@ import { complete, swarmId } from "./identifier.ts";
 import { calling, type Operation } from "./operation.ts";
 import { portConflict } from "./port-conflict.ts";
 import { type Occupation, Placer, suitableNodes, taskNames } from "./placement.ts";
-import { restartTask } from "./restart.ts";
+import { delayStartAgain, restartTask, shouldRestart } from "./restart.ts";
 import { type ServiceState, Task } from "./service.ts";
 import type { Swarm, SwarmNode } from "./swarm.ts";
+import { resumeUpdate } from "./updater.ts";
 import { assign, endTask } from "./agent.ts";
 
 export const INGRESS = "ingress";
@@ -220,6 +221,12 @@ export function scheduleSoon(swarm: Swarm): void {
 export function* scaleService(swarm: Swarm, service: ServiceState, replicas: number): Operation {
   service.spec = { ...service.spec, replicas };
   yield swarm.cost("orchestrate");
+  resize(swarm, service);
+}
+
+/** As many slots as there are to be (orchestrator/replicated, reconcile). */
+function resize(swarm: Swarm, service: ServiceState): void {
+  const { name, replicas } = service.spec;
   const live = liveTasks(service);
   const taken = new Set(live.map((task) => task.slot));
   if (taken.size > replicas) {
@@ -228,9 +235,22 @@ export function* scaleService(swarm: Swarm, service: ServiceState, replicas: num
     return;
   }
   const names: string[] = [];
-  for (let slot = 1; names.length < replicas - taken.size; slot++)
-    if (!taken.has(slot)) names.push(`${service.spec.name}.${slot}`);
+  for (let slot = 1; names.length < replicas - taken.size; slot++) if (!taken.has(slot)) names.push(`${name}.${slot}`);
   addTasks(swarm, service, names);
+}
+
+/** A manager has become the leader: what another one was about to do it does (orchestrator/taskinit, CheckTasks). */
+export function takeOver(swarm: Swarm): void {
+  for (const node of swarm.nodes) if (isAvailable(swarm, node)) addGlobalTasks(swarm, node);
+  for (const service of swarm.services.values()) {
+    const live = liveTasks(service);
+    for (const task of live) if (task.desired === "ready") delayStartAgain(swarm, task);
+    // A slot whose last task has ended for good is left as it is.
+    const isFinal = [...service.tasks].some((task) => task.hasEnded && !shouldRestart(task));
+    if (service.spec.mode === "replicated" && !isFinal) resize(swarm, service);
+    resumeUpdate(swarm, service);
+  }
+  schedulePending(swarm);
 }
 
 export function liveTasks(service: ServiceState): readonly Task[] {
@@ -267,12 +287,16 @@ export function removeService(swarm: Swarm, service: ServiceState): void {
 
 /** A node takes tasks again: those of global services, and such as wait. */
 export function reconcileNode(swarm: Swarm, node: SwarmNode): void {
+  addGlobalTasks(swarm, node);
+  schedulePending(swarm);
+}
+
+function addGlobalTasks(swarm: Swarm, node: SwarmNode): void {
   for (const service of swarm.services.values()) {
     if (service.spec.mode !== "global" || suitableNodes(service.spec, [node]).length === 0) continue;
     const name = `${service.spec.name}.${node.name}`;
     if (!liveTasks(service).some((task) => task.name === name)) addTasks(swarm, service, [name]);
   }
-  schedulePending(swarm);
 }
 
 /** `docker node update --availability`. */
@@ -289,7 +313,7 @@ export function* setAvailability(swarm: Swarm, node: SwarmNode, availability: "a
   }
 }
 
-function isRollingOut({ rollout }: ServiceState): boolean {
+export function isRollingOut({ rollout }: ServiceState): boolean {
   return rollout?.state === "updating" || rollout?.state === "rollback_started";
 }
 

@@ -66,12 +66,22 @@ export function* delayStart(swarm: Swarm, old: Task | undefined, task: Task, del
   task.mayStart.open();
 }
 
+/** A task that was made ready, by a manager that leads no more: what is left of its delay. */
+export function delayStartAgain(swarm: Swarm, task: Task): void {
+  const { service, name } = task;
+  const old = [...service.tasks].findLast((other) => other.name === name && other !== task && !other.hasEnded);
+  const isDown = old?.node !== undefined && swarm.engine(old.node.name).status === "down";
+  const passed = swarm.host.now - task.createdAt;
+  const delay = Math.max(0, (service.spec.restart?.delayNs ?? swarm.cost("restart")) - passed);
+  swarm.host.start(swarm.manager.name, delayStart(swarm, isDown ? undefined : old, task, delay), 0);
+}
+
 function* openLater(gate: Gate, afterNs: number): Operation {
   yield Math.max(0, afterNs);
   gate.open();
 }
 
-function shouldRestart({ service, name, state, stateSince }: Task): boolean {
+export function shouldRestart({ service, name, state, stateSince }: Task): boolean {
   const { condition, maxAttempts, windowNs } = service.spec.restart ?? DEFAULT_RESTART;
   if (condition === "none" || (condition === "on-failure" && state === "complete")) return false;
   if (maxAttempts === 0) return true;

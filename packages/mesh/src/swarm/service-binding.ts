@@ -96,8 +96,11 @@ export class ServiceBindings {
 
   /** It is back, and tells all that it has. */
   regain(engine: Engine, node: number): void {
-    for (const overlay of engine.overlays.values())
+    for (const overlay of engine.overlays.values()) {
+      // One that is being made is told everything at its end.
+      if (!overlay.ready.isOpen) continue;
       for (const record of this.recordsOf(overlay.network)) if (record.node === node) apply(engine, overlay, record);
+    }
   }
 
   #spread(
@@ -115,10 +118,9 @@ export class ServiceBindings {
         if (overlay.ready.isOpen) act(engine, overlay, record);
         continue;
       }
-      // It may have left the network by then, and come back.
+      // It may have left the network by then; if it has come back it was told everything.
       const heard = (): void => {
-        const current = engine.overlays.get(name);
-        if (current?.ready.isOpen === true) act(engine, current, record);
+        if (engine.overlays.get(name) === overlay && overlay.ready.isOpen) act(engine, overlay, record);
       };
       const at = (time: number, then: () => void): void =>
         engine.host.start(engine.name, calling(then), time - engine.now);

@@ -76,6 +76,7 @@ export class Task {
   desired: DesiredState = "running";
   /** Why it is pending, or how it failed. */
   message = "";
+  readonly createdAt: number;
   stateSince: number;
   container: Container | undefined = undefined;
   /** Which life of its node's engine has taken it up (engine.ts); undefined: none has. */
@@ -96,6 +97,7 @@ export class Task {
     this.name = name;
     this.slot = slot;
     this.isFirst = isFirst;
+    this.createdAt = now;
     this.stateSince = now;
   }
 

@@ -3,7 +3,7 @@ import { DEFAULT_UPDATE } from "../scenario/compose-rollout.ts";
 import type { Service, UpdateConfig } from "../scenario/scenario.ts";
 import { endTask } from "./agent.ts";
 import { Refusal } from "./docker-error.ts";
-import { allocateVips, liveTasks } from "./orchestrator.ts";
+import { allocateVips, isRollingOut, liveTasks } from "./orchestrator.ts";
 import { Gate, type Operation } from "./operation.ts";
 import { suitableNodes } from "./placement.ts";
 import { delayStart, successor } from "./restart.ts";
@@ -22,6 +22,14 @@ export function* rollbackService(swarm: Swarm, service: ServiceState, message: s
   if (previous === undefined) throw Refusal.noPreviousSpec(service.spec.name);
   service.previous = undefined;
   yield* rollOut(swarm, service, previous, "rollback", false, message);
+}
+
+/** Another manager goes on with an update: with all that is not yet as it should be. */
+export function resumeUpdate(swarm: Swarm, service: ServiceState): void {
+  const { rollout, spec } = service;
+  if (rollout === undefined || !isRollingOut(service)) return;
+  const direction = rollout.state === "updating" ? "update" : "rollback";
+  swarm.host.start(swarm.manager.name, rollOut(swarm, service, spec, direction, false, rollout.message), 0);
 }
 
 const MANUALLY = "manually requested rollback";

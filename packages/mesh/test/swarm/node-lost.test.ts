@@ -7,6 +7,7 @@ import type { Engine } from "../../src/swarm/engine.ts";
 import { liveTasks, removeService, scaleService } from "../../src/swarm/orchestrator.ts";
 import { powerOff, powerOn } from "../../src/swarm/power.ts";
 import type { ServiceState, Task } from "../../src/swarm/service.ts";
+import { updateService } from "../../src/swarm/updater.ts";
 import { World } from "./world.ts";
 
 const [MANAGER, WORKER1, WORKER2] = ["swarm-manager", "swarm-worker1", "swarm-worker2"] as const;
@@ -195,6 +196,20 @@ describe("a node that goes off", () => {
     expect(liveTasks(cluster.service).map(({ state }) => state)).toEqual(["running", "running", "running"]);
     expect([...cluster.service.tasks]).toHaveLength(5);
   });
+});
+
+test("a manager that starts again goes on with what it was about to do", () => {
+  const cluster = new Cluster();
+  const { swarm, timeline } = cluster.world;
+  const manager = swarm.engine(MANAGER);
+  const spec = { ...cluster.service.spec, image: "nginx:2" };
+  timeline.start(MANAGER, updateService(swarm, cluster.service, spec), 0);
+  cluster.at(5, () => powerOff(manager));
+  cluster.at(6, () => powerOn(manager));
+  cluster.until(80);
+  expect(cluster.service.rollout).toMatchObject({ state: "completed" });
+  const images = liveTasks(cluster.service).map(({ state, container }) => `${state} ${container!.options.image}`);
+  expect(images).toEqual(["running nginx:2", "running nginx:2", "running nginx:2"]);
 });
 
 describe("a node that is cut off", () => {

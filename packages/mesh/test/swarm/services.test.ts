@@ -4,9 +4,11 @@ import { formatIpv4 } from "@hopscope/codec/address";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FORWARDING_LETTER, ip, normalize, serviceSpec, World } from "./world.ts";
+import { NO_TROUBLE } from "../../src/swarm/connectivity.ts";
 import { killContainer } from "../../src/swarm/container.ts";
 import { formatRequest } from "../../src/swarm/format-request.ts";
 import { createService, liveTasks, removeService, scaleService } from "../../src/swarm/orchestrator.ts";
+import { powerOff, powerOn } from "../../src/swarm/power.ts";
 import type { Request } from "../../src/swarm/request.ts";
 import type { ServiceState } from "../../src/swarm/service.ts";
 import type { Choices } from "../../src/swarm/swarm.ts";
@@ -437,7 +439,17 @@ test("whatever is done, every node that has a network balances exactly the tasks
     fc.record({ kind: fc.constant("scale" as const), service: fc.nat(1), replicas: fc.nat(4) }),
     fc.record({ kind: fc.constant("kill" as const), which: fc.nat(7) }),
     fc.record({ kind: fc.constant("join" as const), node: fc.nat(2) }),
+    fc.record({ kind: fc.constant("cut" as const), nodes: fc.uniqueArray(fc.nat(2)), seconds: fc.nat(30) }),
+    fc.record({ kind: fc.constant("off" as const), node: fc.nat(2), seconds: fc.nat(30) }),
+    fc.record({ kind: fc.constant("on" as const), node: fc.nat(2), seconds: fc.nat(30) }),
   );
+  const cut = (world: World, nodes: readonly number[]): void =>
+    world.swarm.changeConnections(new Map(nodes.map((node) => [node, { ...NO_TROUBLE, isCut: true }])));
+  const wait = (world: World, seconds: number): void => {
+    const until = world.timeline.now + seconds * 1e9;
+    world.timeline.run(until);
+    world.timeline.now = until;
+  };
   fc.assert(
     fc.property(fc.array(step, { maxLength: 6 }), (steps) => {
       const world = worldOf();
@@ -445,16 +457,32 @@ test("whatever is done, every node that has a network balances exactly the tasks
       world.service("a", 2, ["net"], { ports: WEB.slice(0, 1) });
       world.service("b", 1, ["net"]);
       for (const [index, each] of steps.entries()) {
-        if (each.kind === "scale")
+        if (each.kind === "scale") {
+          if (world.swarm.dispatcher.leader === undefined) continue;
           world.do(scaleService(world.swarm, serviceOf(world, each.service === 0 ? "a" : "b"), each.replicas));
-        else if (each.kind === "join") world.run(NODES[each.node]!, `plain${index}`, "net");
-        else {
-          const running = [...world.swarm.tasks].filter(({ state }) => state === "running");
+        } else if (each.kind === "join") {
+          if (world.swarm.engine(NODES[each.node]!).isRunning) world.run(NODES[each.node]!, `plain${index}`, "net");
+        } else if (each.kind === "cut") {
+          cut(world, each.nodes);
+          wait(world, each.seconds);
+        } else if (each.kind === "off" || each.kind === "on") {
+          const engine = world.swarm.engine(NODES[each.node]!);
+          if (each.kind === "off") powerOff(engine);
+          else powerOn(engine);
+          wait(world, each.seconds);
+        } else {
+          const running = [...world.swarm.tasks].filter(({ container }) => container?.state === "running");
           const task = running[each.which % Math.max(1, running.length)];
           if (task !== undefined)
             world.do(killContainer(world.swarm.engine(task.node!.name), task.container!), task.node!.name);
         }
       }
+      // In the end all is well again, and everybody has had time.
+      cut(world, []);
+      for (const engine of world.swarm.engines.values()) powerOn(engine);
+      wait(world, 180);
+      for (const service of world.swarm.services.values())
+        expect(liveTasks(service)).toHaveLength(service.spec.replicas);
       const balancers = balancersOf(world);
       const running = [...world.swarm.tasks].filter(({ state }) => state === "running");
       for (const [node, engine] of world.swarm.engines) {
@@ -469,13 +497,14 @@ test("whatever is done, every node that has a network balances exactly the tasks
         }
       }
       for (const service of world.swarm.services.values()) removeService(world.swarm, service);
-      world.settle(60);
+      wait(world, 60);
+      expect([...world.swarm.tasks].filter((task) => !task.hasEnded)).toEqual([]);
       const end = balancersOf(world);
       for (const node of NODES) expect(end.lines(node, "ingress_sbox")).toEqual([]);
       expect([...end.listeners]).toEqual([]);
       expect(world.refused).toEqual([]);
     }),
-    { numRuns: 30 },
+    { numRuns: 60 },
   );
 });
 
