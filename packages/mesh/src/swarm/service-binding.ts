@@ -47,6 +47,8 @@ export interface EndpointRecord {
   readonly sequence: number;
   /** No new connections for it: the task is about to end. */
   isDisabled: boolean;
+  /** When its task left the network. */
+  withdrawnAt: number | undefined;
 }
 
 /** All records of the swarm, as its nodes would agree on them. */
@@ -77,6 +79,7 @@ export class ServiceBindings {
 
   delete(record: EndpointRecord, engine: Engine): void {
     this.#records.get(record.service.network)?.delete(record);
+    record.withdrawnAt = engine.now;
     if (!engine.host.isImmediate) this.#spread(engine, record, withdraw);
   }
 
@@ -167,7 +170,13 @@ export class ServiceBindings {
 }
 
 function apply(engine: Engine, overlay: LocalOverlay, record: EndpointRecord): void {
-  if (!record.isDisabled && !engine.lost.has(record.node)) addBackend(engine, overlay, record);
+  if (record.isDisabled || engine.lost.has(record.node) || knowsEnd(engine, record)) return;
+  addBackend(engine, overlay, record);
+}
+
+/** It has heard of the end before it hears of the beginning, which is older (networkdb, ltime). */
+function knowsEnd({ swarm, node, now }: Engine, { withdrawnAt, node: from, sequence }: EndpointRecord): boolean {
+  return withdrawnAt !== undefined && swarm.gossip.arrival(withdrawnAt, from, node.index, sequence) <= now;
 }
 
 function disable(engine: Engine, overlay: LocalOverlay, record: EndpointRecord): void {
@@ -223,6 +232,7 @@ export function activateServiceBinding(engine: Engine, container: Container): vo
       // Names and balancing are one record in reality.
       sequence: sequence ?? engine.swarm.names.draw(),
       isDisabled: false,
+      withdrawnAt: undefined,
     };
     container.bindings.set(network.name, record);
     engine.swarm.bindings.add(record, engine);

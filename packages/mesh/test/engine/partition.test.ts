@@ -67,6 +67,32 @@ describe("7946 is blocked, 4789 is not", () => {
   });
 });
 
+test("what a node hears of late does not bring back what it has heard is gone", () => {
+  const servers = (node: string): string => `netns ${node} lb-vip ipvsadm -Ln`;
+  const result = run(
+    loadGood(`cluster: { nodes: [manager, worker1, worker2] }
+compose:
+  services:
+    web: { image: busybox, deploy: { replicas: 1, restart_policy: { condition: none } }, networks: [vip] }
+    other: { image: busybox, deploy: { mode: global }, networks: [vip] }
+  networks: { vip: {} }
+placement: { web.1: manager, web.2: manager }
+run:
+  steps:
+    - fault block manager udp dst port 7946
+    - docker service scale -d web=2
+    - sleep 2s
+    - fault clear
+    - sleep 1s
+    - docker kill web.2
+    - sleep 1m
+${["manager", "worker1", "worker2"].map((node) => `    - ${servers(node)}\n`).join("")}`),
+  );
+  const counts = outputs(result, "netns").map((output) => output.split("->").length - 2);
+  // Three tasks of other, one of web.
+  expect(counts).toEqual([4, 4, 4]);
+});
+
 test("a node's own iptables count, too, in their order", () => {
   const block = (more: string): readonly (number | undefined)[] => {
     const result = go([
