@@ -32,7 +32,7 @@ export interface StepResult {
 /** The same while it is going on. */
 type Running = { -readonly [K in keyof StepResult]: StepResult[K] } & { readonly output: string[] };
 
-/** A step that takes longer never ends: it waits for what does not come. */
+/** A step that takes longer never ends: it waits for what does not come. A `sleep` takes as long as it says. */
 const LONGEST_STEP = 3_600_000_000_000;
 const TOO_LONG = "hopscope: this has not ended after an hour of virtual time: stopped";
 
@@ -99,7 +99,8 @@ export class Runner implements Wakeable {
     if (step.background) {
       this.#background.add(running);
       this.#continueAt(now);
-    } else this.#mesh.simulator.schedule(now + LONGEST_STEP, this, this.#argument(Wake.deadline));
+    } else if (step.kind !== "sleep")
+      this.#mesh.simulator.schedule(now + LONGEST_STEP, this, this.#argument(Wake.deadline));
     this.#begin(running);
   }
 

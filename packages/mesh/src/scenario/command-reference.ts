@@ -126,7 +126,7 @@ export function commandReference(): readonly string[] {
     "",
     "Each step is a command line. Words are split and quoted as in a shell (`'…'`, `\"…\"`, `\\`); there is no shell, so no",
     "pipes, redirections or variables. A step begins when the one before has ended, unless that one has `&` at its end. A",
-    "step that has not ended after an hour is stopped.",
+    "step that has not ended after an hour is stopped; `sleep` takes as long as it says.",
     "",
     ...table("Command", "What happens", COMMANDS),
     "",
