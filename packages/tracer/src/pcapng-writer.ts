@@ -42,6 +42,9 @@ export interface PcapngPacketInit {
   readonly options?: PacketOptions | undefined;
 }
 
+/** Of this module, as an imported constant is read each time. */
+const ENHANCED_PACKET: number = BlockType.enhancedPacket;
+const EMPTY_PACKET_LENGTH: number = FixedLength.enhancedPacket;
 /** epb_flags with its header, and the end of the options. */
 const FLAGS_LENGTH = 12;
 /** epb_flags, epb_packetid and the end of the options, with their headers. */
@@ -57,6 +60,9 @@ export class PcapngWriter extends RecordWriter {
   readonly #first: SectionInit;
   /** Of the current section, by interface number. */
   #clocks: TickClock[] = [];
+  /** Of the interface that was written to last; -1: none. */
+  #lastId = -1;
+  #lastClock: TickClock = new TickClock(DEFAULT_RESOLUTION);
 
   /** `first` describes the section that begins by itself. */
   constructor(output: CaptureOutput, first: SectionInit = {}) {
@@ -110,29 +116,40 @@ export class PcapngWriter extends RecordWriter {
     flags: number = 0,
   ): boolean {
     const length = end - start;
-    if (!(length >= 0)) throw new RangeError(`packet from ${start} to ${end}, expected an end behind the start`);
-    const clock = this.#clockOf(interfaceId);
-    const low = clock.toTicks(seconds, nanoseconds);
-    if (low < 0) this.#refuseTime(clock, seconds);
+    if (!(length >= 0)) throw wrongRange(start, end);
+    const clock = interfaceId === this.#lastId ? this.#lastClock : this.#clockOf(interfaceId);
+    if (!clock.setTicks(seconds, nanoseconds)) this.#refuseTime(clock, seconds);
     const dataLength = (length + 3) & ~3;
-    const total = FixedLength.enhancedPacket + dataLength + (flags === 0 ? 0 : FLAGS_LENGTH);
+    const total = EMPTY_PACKET_LENGTH + dataLength + (flags && FLAGS_LENGTH);
     const at = this.reserve(total);
+    this.#putHeader(at, total, interfaceId, clock, length, wireLength);
+    // The padding is part of the last word of data.
+    if (dataLength !== length) this.view.setUint32(at + 24 + dataLength, 0);
+    this.copy(view, start, end, at + 28);
+    if (flags !== 0) this.#putFlags(at + 28 + dataLength, flags);
+    this.view.setUint32(at + total - 4, total, this.#littleEndian);
+    this.at = at + total;
+    return this.isReady;
+  }
+
+  /** A function of its own so that it and `write` are small enough to be inlined into the caller's loop. */
+  #putHeader(
+    at: number,
+    total: number,
+    interfaceId: number,
+    clock: TickClock,
+    length: number,
+    wireLength: number,
+  ): void {
     const out = this.view;
     const littleEndian = this.#littleEndian;
-    out.setUint32(at, BlockType.enhancedPacket, littleEndian);
+    out.setUint32(at, ENHANCED_PACKET, littleEndian);
     out.setUint32(at + 4, total, littleEndian);
     out.setUint32(at + 8, interfaceId, littleEndian);
     out.setUint32(at + 12, clock.high, littleEndian);
-    out.setUint32(at + 16, low, littleEndian);
+    out.setInt32(at + 16, clock.lowBits, littleEndian);
     out.setUint32(at + 20, length, littleEndian);
     out.setUint32(at + 24, wireLength, littleEndian);
-    // The padding is part of the last word of data.
-    if (dataLength !== length) out.setUint32(at + 24 + dataLength, 0);
-    this.copy(view, start, end, at + 28);
-    if (flags !== 0) this.#putFlags(at + 28 + dataLength, flags);
-    out.setUint32(at + total - 4, total, littleEndian);
-    this.at = at + total;
-    return this.isReady;
   }
 
   /**
@@ -154,7 +171,7 @@ export class PcapngWriter extends RecordWriter {
   ): boolean {
     if (interfaceId >>> 0 >= this.#clocks.length) this.#clockOf(interfaceId);
     const length = end - start;
-    if (!(length >= 0)) throw new RangeError(`packet from ${start} to ${end}, expected an end behind the start`);
+    if (!(length >= 0)) throw wrongRange(start, end);
     if (!(commentLength >= 0 && commentLength <= comment.byteLength && commentLength <= 0xffff))
       throw new RangeError(
         `commentLength is ${commentLength}, expected at most ${Math.min(comment.byteLength, 0xffff)}`,
@@ -235,8 +252,10 @@ export class PcapngWriter extends RecordWriter {
       throw new RangeError(`the raw block is ${orders}: decode it first`);
     }
     const ready = this.append(raw.bytes);
-    if (isSection) this.#clocks = [];
-    else if (raw.type === BlockType.interface) this.#register(raw);
+    if (isSection) {
+      this.#clocks = [];
+      this.#lastId = -1;
+    } else if (raw.type === BlockType.interface) this.#register(raw);
     return ready;
   }
 
@@ -254,7 +273,12 @@ export class PcapngWriter extends RecordWriter {
   }
 
   #clockOf(interfaceId: number): TickClock {
-    if (interfaceId >>> 0 < this.#clocks.length) return this.#clocks[interfaceId]!;
+    const clock = interfaceId >>> 0 === interfaceId ? this.#clocks[interfaceId] : undefined;
+    if (clock !== undefined) {
+      this.#lastId = interfaceId;
+      this.#lastClock = clock;
+      return clock;
+    }
     throw new RangeError(`interface ${interfaceId} has not been added, the section has ${this.#clocks.length}`);
   }
 
@@ -263,4 +287,8 @@ export class PcapngWriter extends RecordWriter {
     const unit = `if_tsresol ${resolution} and if_tsoffset ${offset}`;
     return this.refuse("ERR_CAPTURE_TIME_RANGE", `seconds are ${seconds}, an interface of ${unit} cannot hold that`);
   }
+}
+
+function wrongRange(start: number, end: number): RangeError {
+  return new RangeError(`packet from ${start} to ${end}, expected an end behind the start`);
 }

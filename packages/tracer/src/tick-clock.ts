@@ -30,11 +30,14 @@ export class TickClock {
   seconds = 0;
   /** What `toTicks` found: the upper 32 bits. */
   high = 0;
+  /** What `setTicks` found: the lower 32 bits, signed. */
+  lowBits = 0;
 
   readonly #perSecond: bigint;
   /** Ticks a second if the resolution is one of the usual ones, otherwise 0. */
   readonly #usual: number;
   readonly #nsPerTick: number;
+  readonly #ticksPerNs: number;
   /**
    * A count within the second that was read last, or its start; `#readEnd` is where the second or the lower half ends,
    * and `#readNs` the nanoseconds at it.
@@ -43,10 +46,11 @@ export class TickClock {
   #readLow = 0;
   #readEnd = 0;
   #readNs = 0;
-  /** The second whose start is `#writeHigh`, `#writeLow`. */
+  /** The second whose start is `#writeHigh`, `#writeLow`, the latter signed; and whether the lower half overflows in it. */
   #writeSeconds = Number.NaN;
   #writeHigh = 0;
   #writeLow = 0;
+  #overflows = false;
 
   constructor(resolution: number, offset: number = 0) {
     this.resolution = resolution;
@@ -54,6 +58,7 @@ export class TickClock {
     this.#perSecond = ticksPerSecond(resolution);
     this.#usual = resolution <= NANOSECOND_RESOLUTION ? 10 ** resolution : 0;
     this.#nsPerTick = resolution <= NANOSECOND_RESOLUTION ? 10 ** (NANOSECOND_RESOLUTION - resolution) : 0;
+    this.#ticksPerNs = 1 / this.#nsPerTick;
     this.seconds = offset;
   }
 
@@ -94,20 +99,28 @@ export class TickClock {
    * the count again.
    */
   toTicks(seconds: number, nanoseconds: number): number {
-    if (seconds !== this.#writeSeconds) {
-      const relative = seconds - this.offset;
-      if (!Number.isSafeInteger(relative) || relative < 0) return -1;
-      if (this.#usual === 0) return this.#toUnusualTicks(relative, nanoseconds);
-      if (!this.#startSecond(seconds, relative)) return -1;
-    }
-    const nsPerTick = this.#nsPerTick;
-    const low = this.#writeLow + (nsPerTick === 1 ? nanoseconds : Math.floor(nanoseconds / nsPerTick));
-    if (low < TWO_32) {
-      this.high = this.#writeHigh;
-      return low;
-    }
-    this.high = this.#writeHigh + 1;
-    return low - TWO_32;
+    return this.setTicks(seconds, nanoseconds) ? this.lowBits >>> 0 : -1;
+  }
+
+  /** The same for the hot path: sets `high` and `lowBits`, or answers false. Integers only; the second is worked out once. */
+  setTicks(seconds: number, nanoseconds: number): boolean {
+    if (seconds !== this.#writeSeconds && !this.#enterSecond(seconds))
+      return this.#setUnusualTicks(seconds, nanoseconds);
+    // Multiplied, as a division takes longer; the half keeps what is a whole number of ticks from falling short of it.
+    this.lowBits = (this.#writeLow + (((nanoseconds + 0.5) * this.#ticksPerNs) | 0)) | 0;
+    this.high = this.#writeHigh;
+    if (this.#overflows) this.#carry();
+    return true;
+  }
+
+  #carry(): void {
+    if (this.lowBits >>> 0 < this.#writeLow >>> 0) this.high++;
+  }
+
+  /** False if the count cannot hold the second, or is of an unusual resolution. */
+  #enterSecond(seconds: number): boolean {
+    const relative = seconds - this.offset;
+    return this.#usual !== 0 && Number.isSafeInteger(relative) && relative >= 0 && this.#startSecond(seconds, relative);
   }
 
   #startSecond(seconds: number, relative: number): boolean {
@@ -118,15 +131,20 @@ export class TickClock {
     if (high >= TWO_32 - 1) return false;
     this.#writeSeconds = seconds;
     this.#writeHigh = high;
-    this.#writeLow = rest % TWO_32;
+    const low = rest % TWO_32;
+    this.#writeLow = low | 0;
+    this.#overflows = low + this.#usual > TWO_32;
     return true;
   }
 
-  #toUnusualTicks(relative: number, nanoseconds: number): number {
+  #setUnusualTicks(seconds: number, nanoseconds: number): boolean {
+    const relative = seconds - this.offset;
+    if (this.#usual !== 0 || !Number.isSafeInteger(relative) || relative < 0) return false;
     const inside = (BigInt(nanoseconds) * this.#perSecond + NS_PER_SECOND - 1n) / NS_PER_SECOND;
     const ticks = BigInt(relative) * this.#perSecond + inside;
-    if (ticks >= 1n << 64n) return -1;
+    if (ticks >= 1n << 64n) return false;
     this.high = Number(ticks >> 32n);
-    return Number(ticks & 0xffff_ffffn);
+    this.lowBits = Number(ticks & 0xffff_ffffn) | 0;
+    return true;
   }
 }
