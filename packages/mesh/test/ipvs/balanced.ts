@@ -121,6 +121,11 @@ export class Balanced extends Lab {
     }
   }
 
+  /** Nobody listens there any more. */
+  refuse(netns: Netns): void {
+    this.#listeners[this.servers.indexOf(netns)]!.close();
+  }
+
   /** A connection of the client's, established if somebody answers. */
   connect(): TcpSocket {
     const socket = this.client.tcp.connect(ip(VIP), PORT);

@@ -116,6 +116,23 @@ describe("who gets a new connection", () => {
     expect(ask(lab, 2)).toBe("8,7");
   });
 
+  test("a server that is gone, and nobody has said so: every third connection of three servers fails", () => {
+    const lab = new Balanced();
+    lab.listen();
+    // Its process has ended: it refuses. Or all of it is gone: silence.
+    lab.refuse(lab.servers[1]!);
+    const states = Array.from({ length: 6 }, () => lab.connect().state === TcpState.established);
+    expect(states).toEqual([true, false, true, true, false, true]);
+    lab.servers[1]!.deviceNamed("eth0")!.down();
+    expect(Array.from({ length: 3 }, () => lab.connect().state)).toEqual([
+      TcpState.established,
+      TcpState.synSent,
+      TcpState.established,
+    ]);
+    lab.ipvs.deleteDestination(MARK, ip("10.0.0.7"), 0);
+    expect(ask(lab, 4)).toBe("8,6,8,6");
+  });
+
   test("a pin says where the round robin goes on", () => {
     const lab = new Balanced();
     lab.listen();
