@@ -197,8 +197,9 @@ class Transfer {
       const read = yield* readSome(process, socket, BUFFER, this.#deadline);
       if (read === "deadline") return this.#timedOut(length);
       if (read === "end") {
+        if (head.isComplete && length === Number.POSITIVE_INFINITY) break;
+        yield* process.think("curl.close", CLOSE);
         if (!head.isComplete) return this.#fail(Failure.empty, "Empty reply from server");
-        if (length === Number.POSITIVE_INFINITY) break;
         return this.#fail(Failure.partial, `transfer closed with ${length - this.#received} bytes remaining to read`);
       }
       if (!(read instanceof Uint8Array)) {

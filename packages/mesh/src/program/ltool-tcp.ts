@@ -88,6 +88,7 @@ export function tcpClient(host: string, port: number, count: number, gapNs: numb
       return 1;
     }
     say(`banner ${banner.text}`);
+    yield* process.think("ltool.said", 0);
     for (let number = 1; number <= count; number++) {
       if (!(yield* writeAll(process, socket, bytesOf(`l${number}\n`)))) {
         say(`l${number} write: ${strerror(socket.takeError())}`);
@@ -96,9 +97,11 @@ export function tcpClient(host: string, port: number, count: number, gapNs: numb
       const line = yield* readLine(process, socket);
       if (!line.ok) {
         say(`l${number} read: ${line.why}`);
+        yield* process.think("ltool.end", END);
         return 1;
       }
       say(line.text);
+      yield* process.think("ltool.said", 0);
       yield* process.sleep(gapNs);
     }
     process.close(socket);
