@@ -1,11 +1,11 @@
 /** Services: `docker service create`, `scale`, `update`, `rm`, `ls`, `ps`, `inspect`. */
 import { DockerCost } from "../costs.ts";
 import { UsageError } from "../program/program.ts";
-import type { PublishedPort, Service } from "../scenario/scenario.ts";
+import type { Service } from "../scenario/scenario.ts";
 import { parseConstraint } from "../swarm/constraint.ts";
 import { DockerError, Refusal } from "../swarm/docker-error.ts";
 import {
-  checkPorts,
+  checkService,
   createService,
   isConverged,
   liveTasks,
@@ -15,9 +15,10 @@ import {
 import type { ServiceState, Task } from "../swarm/service.ts";
 import { isSame, NO_TASK, rollbackService, updateService } from "../swarm/updater.ts";
 import type { Call, Command } from "./cli-call.ts";
-import { printInspected, readIp, readPublish } from "./cli-containers.ts";
+import { printInspected, readIp } from "./cli-containers.ts";
 import { serviceJson } from "./cli-inspect.ts";
 import { flags } from "./cli-options.ts";
+import { readServicePort, updatedPorts } from "./cli-service-ports.ts";
 import { portsText } from "./service-ports.ts";
 import { table } from "./cli-table.ts";
 import { POLICY_FLAGS, readPolicy } from "./cli-service-policy.ts";
@@ -90,26 +91,6 @@ const UPDATE_FLAGS = flags(
   "rollback",
 );
 
-/** `8080:80[/udp]`, or `published=8080,target=80,protocol=tcp,mode=host`. */
-function readServicePort(text: string): PublishedPort {
-  if (!text.includes("=")) {
-    const { protocol, hostPort, containerPort } = readPublish(text);
-    return { mode: "ingress", protocol, target: containerPort, published: hostPort };
-  }
-  const fields = new Map(text.split(",").map((part) => part.split("=", 2) as [string, string]));
-  const target = Number(fields.get("target"));
-  const published = Number(fields.get("published") ?? 0);
-  const protocol = fields.get("protocol") ?? "tcp";
-  const mode = fields.get("mode") ?? "ingress";
-  if (!Number.isInteger(target) || target <= 0 || !Number.isInteger(published) || !/^(?:tcp|udp|sctp)$/.test(protocol))
-    throw new UsageError(`invalid argument "${text}" for "-p, --publish" flag: missing mandatory field "target"`);
-  if (mode !== "ingress" && mode !== "host")
-    throw new UsageError(
-      `invalid argument "${text}" for "-p, --publish" flag: invalid publish mode value (${mode}): must be either ingress or host`,
-    );
-  return { mode, protocol: protocol as PublishedPort["protocol"], target, published };
-}
-
 /** `NETWORK`, or `name=NETWORK,alias=NAME`. */
 function readNetwork(call: Call, text: string): { readonly name: string; readonly aliases: readonly string[] } {
   const parts = text.split(",").map((part) => part.split("=", 2));
@@ -143,7 +124,11 @@ function specOf(call: Call): Service {
   const { words, engine } = call;
   const [image = "", ...command] = words.rest;
   const networks = words.all("network").map((text) => readNetwork(call, text));
-  const mode = words.value("mode") === "global" ? "global" : "replicated";
+  const mode = words.value("mode") ?? "replicated";
+  if (mode !== "global" && mode !== "replicated")
+    throw new UsageError(`Unknown mode: ${mode}, only replicated and global supported`);
+  if (mode === "global" && words.has("replicas"))
+    throw new UsageError("replicas can only be used with replicated or replicated-job mode");
   return {
     name: words.value("name") ?? `s${engine.made("unnamed service")}`,
     image,
@@ -229,7 +214,6 @@ function* update(call: Call): Generator<void, number, boolean> {
   const replicas = words.value("replicas");
   const without = (list: readonly string[], gone: readonly string[]): readonly string[] =>
     list.filter((each) => !gone.includes(each));
-  const removed = words.all("publish-rm").map((text) => Number(text.split(/[:/]/, 1)[0]));
   const added = words.all("network-add").map((text) => readNetwork(call, text));
   const args = words.value("args");
   const changed: Service = {
@@ -248,16 +232,13 @@ function* update(call: Call): Generator<void, number, boolean> {
       ...added.map(({ name }) => name),
     ]),
     aliases: new Map([...spec.aliases, ...added.map(({ name, aliases }) => [name, aliases] as const)]),
-    ports: [
-      ...spec.ports.filter((port) => !removed.includes(port.target) && !removed.includes(port.published)),
-      ...words.all("publish-add").map(readServicePort),
-    ],
+    ports: updatedPorts(spec.ports, words),
     preferences: without(spec.preferences ?? [], words.all("placement-pref-rm").map(readPreference)).concat(
       words.all("placement-pref-add").map(readPreference),
     ),
     ...readPolicy(words, spec),
   };
-  checkPorts(swarm, changed, service);
+  checkService(swarm, changed, service);
   const isForced = words.has("force");
   if (replicas !== undefined) yield* call.wait(scaleService(swarm, service, changed.replicas));
   // The client does not wait for a roll-out that was told to go on by itself.

@@ -33,7 +33,7 @@ export function readPorts(
 
 /** swarmkit controlapi validateEndpointSpec: the same port twice, in whatever mode. */
 function isSame(a: PublishedPort, b: PublishedPort): boolean {
-  return a.published === b.published && a.protocol === b.protocol && a.mode === b.mode;
+  return a.published === b.published && a.protocol === b.protocol;
 }
 
 function readLong(port: PortFile, place: Place, report: Report): readonly PublishedPort[] {

@@ -3,6 +3,7 @@
  * refused in its words, what it ignores is named in a warning, and so is what is not modelled here.
  */
 import { parseConstraint } from "../swarm/constraint.ts";
+import { isServiceName } from "../swarm/identifier.ts";
 import { conflictMessage, portConflict } from "../swarm/port-conflict.ts";
 import { parseIpv4 } from "@hopscope/codec/address";
 import { check, isMap, isText, openMap, type Schema, type UnknownKey } from "./check.ts";
@@ -132,11 +133,6 @@ function readVersion(value: unknown, place: Place, report: Report): void {
   const found = check(versionSchema, value, place, report);
   if (found !== undefined && !/^(?:3(?:\.(?:\d|1[0-3]))?)?$/.test(found))
     report.error(place, `unsupported Compose file version: ${found}, expected "3" or "3.0" to "3.13"`);
-}
-
-/** swarmkit controlapi validateAnnotations. */
-function isServiceName(name: string): boolean {
-  return name.length <= 63 && /^[a-zA-Z0-9](?:[-_]*[a-zA-Z0-9])*$/.test(name);
 }
 
 /** Keys of the networks that a service names, each with where it stands in `networks`, whatever else is wrong. */

@@ -65,10 +65,16 @@ export const Refusal = {
     new DockerError(
       `rpc error: code = AlreadyExists desc = name conflicts with an existing object: service ${name} already exists`,
     ),
+  badName: (name: string): DockerError =>
+    new DockerError(
+      `rpc error: code = InvalidArgument desc = name must be ${name.length > 63 ? "63 characters or fewer" : "valid as a DNS name component"}`,
+    ),
   noPreviousSpec: (name: string): DockerError =>
     new DockerError(`rpc error: code = FailedPrecondition desc = service ${name} does not have a previous spec`),
   portConflict: (port: PublishedPort, service: string, id: string): DockerError =>
     new DockerError(`rpc error: code = InvalidArgument desc = ${conflictMessage(port, `'${service}' (${id})`)}`),
+  duplicatePorts: (): DockerError =>
+    new DockerError("rpc error: code = InvalidArgument desc = EndpointSpec: duplicate published ports provided"),
   dnsrrIngress: (): DockerError =>
     new DockerError(
       "rpc error: code = InvalidArgument desc = EndpointSpec: port published with ingress mode can't be used with dnsrr mode",

@@ -1,4 +1,7 @@
-/** Names that Docker draws at random. Each comes from the seed and from what it is for, so that one more changes no other. */
+/**
+ * Names that Docker draws at random, each from the seed and from what it is for, so that one more changes no other; and those
+ * that it takes.
+ */
 import type { Random } from "../sim/random.ts";
 
 const SWARM_ID = 25;
@@ -29,4 +32,9 @@ export function vethName(random: Random): string {
 /** `given`, filled up to its length with random digits. */
 export function complete(given: string | undefined, id: string): string {
   return given === undefined ? id : given + id.slice(given.length);
+}
+
+/** swarmkit controlapi validateAnnotations. */
+export function isServiceName(name: string): boolean {
+  return name.length <= 63 && /^[a-zA-Z0-9](?:[-_]*[a-zA-Z0-9])*$/.test(name);
 }

@@ -6,9 +6,9 @@
  */
 import type { ClusterNode, Service } from "../scenario/scenario.ts";
 import { Refusal } from "./docker-error.ts";
-import { complete, swarmId } from "./identifier.ts";
+import { complete, isServiceName, swarmId } from "./identifier.ts";
 import { calling, type Operation } from "./operation.ts";
-import { portConflict } from "./port-conflict.ts";
+import { hasDuplicates, portConflict } from "./port-conflict.ts";
 import { type Occupation, Placer, suitableNodes, taskNames } from "./placement.ts";
 import { delayStartAgain, restartTask, shouldRestart } from "./restart.ts";
 import { type ServiceState, Task } from "./service.ts";
@@ -22,6 +22,7 @@ const NO_ADDRESS = "could not find an available IP";
 
 /** `docker service create`; throws a {@link DockerError}. */
 export function* createService(swarm: Swarm, spec: Service): Operation<ServiceState> {
+  if (swarm.services.has(spec.name)) throw Refusal.serviceExists(spec.name);
   checkService(swarm, spec);
   const service: ServiceState = {
     id: swarmId(swarm.random(`service:${spec.name}:${swarm.made(`service ${spec.name}`)}`)),
@@ -43,17 +44,18 @@ export function* createService(swarm: Swarm, spec: Service): Operation<ServiceSt
   return service;
 }
 
-function checkService(swarm: Swarm, spec: Service): void {
-  if (swarm.services.has(spec.name)) throw Refusal.serviceExists(spec.name);
+/** What a service, new or changed, cannot be; throws a {@link DockerError}. `itself`: the one that is changed. */
+export function checkService(swarm: Swarm, spec: Service, itself?: ServiceState): void {
+  if (!isServiceName(spec.name)) throw Refusal.badName(spec.name);
   for (const network of spec.networks)
     if (!swarm.networks.has(network) && network !== "host" && network !== "bridge")
       throw Refusal.networkNotFound(network);
-  checkPorts(swarm, spec);
+  checkPorts(swarm, spec, itself);
 }
 
-/** What a service, new or changed, cannot publish; throws a {@link DockerError}. `itself`: the one that is changed. */
-export function checkPorts(swarm: Swarm, spec: Service, itself?: ServiceState): void {
+function checkPorts(swarm: Swarm, spec: Service, itself?: ServiceState): void {
   if (spec.endpointMode === "dnsrr" && spec.ports.some((port) => port.mode === "ingress")) throw Refusal.dnsrrIngress();
+  if (hasDuplicates(spec.ports)) throw Refusal.duplicatePorts();
   for (const service of swarm.services.values()) {
     if (service === itself) continue;
     const held = portConflict(spec.ports, service.ports);

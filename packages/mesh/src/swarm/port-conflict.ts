@@ -18,6 +18,12 @@ export function portConflict(
   );
 }
 
+/** The same port twice in one service, in whatever mode (validateEndpointSpec). */
+export function hasDuplicates(ports: readonly PublishedPort[]): boolean {
+  const numbered = ports.filter(({ published }) => published !== 0);
+  return new Set(numbered.map(({ published, protocol }) => `${published}/${protocol}`)).size < numbered.length;
+}
+
 /** Docker's words for it; `service` is the one that has the port. */
 export function conflictMessage({ published, mode }: PublishedPort, service: string): string {
   const how = mode === "ingress" ? "an ingress port" : "a host-published port";

@@ -238,6 +238,17 @@ describe("what Docker says of published ports", () => {
       "rpc error: code = InvalidArgument desc = EndpointSpec: port published with ingress mode can't be used with dnsrr mode",
     ],
     [
+      "a port twice, in whatever mode",
+      "docker service update --publish-add published=8080,target=81,mode=host web",
+      "rpc error: code = InvalidArgument desc = EndpointSpec: duplicate published ports provided",
+    ],
+    ["a network that is not there", "docker service update --network-add nowhere web", "network nowhere not found"],
+    [
+      "a name that is none in DNS",
+      "docker service create --name a.b bb",
+      "rpc error: code = InvalidArgument desc = name must be valid as a DNS name component",
+    ],
+    [
       "and by a change",
       "docker service update --endpoint-mode dnsrr web",
       "rpc error: code = InvalidArgument desc = EndpointSpec: port published with ingress mode can't be used with dnsrr mode",
@@ -263,7 +274,7 @@ describe("what Docker says of published ports", () => {
       "28",
       "docker service create -d --name a --publish 80 --publish 53/udp bb",
       "docker service create -d --name b --publish 80 --publish 30001:81 bb",
-      "docker service update -d --publish-rm 53 --publish-add 54 a",
+      "docker service update -d --publish-rm 53/udp --publish-add 54 a",
       ports,
       "docker service update -d --publish-add 82 a",
       ports,
@@ -275,8 +286,19 @@ describe("what Docker says of published ports", () => {
     const b = "b:*:30001->81/tcp, *:30002->80/tcp";
     expect(result[3]!.split("\n")).toEqual(["a:*:30000->80/tcp, *:30003->54/tcp", b, ...others]);
     // One more: all are drawn anew. What has been given back has its turn again when all others have had theirs.
-    expect(result[5]!.split("\n")).toEqual(["a:*:30004->80/tcp, *:30005->54/tcp, *:30006->82/tcp", b, ...others]);
+    expect(result[5]!.split("\n")).toEqual(["a:*:30004->54/tcp, *:30005->80/tcp, *:30006->82/tcp", b, ...others]);
     expect(result[8]!.split("\n")).toEqual([b, "c:*:30007->80/tcp", ...others]);
+  });
+
+  test("a port is taken away by its target, protocol and mode", () => {
+    const result = said(
+      "28",
+      "docker service create -d --name a -p 90:80 -p 91:80/udp -p published=92,target=80,mode=host bb",
+      "docker service update -d --publish-rm 80 a",
+      "docker service inspect a --format '{{json .Spec.EndpointSpec.Ports}}'",
+    );
+    const left = JSON.parse(result[2]!) as readonly { readonly PublishedPort: number }[];
+    expect(left.map(({ PublishedPort }) => PublishedPort)).toEqual([91, 92]);
   });
 
   test("ports in a row are one range, if they are so on both sides", () => {
