@@ -4,6 +4,7 @@
  */
 import type { Netns } from "../netns.ts";
 import { CtInfo } from "../tables/conntrack.ts";
+import { ChainIndex } from "./chain-index.ts";
 import type { Hook } from "./hook.ts";
 import { CompiledMatch } from "./match.ts";
 import type { Packet } from "./packet.ts";
@@ -102,6 +103,9 @@ export class ChainRule {
   }
 }
 
+/** Rules of a chain that is worth an index. */
+const LONG = 16;
+
 /** The packet leaves the chain undecided. */
 const LEAVE: unique symbol = Symbol("leave");
 
@@ -109,7 +113,9 @@ export class Chain {
   readonly name: string;
   /** Where packets enter a built-in chain; undefined for one that is only jumped to. */
   readonly hook: Hook | undefined;
-  readonly rules: ChainRule[] = [];
+  readonly #rules: ChainRule[] = [];
+  /** Of a long chain, made for its next packet. */
+  #index: ChainIndex | undefined = undefined;
   policy: Policy = "ACCEPT";
   /** `iptables -P` has named a policy. */
   isPolicySet = false;
@@ -126,13 +132,63 @@ export class Chain {
     this.hook = hook;
   }
 
+  get rules(): readonly ChainRule[] {
+    return this.#rules;
+  }
+
+  /** In front of the rule that is at `index` now; with `replaced` 1, instead of it. */
+  insert(index: number, rule: ChainRule, replaced: 0 | 1 = 0): void {
+    this.#rules.splice(index, replaced, rule);
+    this.#index = undefined;
+  }
+
+  delete(index: number): void {
+    this.#rules.splice(index, 1);
+    this.#index = undefined;
+  }
+
+  clear(): void {
+    this.#rules.length = 0;
+    this.#index = undefined;
+  }
+
   /** The rule that decides about the packet, or undefined: the chain says nothing, or its policy does. */
   traverse(packet: Packet, netns: Netns): ChainRule | undefined {
-    const { rules } = this;
+    const rules = this.#rules;
+    if (rules.length >= LONG) return this.#traverseLong(packet, netns);
     for (let index = 0; index < rules.length; index++) {
       const decided = rules[index]!.apply(packet, netns);
       if (decided !== undefined) return decided === LEAVE ? undefined : decided;
     }
     return undefined;
+  }
+
+  /** {@link traverse}, of a chain of which a packet can match few rules. */
+  #traverseLong(packet: Packet, netns: Netns): ChainRule | undefined {
+    const rules = this.#rules;
+    this.#index ??= new ChainIndex(rules.map(({ rule }) => rule.match));
+    const index = this.#index;
+    const { always } = index;
+    const forDstIp = index.forDstIp(packet);
+    const forDstPort = index.forDstPort(packet);
+    const forSrcPort = index.forSrcPort(packet);
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    let d = 0;
+    for (;;) {
+      let at = rules.length;
+      if (a < always.length) at = always[a]!;
+      if (b < forDstIp.length && forDstIp[b]! < at) at = forDstIp[b]!;
+      if (c < forDstPort.length && forDstPort[c]! < at) at = forDstPort[c]!;
+      if (d < forSrcPort.length && forSrcPort[d]! < at) at = forSrcPort[d]!;
+      if (at === rules.length) return undefined;
+      if (a < always.length && always[a] === at) a++;
+      else if (b < forDstIp.length && forDstIp[b] === at) b++;
+      else if (c < forDstPort.length && forDstPort[c] === at) c++;
+      else d++;
+      const decided = rules[at]!.apply(packet, netns);
+      if (decided !== undefined) return decided === LEAVE ? undefined : decided;
+    }
   }
 }

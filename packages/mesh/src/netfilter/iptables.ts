@@ -158,13 +158,14 @@ export class Iptables {
 
   /** `-D`: the first rule that says the same, or the one at a position from 1. */
   delete(table: TableName, chain: string, rule: Rule | number): void {
-    const { rules } = this.#find(table, chain);
+    const found = this.#find(table, chain);
+    const { rules } = found;
     const index = typeof rule === "number" ? rule - 1 : indexOf(rules, rule);
     if (typeof rule === "number" && (index < 0 || index >= rules.length)) {
       throw new ChainError(NO_CHAIN);
     }
     if (index < 0) throw new ChainError("iptables: Bad rule (does a matching rule exist in that chain?).");
-    rules.splice(index, 1);
+    found.delete(index);
     this.#changed();
   }
 
@@ -172,7 +173,7 @@ export class Iptables {
   replace(table: TableName, chain: string, at: number, rule: Rule): void {
     const found = this.#find(table, chain);
     if (at < 1 || at > found.rules.length) throw new ChainError("iptables: Index of replacement too big.");
-    found.rules[at - 1] = this.#make(table, found, rule);
+    found.insert(at - 1, this.#make(table, found, rule), 1);
     this.#changed();
   }
 
@@ -185,7 +186,7 @@ export class Iptables {
   flush(table: TableName, chain?: string): void {
     if (chain === undefined && !this.has(table)) return;
     const chains = chain === undefined ? this.#table(table).chains.values() : [this.#find(table, chain)];
-    for (const { rules } of chains) rules.length = 0;
+    for (const each of chains) each.clear();
     this.#changed();
   }
 
@@ -235,7 +236,7 @@ export class Iptables {
 
   #add(table: TableName, name: string, rule: Rule, index: number): void {
     const chain = this.#find(table, name);
-    chain.rules.splice(index, 0, this.#make(table, chain, rule));
+    chain.insert(index, this.#make(table, chain, rule));
     chain.isUsed = true;
     this.#changed();
   }
