@@ -20,7 +20,7 @@ import { type Container, containerExited, containerFiles } from "../swarm/contai
 import { Refusal } from "../swarm/docker-error.ts";
 import type { Engine } from "../swarm/engine.ts";
 import { type Host, type Operation, Instant, resume } from "../swarm/operation.ts";
-import { DEPLOYMENT_LIMIT } from "../swarm/plan-swarm.ts";
+import { deploymentLimit } from "../swarm/plan-swarm.ts";
 import type { ContainerAdd, ContainerStart, Place, ProcessStart, Request, ResolverStart } from "../swarm/request.ts";
 import { deployStack } from "../swarm/stack.ts";
 import { powerOff, powerOn } from "../swarm/power.ts";
@@ -111,7 +111,7 @@ export class Docker implements Host {
 
   /** Forms the swarm and deploys a stack, as if it had been done long before the virtual clock began. */
   deploy(stack: Stack): void {
-    const instant = new Instant((request) => this.request(request), DEPLOYMENT_LIMIT);
+    const instant = new Instant((request) => this.request(request), deploymentLimit(stack));
     this.#instant = instant;
     const { swarm } = this;
     swarm.start();

@@ -1,5 +1,6 @@
 /** What there is on each node when a scenario's stack has been deployed, as data: no engine, no clock. */
-import type { Scenario } from "../scenario/scenario.ts";
+import { DockerCost } from "../costs.ts";
+import type { Scenario, Stack } from "../scenario/scenario.ts";
 import { type Host, Instant } from "./operation.ts";
 import { swarmOptions } from "./options.ts";
 import { Picture } from "./picture.ts";
@@ -8,8 +9,15 @@ import type { Request } from "./request.ts";
 import { deployStack } from "./stack.ts";
 import { Swarm } from "./swarm.ts";
 
-/** Long enough for all that begins by itself; what fails again and again goes on no longer. */
-export const DEPLOYMENT_LIMIT = 60_000_000_000;
+const MINUTE = 60_000_000_000;
+
+/**
+ * Nanoseconds: a minute from the last service on, long enough for all that begins by itself. What fails again and again
+ * goes on no longer.
+ */
+export function deploymentLimit({ services }: Stack): number {
+  return services.length * DockerCost.orchestrate + MINUTE;
+}
 
 /** Runs the deployment; `request` is told of each request, in order. Throws what Docker refuses. */
 export function deployPure(
@@ -17,7 +25,7 @@ export function deployPure(
   request: (request: Request, now: number) => void,
   defer?: Host["defer"],
 ): Swarm {
-  const instant = new Instant((each) => request(each, instant.now), DEPLOYMENT_LIMIT, defer);
+  const instant = new Instant((each) => request(each, instant.now), deploymentLimit(scenario.stack), defer);
   const swarm = new Swarm(swarmOptions(scenario), instant);
   swarm.start();
   instant.run();

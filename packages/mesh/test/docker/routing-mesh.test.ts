@@ -5,6 +5,7 @@ import { parseUrl } from "../../src/program/http-message.ts";
 import { run, type RunResult } from "../../src/run.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
 import type { Scenario } from "../../src/scenario/scenario.ts";
+import { loadGood } from "../scenario/loading.ts";
 
 const WHO = "Content-Type: text/plain\n\n$HOSTNAME $REMOTE_ADDR\n";
 
@@ -361,4 +362,28 @@ describe("what Docker says of published ports", () => {
   test("addresses in IPv6 are refused with a word about what would happen", () => {
     expect(() => parseUrl("curl", "http://[::1]:8080/")).toThrow(/IPv6 is not modelled.*never answers/);
   });
+});
+
+test("a stack of many services is there whole when the clock begins", () => {
+  const services = Array.from(
+    { length: 420 },
+    (_, index) => `    s${index}: { image: nginx, ports: ["${10_000 + index}:80"] }`,
+  );
+  const { steps } = run(
+    loadGood(`cluster:
+  nodes: 2
+  default_addr_pool: 10.0.0.0/8
+  default_addr_pool_mask_length: 16
+compose:
+  services:
+${services.join("\n")}
+run:
+  steps:
+    - docker service ls --format "{{.Replicas}}"
+    - netns node-2 ingress_sbox ipvsadm -Ln
+`),
+  );
+  const [listed, balanced] = steps.map(({ output }) => output);
+  expect(new Set(listed)).toEqual(new Set(["1/1"]));
+  expect(balanced!.filter((line) => line.includes("Masq"))).toHaveLength(420);
 });
