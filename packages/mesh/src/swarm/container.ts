@@ -163,7 +163,7 @@ function* untilStarted(container: Container): Operation {
 
 function* start(engine: Engine, container: Container): Operation {
   const { sandbox } = container;
-  // Another task of its slot runs here: both cannot be called so.
+  // Another task of its slot is here still: both cannot be called so.
   if (isTaken(engine, sandbox)) sandbox.netns = container.name;
   const { netns } = sandbox;
   container.hasNamespace = true;
@@ -205,8 +205,8 @@ function* start(engine: Engine, container: Container): Operation {
 
 function isTaken(engine: Engine, { netns }: Sandbox): boolean {
   if (netns === "host") return false;
-  for (const { state, sandbox } of engine.containers.values())
-    if (state === "running" && sandbox.netns === netns) return true;
+  for (const { hasNamespace, sandbox } of engine.containers.values())
+    if (hasNamespace && sandbox.netns === netns) return true;
   return false;
 }
 
