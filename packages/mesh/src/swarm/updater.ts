@@ -46,13 +46,13 @@ function* rollOut(
 ): Operation {
   service.spec = spec;
   service.ports = swarm.dynamicPorts.give(swarm.services.values(), spec, service);
-  const update = new Update(swarm, service, direction, message);
+  const update = new Update(swarm, service, direction, force, message);
   service.rollout?.stop();
   service.rollout = update;
   yield swarm.cost("orchestrate");
   allocateVips(swarm, service);
   for (const [name, tasks] of slotsOf(liveTasks(service)))
-    if (force || tasks.some((task) => isDirty(task, spec))) update.slots.push(name);
+    if (force || tasks.length > 1 || tasks.some((task) => isDirty(task, spec))) update.slots.push(name);
   yield* update.run();
 }
 
@@ -100,15 +100,18 @@ class Update implements Rollout {
   readonly #service: ServiceState;
   readonly #direction: Direction;
   readonly #config: UpdateConfig;
+  /** Tasks from before are not as they should be, whatever they are like. */
+  readonly #isForced: boolean;
   /** New tasks to when they came up; undefined: they have not. */
   readonly #updated = new Map<Task, number | undefined>();
   #failures = 0;
   #count = 0;
 
-  constructor(swarm: Swarm, service: ServiceState, direction: Direction, message: string) {
+  constructor(swarm: Swarm, service: ServiceState, direction: Direction, isForced: boolean, message: string) {
     this.#swarm = swarm;
     this.#service = service;
     this.#direction = direction;
+    this.#isForced = isForced;
     this.#config = service.spec[direction] ?? DEFAULT_UPDATE;
     this.state = direction === "update" ? "updating" : "rollback_started";
     this.message = message;
@@ -116,10 +119,22 @@ class Update implements Rollout {
   }
 
   *run(): Operation {
+    this.#count = this.slots.length;
+    while (this.slots.length > 0 && this.#isGoingOn) {
+      yield* this.#takeTurns();
+      // A task that was replaced for another reason meanwhile has left its slot with two (isSlotDirty).
+      for (const [name, tasks] of slotsOf(liveTasks(this.#service))) if (tasks.length > 1) this.slots.push(name);
+    }
+    if (!this.#isGoingOn) return;
+    this.stop();
+    this.completedAt = this.#swarm.host.now;
+  }
+
+  *#takeTurns(): Operation {
     const { parallelism } = this.#config;
     const swarm = this.#swarm;
-    this.#count = this.slots.length;
-    const workers = Math.min(this.#count, parallelism === 0 ? this.#count : parallelism);
+    const { length } = this.slots;
+    const workers = Math.min(length, parallelism === 0 ? length : parallelism);
     const done: Gate[] = [];
     for (let worker = 0; worker < workers; worker++) {
       const gate = new Gate();
@@ -127,9 +142,6 @@ class Update implements Rollout {
       swarm.host.start(swarm.manager.name, this.#work(gate), 0);
     }
     for (const gate of done) if (!gate.isOpen) yield gate;
-    if (!this.#isGoingOn) return;
-    this.stop();
-    this.completedAt = swarm.host.now;
   }
 
   get #isGoingOn(): boolean {
@@ -156,6 +168,11 @@ class Update implements Rollout {
     const old = liveTasks(this.#service).filter((task) => task.name === name);
     const [first] = old;
     if (first === undefined) return;
+    const existing = this.#existing(old);
+    if (existing !== undefined) {
+      for (const each of old) if (each !== existing) retire(swarm, each);
+      return;
+    }
     const task = successor(swarm, first);
     this.#updated.set(task, undefined);
     const startsFirst = this.#config.order === "start-first";
@@ -164,6 +181,13 @@ class Update implements Rollout {
     if (!task.started.isOpen) yield task.started;
     this.#updated.set(task, swarm.host.now);
     if (startsFirst && task.state === "running") for (const each of old) retire(swarm, each);
+  }
+
+  /** One that is as it should be already, best one that runs (useExistingTask). */
+  #existing(tasks: readonly Task[]): Task | undefined {
+    const { spec } = this.#service;
+    const clean = tasks.filter((task) => (this.#isForced ? task.spec === spec : !isDirty(task, spec)));
+    return clean.find(({ desired }) => desired === "running") ?? clean[0];
   }
 
   /** failureTriggersAction. */

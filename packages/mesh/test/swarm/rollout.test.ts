@@ -315,6 +315,20 @@ describe("an update", () => {
     expect(late).toMatchObject({ state: "running", message: "" });
   });
 
+  test("while a node is drained leaves one task in each slot", () => {
+    const [world, service] = deploy(3, config({ order: "start-first", parallelism: 0 }));
+    const { swarm } = world;
+    const { node } = swarm.engine("swarm-worker1");
+    update(world, service);
+    world.timeline.start(MANAGER, setAvailability(swarm, node, "drain"), SECOND / 100);
+    watch(world, service, 60);
+    expect(service.rollout).toMatchObject({ state: "completed" });
+    expect(liveTasks(service).map(({ name, state }) => `${name} ${state}`)).toEqual(
+      expect.arrayContaining(["web.1 running", "web.2 running", "web.3 running"]),
+    );
+    expect(liveTasks(service)).toHaveLength(3);
+  });
+
   test("of constraints leaves alone what still fits", () => {
     const [world, service] = deploy(3, config({}));
     const before = liveTasks(service);
