@@ -7,7 +7,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const COMMANDS = ["ip addr", "ip route show table all", "iptables-save -c", "ipvsadm -Sn"];
+const COMMANDS = ["ip addr", "ip route show table all", "iptables-save -c", "ipvsadm -Sn", "ipvsadm -Lcn"];
 /** Networks of that swarm by the beginning of their ids. */
 const NETWORKS = [
   ["xg5jtiq309", "ingress"],

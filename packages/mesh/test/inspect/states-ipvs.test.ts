@@ -65,6 +65,22 @@ function rulesOf(lines: readonly string[]): readonly string[] {
     .map((each) => `${each.table} ${each.rule}`);
 }
 
+/** What the real ones do not have: they have had connections before the recording, too. Those of `q2` had ended by then. */
+function additional(made: readonly string[], real: readonly string[]): readonly string[] {
+  const withoutTimes = (line: string): string =>
+    line
+      .replace(/\d\d:\d\d/, "EXPIRE")
+      .replace(/:[1-6]\d{4}\b/, ":PORT")
+      .replaceAll(/ +/g, " ")
+      .trimEnd();
+  const left = real.map(withoutTimes);
+  return made.map(withoutTimes).filter((line) => {
+    const index = left.indexOf(line);
+    if (index >= 0) left.splice(index, 1);
+    return line !== "" && index < 0;
+  });
+}
+
 /** The machines themselves have IPv6 and a veth for their network card. */
 const isCompared = (namespace: string, command: string): boolean => namespace !== "host" || !command.startsWith("ip ");
 
@@ -76,6 +92,12 @@ describe("what tools print after a scenario with IPVS", () => {
       for (const [command, lines] of Object.entries(printed)) {
         if (!isCompared(namespace, command)) continue;
         const { output } = lookAt(mesh, { node, namespace }, command.split(" "));
+        if (command === "ipvsadm -Lcn") {
+          // The recorder asked only where there is a service.
+          if (name === "q8-no-promisc" && lines.length > 0)
+            expect([place, ...additional(output, lines)]).toEqual([place]);
+          continue;
+        }
         expect([place, command, ...plain(command, output)]).toEqual([place, command, ...plain(command, lines)]);
       }
     }
