@@ -263,8 +263,9 @@ class View {
   isDead = false;
   /** Since when the two have not reached each other. */
   #apart: Epoch | undefined = undefined;
-  /** Since when they can again. */
+  /** Since when they can again, and can join. */
   #together = Number.NEGATIVE_INFINITY;
+  #wasInSync = true;
 
   constructor(gossip: Gossip, subject: number, observer: number) {
     this.#gossip = gossip;
@@ -294,9 +295,10 @@ class View {
       if (!this.isDead) this.isDead = this.#gossip.deathOf(this.#subject, this.#observer, this.#apart) <= end;
       return undefined;
     }
-    if (this.#apart !== undefined) this.#together = epoch.since;
+    if (this.#apart !== undefined || !this.#wasInSync) this.#together = epoch.since;
     this.#apart = undefined;
-    if (!this.isDead || !epoch.isInSync(this.#subject, this.#observer)) return undefined;
+    this.#wasInSync = epoch.isInSync(this.#subject, this.#observer);
+    if (!this.isDead || !this.#wasInSync) return undefined;
     const rejoined = this.#rejoined();
     if (rejoined > end) return undefined;
     this.isDead = false;

@@ -93,6 +93,20 @@ ${["manager", "worker1", "worker2"].map((node) => `    - ${servers(node)}\n`).jo
   expect(counts).toEqual([4, 4, 4]);
 });
 
+test("a node that is back, but can be joined only later, is found again", () => {
+  const steps = [
+    "fault node worker2 lost",
+    "fault block worker2 tcp dst port 7946",
+    "sleep 5s",
+    "fault node worker2 back",
+    "sleep 30s",
+  ];
+  const lost = (more: readonly string[]): readonly number[] =>
+    Array.from(go([...steps, ...more]).mesh.docker!.swarm.engines.values(), (engine) => engine.lost.size);
+  expect(lost([])).toEqual([1, 1, 2]);
+  expect(lost(["fault clear", "sleep 3s"])).toEqual([0, 0, 0]);
+});
+
 test("a node's own iptables count, too, in their order", () => {
   const block = (more: string): readonly (number | undefined)[] => {
     const result = go([
