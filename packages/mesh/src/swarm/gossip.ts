@@ -88,10 +88,8 @@ export class Gossip implements Spread {
   ): void {
     const { time, from, to, record } = event;
     const arrival = this.arrival(time, from, to, record);
-    if (arrival === Number.POSITIVE_INFINITY) {
-      const hasGone = this.#epochs.some((epoch) => epoch.since > time && epoch.isOff(from));
-      if (!hasGone) this.#changed.push(() => this.deliver(event, at, act));
-    } else
+    if (arrival === Number.POSITIVE_INFINITY) this.#changed.push(() => this.deliver(event, at, act));
+    else
       at(arrival, () => {
         if (this.arrival(time, from, to, record) > arrival) this.deliver(event, at, act);
         else act();
@@ -106,14 +104,12 @@ export class Gossip implements Spread {
     if (last === 0 && this.epoch.isCalm) return this.#told(time, from, to, record);
     let index = last;
     while (epochs[index]!.since > time) index--;
-    // Who has lost its power says nothing any more: it is found dead.
-    if (epochs[index]!.isOff(from)) return this.#deathOf(from, to, this.#runStart(index, from, to));
     const view = new View(this, from, to);
     for (let before = 0; before < index; before++) view.pass(epochs[before]!, epochs[before + 1]!.since);
     for (; index <= last; index++) {
       const epoch = epochs[index]!;
-      // What it had not told by then nobody will hear.
-      if (epoch.isOff(from)) return Number.POSITIVE_INFINITY;
+      // Who has lost its power says nothing any more: it is found dead, and with it goes all that it was, told or not.
+      if (epoch.isOff(from)) return this.#deathOf(from, to, this.#runStart(index, from, to));
       const end = index === last ? Number.POSITIVE_INFINITY : epochs[index + 1]!.since;
       const begin = Math.max(time, epoch.since);
       view.pass(epoch, begin);

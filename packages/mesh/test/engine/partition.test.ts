@@ -93,6 +93,29 @@ ${["manager", "worker1", "worker2"].map((node) => `    - ${servers(node)}\n`).jo
   expect(counts).toEqual([4, 4, 4]);
 });
 
+test("what a node had not told before it went off goes with it, though it is soon back", () => {
+  const servers = "netns manager ingress_sbox ipvsadm -Ln";
+  const result = run(
+    loadGood(`cluster: { nodes: [manager, a, b, c, d, e, f, g] }
+compose:
+  services:
+    web: { image: nginx, ports: ["80:80"], deploy: { replicas: 2, restart_policy: { condition: none } } }
+placement: { web.1: manager, web.2: g }
+run:
+  steps:
+    - fault block g udp dst port 7946
+    - on g docker kill web.2
+    - sleep 200ms
+    - ${servers}
+    - fault node g lost
+    - fault clear
+    - sleep 1m
+    - ${servers}
+`),
+  );
+  expect(outputs(result, servers).map((output) => output.split("->").length - 2)).toEqual([2, 1]);
+});
+
 test("a node that is back, but can be joined only later, is found again", () => {
   const steps = [
     "fault node worker2 lost",
