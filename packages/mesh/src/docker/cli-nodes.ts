@@ -1,7 +1,8 @@
 /** Nodes: `docker node ls`, `update`, `ps`, `inspect`. */
+import { DockerCost } from "../costs.ts";
 import { UsageError } from "../program/program.ts";
 import { Refusal } from "../swarm/docker-error.ts";
-import { setAvailability } from "../swarm/orchestrator.ts";
+import { reconcileNode, setAvailability } from "../swarm/orchestrator.ts";
 import type { SwarmNode } from "../swarm/swarm.ts";
 import type { Call, Command } from "./cli-call.ts";
 import { printInspected } from "./cli-containers.ts";
@@ -51,8 +52,25 @@ function* update(call: Call): Generator<void, number, boolean> {
       throw new UsageError(`invalid availability ${availability}, only active, pause and drain are supported`);
     yield* call.wait(setAvailability(call.swarm, node, availability));
   }
+  if (labelNode(call, node)) {
+    yield* call.context.process.sleep(DockerCost.orchestrate);
+    const { availability: current, status } = call.swarm.engine(node.name);
+    if (current === "active" && status === "ready") reconcileNode(call.swarm, node);
+  }
   call.print(name);
   return 0;
+}
+
+/** True if its labels are others now. Tasks that they no longer allow go on here (the constraint enforcer is not modelled). */
+function labelNode({ words }: Call, node: SwarmNode): boolean {
+  const removed = words.all("label-rm");
+  const added = words.all("label-add");
+  for (const key of removed) node.labels.delete(key);
+  for (const text of added) {
+    const [key = "", ...value] = text.split("=");
+    node.labels.set(key, value.join("="));
+  }
+  return removed.length + added.length > 0;
 }
 
 function ps(call: Call): number {
@@ -79,7 +97,7 @@ const LIST = flags("quiet,q", "filter,f=", "format=", "no-trunc", "no-resolve");
 export const NODE_COMMANDS: Readonly<Record<string, Command>> = {
   ls: { flags: LIST, least: 0, most: 0, needsManager: true, run: list },
   update: {
-    flags: flags("availability=", "role=", "label-add=", "label-rm="),
+    flags: flags("availability=", "label-add=", "label-rm="),
     least: 1,
     most: 1,
     needsManager: true,

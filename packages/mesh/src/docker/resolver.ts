@@ -44,7 +44,7 @@ export interface ResolverOptions {
   readonly servers: () => readonly number[];
   /**
    * What different releases do. Since 24.0 the asker hears SERVFAIL if nobody outside has answered, before nothing; up to
-   * 20.10 a "no such name" that is not authoritative is asked of the next server, too (swarm-facts A-5.9).
+   * 20.10 a "no such name" that is not authoritative is asked of the next server, too.
    */
   readonly failsAloud?: boolean;
   readonly doubtsNameErrors?: boolean;

@@ -50,6 +50,7 @@ export interface SwarmNode extends ClusterNode {
   /** Its number in the cluster, from 0. */
   readonly index: number;
   readonly version: Version;
+  readonly labels: Map<string, string>;
 }
 
 /** Choices that are arbitrary in reality, made by whoever wants to know the outcome. */
@@ -197,6 +198,7 @@ export class Swarm {
     this.#pool = options.pool;
     this.nodes = options.nodes.map((node, index) => ({
       ...node,
+      labels: new Map(node.labels),
       index,
       id: swarmId(this.random(`node:${node.name}`)),
     }));

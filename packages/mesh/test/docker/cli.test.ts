@@ -321,6 +321,20 @@ describe("services and nodes (recording s16)", () => {
     });
   });
 
+  test("a node with another label gets the tasks that wait for one", () => {
+    const [, before, , , after, label] = go("28", [
+      "docker service create -d --name a --constraint node.labels.zone==x --replicas 2 bb:1",
+      "docker service ps -q --filter desired-state=running a",
+      "docker node update --label-add zone=x swarm-worker2",
+      "sleep 3s",
+      "docker service ls --filter name=a --format '{{.Name}} {{.Replicas}}'",
+      "docker node inspect swarm-worker2 --format '{{json .Spec.Labels}}'",
+    ]);
+    expect(before!.output).toHaveLength(2);
+    expect(after!.output).toContain("a 2/2");
+    expect(label!.output).toEqual(['{"zone":"x"}']);
+  });
+
   test("scale waits until all run, unless it is told not to", () => {
     const [slow, quick] = go("28", [
       "docker service scale overlay_service=6",

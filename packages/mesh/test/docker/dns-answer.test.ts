@@ -61,7 +61,7 @@ function answered(message: Uint8Array, transport: "udp" | "tcp" = "udp"): { dns:
 }
 
 describe("the embedded DNS", () => {
-  // Length of the UDP payload: FACTS of s10, frames 3, 7, 11, 19, 63, 71, 79, 191.
+  // Length of the UDP payload: recording s10, frames 3, 7, 11, 19, 63, 71, 79, 191.
   it.each([
     ["overlay_service", DnsType.a, ["10.0.9.2"], 64],
     ["overlay_service", DnsType.aaaa, [], 33],
