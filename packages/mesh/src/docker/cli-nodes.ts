@@ -7,9 +7,11 @@ import type { SwarmNode } from "../swarm/swarm.ts";
 import type { Call, Command } from "./cli-call.ts";
 import { printInspected } from "./cli-containers.ts";
 import { nodeJson } from "./cli-inspect.ts";
+import { type FilterKeys, filtered } from "./cli-filter.ts";
 import { flags } from "./cli-options.ts";
 import { printTasks } from "./cli-services.ts";
 import { table } from "./cli-table.ts";
+import { render } from "./cli-template.ts";
 
 function find(call: Call, name: string): SwarmNode {
   const { nodes } = call.swarm;
@@ -21,7 +23,8 @@ function find(call: Call, name: string): SwarmNode {
 
 function list(call: Call): number {
   const { swarm, words } = call;
-  const nodes = [...swarm.nodes].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const all = [...swarm.nodes].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const nodes = filtered(words, all, NODE_FILTERS);
   if (words.has("quiet")) {
     call.printAll(nodes.map(({ id }) => id));
     return 0;
@@ -33,9 +36,33 @@ function list(call: Call): number {
     const id = node === call.engine.node ? `${node.id} *` : node.id;
     return [id, node.name, capital(status), capital(availability), manager, version.engine];
   });
-  call.printAll(table(["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"], rows));
+  const format = words.value("format");
+  if (format === undefined)
+    call.printAll(table(["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"], rows));
+  else
+    for (const [id, name, status, availability, manager, engine] of rows)
+      call.print(
+        render(format, {
+          ID: id!.replace(" *", ""),
+          Hostname: name,
+          Status: status,
+          Availability: availability,
+          ManagerStatus: manager,
+          EngineVersion: engine,
+        }),
+      );
   return 0;
 }
+
+const NODE_FILTERS: FilterKeys<SwarmNode> = {
+  id: ({ id }, value) => id.startsWith(value),
+  name: ({ name }, value) => name.startsWith(value),
+  role: ({ role }, value) => role === value,
+  "node.label": ({ labels }, value) => {
+    const [key = "", ...rest] = value.split("=");
+    return labels.has(key) && (rest.length === 0 || labels.get(key) === rest.join("="));
+  },
+};
 
 function managerStatus({ swarm }: Call, node: SwarmNode): string {
   const leader = swarm.dispatcher.leaderOf(swarm.engine(node.name));

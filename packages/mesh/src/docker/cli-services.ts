@@ -17,6 +17,7 @@ import { isSame, NO_TASK, rollbackService, updateService } from "../swarm/update
 import type { Call, Command } from "./cli-call.ts";
 import { printInspected, readIp } from "./cli-containers.ts";
 import { serviceJson } from "./cli-inspect.ts";
+import { type FilterKeys, filtered } from "./cli-filter.ts";
 import { flags } from "./cli-options.ts";
 import { readServicePort, updatedPorts } from "./cli-service-ports.ts";
 import { portsText } from "./service-ports.ts";
@@ -267,9 +268,16 @@ function* remove(call: Call): Generator<void, number, boolean> {
   });
 }
 
+const SERVICE_FILTERS: FilterKeys<ServiceState> = {
+  id: ({ id }, value) => id.startsWith(value),
+  name: ({ spec }, value) => spec.name.startsWith(value),
+  mode: ({ spec }, value) => spec.mode === value,
+};
+
 function list(call: Call): number {
   const { swarm, words } = call;
-  const services = [...swarm.services.values()].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
+  const all = [...swarm.services.values()].sort((a, b) => (a.spec.name < b.spec.name ? -1 : 1));
+  const services = filtered(words, all, SERVICE_FILTERS);
   if (words.has("quiet")) {
     call.printAll(services.map(({ id }) => id.slice(0, SHORT_ID)));
     return 0;
@@ -302,22 +310,25 @@ export function taskRows(call: Call, tasks: readonly Task[]): readonly (readonly
   const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
   return [...bySlot.values()].flatMap((held) =>
     held.map((task, index) => {
-      const { service, node, message, state, stateSince } = task;
-      const isOver = task.hasEnded && task.desired !== "remove" && task.desired !== "ready";
-      const desired = isOver ? "shutdown" : task.desired;
+      const { spec, node, message, state, stateSince } = task;
       const error = message === "" ? "" : `"${message}"`;
       return [
         words.has("no-trunc") ? task.id : task.id.slice(0, SHORT_ID),
         index === 0 ? task.name : ` \\_ ${task.name}`,
-        service.spec.image,
+        spec.image,
         node?.name ?? "",
-        capital(desired),
+        capital(desiredOf(task)),
         `${capital(state)} ${call.ago(stateSince).toLowerCase()}`,
         error,
         hostPorts(task),
       ];
     }),
   );
+}
+
+function desiredOf(task: Task): string {
+  const isOver = task.hasEnded && task.desired !== "remove" && task.desired !== "ready";
+  return isOver ? "shutdown" : task.desired;
 }
 
 function hostPorts({ container, state }: Task): string {
@@ -327,9 +338,32 @@ function hostPorts({ container, state }: Task): string {
 
 const TASK_HEADER = ["ID", "NAME", "IMAGE", "NODE", "DESIRED STATE", "CURRENT STATE", "ERROR", "PORTS"];
 
+const TASK_FILTERS: FilterKeys<Task> = {
+  id: ({ id }, value) => id.startsWith(value),
+  name: ({ containerName }, value) => containerName.startsWith(value),
+  node: ({ node }, value) => node !== undefined && (node.name === value || node.id.startsWith(value)),
+  "desired-state": (task, value) => desiredOf(task) === value,
+};
+
 export function printTasks(call: Call, tasks: readonly Task[]): void {
-  if (call.words.has("quiet")) call.printAll(taskRows(call, tasks).map(([id]) => id!));
-  else call.printAll(table(TASK_HEADER, taskRows(call, tasks)));
+  const rows = taskRows(call, filtered(call.words, tasks, TASK_FILTERS));
+  const format = call.words.value("format");
+  if (call.words.has("quiet")) call.printAll(rows.map(([id]) => id!));
+  else if (format === undefined) call.printAll(table(TASK_HEADER, rows));
+  else
+    for (const [id, name, image, node, desired, current, error, ports] of rows)
+      call.print(
+        render(format, {
+          ID: id,
+          Name: name,
+          Image: image,
+          Node: node,
+          DesiredState: desired,
+          CurrentState: current,
+          Error: error,
+          Ports: ports,
+        }),
+      );
 }
 
 function ps(call: Call): number {

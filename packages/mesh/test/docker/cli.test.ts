@@ -321,6 +321,22 @@ describe("services and nodes (recording s16)", () => {
     });
   });
 
+  test("filters and formats of services, tasks and nodes; a task is what it was made as", () => {
+    const [, tasks, places, ofNode, nodes, wrong] = go("28", [
+      "docker service update --image bb:2 --args sleep overlay_service",
+      "docker service ps --filter name=overlay_service.1 --format '{{.Image}} {{.DesiredState}}' overlay_service",
+      "docker service ps -f desired-state=running --format {{.Node}} overlay_service",
+      "docker service ps -q -f node=swarm-worker1 -f desired-state=running overlay_service",
+      "docker node ls --filter role=worker --format {{.Hostname}}",
+      "docker service ls --filter colour=red",
+    ]);
+    expect(tasks!.output).toEqual(["bb:2 Running", "bb:1 Shutdown"]);
+    expect(places!.output).toHaveLength(4);
+    expect(ofNode!.output).toHaveLength(places!.output.filter((node) => node === "swarm-worker1").length);
+    expect(nodes!.output).toEqual(["swarm-worker1", "swarm-worker2"]);
+    expect(wrong).toMatchObject({ status: 1, output: ["Error response from daemon: invalid filter 'colour'"] });
+  });
+
   test("a node with another label gets the tasks that wait for one", () => {
     const [, before, , , after, label] = go("28", [
       "docker service create -d --name a --constraint node.labels.zone==x --replicas 2 bb:1",
@@ -331,7 +347,7 @@ describe("services and nodes (recording s16)", () => {
       "docker node inspect swarm-worker2 --format '{{json .Spec.Labels}}'",
     ]);
     expect(before!.output).toHaveLength(2);
-    expect(after!.output).toContain("a 2/2");
+    expect(after!.output).toEqual(["a 2/2"]);
     expect(label!.output).toEqual(['{"zone":"x"}']);
   });
 
