@@ -144,7 +144,12 @@ export class ConnTable {
 
   /** All, the oldest first. The kernel's own order is that of a hash with a secret. */
   list(): readonly IpVsConn[] {
-    return this.#places.filter((conn) => conn !== undefined).sort((a, b) => a.serial - b.serial);
+    return [...this.all()].sort((a, b) => a.serial - b.serial);
+  }
+
+  /** All, in no order; what has been given may be deleted. */
+  *all(): Generator<IpVsConn> {
+    for (const conn of this.#places) if (conn !== undefined) yield conn;
   }
 
   #listOf(timeout: number): number {

@@ -242,7 +242,9 @@ export class IpVs implements Wakeable {
 
   /** Linux ip_vs_expire_nodest_conn_flush. */
   #flush(): void {
-    for (const conn of this.connectionTable.list()) if (!conn.dest.isAvailable) this.expire(conn);
+    // Destinations that are gone and have connections are there.
+    if (this.#trash.size === 0) return;
+    for (const conn of this.connectionTable.all()) if (!conn.dest.isAvailable) this.expire(conn);
   }
 
   #deleteDest(service: IpVsService, dest: IpVsDest): void {
