@@ -1,7 +1,6 @@
 /** Containers: `docker run`, `create`, `start`, `stop`, `kill`, `rm`, `exec`, `ps`. */
-import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
+import { parseIpv4 } from "@hopscope/codec/address";
 import { DockerCost } from "../costs.ts";
-import type { PortMapping } from "../swarm/bridge-rules.ts";
 import { UsageError } from "../program/program.ts";
 import {
   type Attachment,
@@ -9,7 +8,6 @@ import {
   type ContainerOptions,
   createContainer,
   killContainer,
-  type PublishOption,
   removeContainer,
   startContainer,
   stopContainer,
@@ -20,6 +18,7 @@ import type { Operation } from "../swarm/operation.ts";
 import type { Call, Command } from "./cli-call.ts";
 import { containerJson } from "./cli-inspect.ts";
 import { flags } from "./cli-options.ts";
+import { port, portsText, readPublish } from "./cli-ports.ts";
 import { table } from "./cli-table.ts";
 import { render } from "./cli-template.ts";
 
@@ -81,18 +80,6 @@ const RUN_FLAGS = flags(
   "dns=",
 );
 
-/** `[IP:]HOST:CONTAINER[/PROTOCOL]`, or the container's port alone. */
-export function readPublish(text: string): PublishOption {
-  const [ports = "", protocol = "tcp"] = text.split("/");
-  const parts = ports.split(":");
-  const containerPort = Number(parts.at(-1));
-  const hostPort = parts.length > 1 && parts.at(-2) !== "" ? Number(parts.at(-2)) : 0;
-  const isPort = (port: number): boolean => Number.isInteger(port) && port >= 0 && port < 65_536;
-  if (!isPort(containerPort) || containerPort === 0 || !isPort(hostPort) || !/^(?:tcp|udp|sctp)$/.test(protocol))
-    throw new UsageError(`invalid publish opts format (should be name=value but got '${text}')`);
-  return { protocol: protocol as PublishOption["protocol"], hostPort, containerPort };
-}
-
 export function readIp(text: string): number {
   const ip = parseIpv4(text);
   if (ip === undefined) throw new UsageError(`invalid argument "${text}": ParseAddr("${text}"): unable to parse IP`);
@@ -120,7 +107,7 @@ function optionsOf(call: Call): ContainerOptions {
     image,
     argv,
     attachments,
-    ports: words.all("publish").map(readPublish),
+    ports: words.all("publish").flatMap((text) => readPublish(text, engine.version)),
     hostname: words.value("hostname"),
     dns: words.all("dns").map(readIp),
   };
@@ -142,7 +129,7 @@ function* run(call: Call): Generator<void, number, boolean> {
     container = yield* call.wait(runOperation(call, isDetached ? undefined : (line) => call.print(line)));
   } catch (error) {
     if (!(error instanceof DockerError)) throw error;
-    call.print(`docker: ${fromDaemon(error)}.`);
+    call.print(`docker: ${fromDaemon(error).replace(/\.$/, "")}.`);
     call.print("See 'docker run --help'.");
     return REFUSED;
   }
@@ -219,12 +206,6 @@ function statusOf(call: Call, container: Container): string {
   return `Exited (${container.exitCode}) ${call.ago(container.finishedAt)}`;
 }
 
-function portsOf({ ports }: Container): string {
-  const to = ({ hostPort, containerPort, protocol }: PortMapping): string =>
-    `${hostPort}->${containerPort}/${protocol}`;
-  return ports.flatMap((port) => [`0.0.0.0:${to(port)}`, `[::]:${to(port)}`]).join(", ");
-}
-
 function ps(call: Call): number {
   const { engine, words } = call;
   const names = words
@@ -247,7 +228,7 @@ function ps(call: Call): number {
         Command: commandOf(container),
         Status: statusOf(call, container),
         State: container.state,
-        Ports: portsOf(container),
+        Ports: portsText(container),
         Networks: [...container.attachments.keys()].join(","),
       };
       call.print(render(words.value("format")!, values));
@@ -260,7 +241,7 @@ function ps(call: Call): number {
       commandOf(container),
       call.ago(container.createdAt),
       statusOf(call, container),
-      portsOf(container),
+      portsText(container),
       container.name,
     ]);
     call.printAll(table(header, rows));
@@ -270,12 +251,6 @@ function ps(call: Call): number {
 
 function commandOf({ options }: Container): string {
   return `"${options.argv.join(" ")}"`;
-}
-
-function port(call: Call): number {
-  for (const mapping of call.container(call.words.rest[0]!).ports)
-    call.print(`${mapping.containerPort}/${mapping.protocol} -> ${formatIpv4(0)}:${mapping.hostPort}`);
-  return 0;
 }
 
 /** `docker inspect`, of containers or of whatever else has that name. */

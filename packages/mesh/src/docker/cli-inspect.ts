@@ -11,6 +11,7 @@ import { OVERLAY_MTU, type SwarmNode } from "../swarm/swarm.ts";
 import { servicesIn } from "./network-services.ts";
 import type { Call } from "./cli-call.ts";
 import { MTU_OPTION, VXLAN_OVERHEAD } from "./cli-networks.ts";
+import { portsJson } from "./cli-ports.ts";
 import { timestamp } from "./cli-table.ts";
 
 /** Virtual time 0: 2026-01-01 00:00:00 UTC, as in traces. */
@@ -29,12 +30,6 @@ export function containerJson(call: Call, container: Container): object {
     }),
   );
   const own = sandbox.endpointIn("bridge");
-  const ports = Object.fromEntries(
-    container.ports.map((port) => [
-      `${port.containerPort}/${port.protocol}`,
-      [{ HostIp: "0.0.0.0", HostPort: String(port.hostPort) }],
-    ]),
-  );
   // A task's networks are no mode: swarmkit gives none.
   const mode = options.task === undefined ? (options.attachments[0]?.network ?? "bridge") : "bridge";
   return {
@@ -55,7 +50,7 @@ export function containerJson(call: Call, container: Container): object {
     Config: { Hostname: container.hostname, Image: options.image, Cmd: options.argv },
     NetworkSettings: {
       Bridge: "",
-      Ports: ports,
+      Ports: portsJson(container),
       Gateway: own === undefined ? "" : formatIpv4(own.gateway ?? 0),
       IPAddress: own === undefined ? "" : formatIpv4(own.ip),
       IPPrefixLen: own?.prefixLength ?? 0,

@@ -19,7 +19,7 @@ import { printInspected, readIp } from "./cli-containers.ts";
 import { serviceJson } from "./cli-inspect.ts";
 import { type FilterKeys, filtered } from "./cli-filter.ts";
 import { flags } from "./cli-options.ts";
-import { readServicePort, updatedPorts } from "./cli-service-ports.ts";
+import { readServicePorts, updatedPorts } from "./cli-service-ports.ts";
 import { portsText } from "./service-ports.ts";
 import { table } from "./cli-table.ts";
 import { POLICY_FLAGS, readPolicy } from "./cli-service-policy.ts";
@@ -143,7 +143,7 @@ function specOf(call: Call): Service {
       networks.map(({ name }) => name),
     ),
     aliases: new Map(networks.map(({ name, aliases }) => [name, aliases])),
-    ports: words.all("publish").map(readServicePort),
+    ports: words.all("publish").flatMap((text) => readServicePorts(text)),
     hostname: words.value("hostname"),
     dns: words.all("dns").map(readIp),
     preferences: words.all("placement-pref").map(readPreference),

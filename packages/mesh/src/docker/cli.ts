@@ -20,6 +20,9 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
   container: { ...CONTAINER_COMMANDS, ls: CONTAINER_COMMANDS["ps"]!, remove: CONTAINER_COMMANDS["rm"]! },
 };
 
+/** Status of a command whose flags cannot be. */
+const BAD_FLAG = 125;
+
 interface Found {
   readonly name: string;
   readonly command: Command;
@@ -74,10 +77,21 @@ function* main(argv: readonly string[], context: ProgramContext): Generator<void
     const status = found.command.run(call);
     return typeof status === "number" ? status : yield* status;
   } catch (error) {
+    if (error instanceof UsageError) {
+      for (const line of refused(found.name, error.message)) context.print(line);
+      return BAD_FLAG;
+    }
     if (!(error instanceof DockerError)) throw error;
     context.print(fromDaemon(error));
     return 1;
   }
+}
+
+/** What the client says of a flag's value; of containers that are to be made it says it with a full stop. */
+function refused(name: string, message: string): readonly string[] {
+  const [, command = ""] = /^docker (?:container )?(run|create)$/.exec(name) ?? [];
+  const isOwn = command === "" || message.startsWith("invalid argument");
+  return [isOwn ? message : `docker: ${message.replace(/\.$/, "")}.`, `See '${name} --help'.`];
 }
 
 export const DOCKER: Program = {

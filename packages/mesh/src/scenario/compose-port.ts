@@ -1,13 +1,11 @@
 /**
- * Reads published ports, short and long form (go-connections nat.ParsePortSpec, docker/cli opts.ConvertPortToPortConfig).
- * A range publishes one port after the other.
+ * Reads published ports of a stack file, short and long form (docker/cli cli/compose/loader, toServicePortConfigs;
+ * convert/service.go), into the order in which `docker stack deploy` sends them.
  */
 import type { PortFile } from "./compose-schema.ts";
 import { describe, type Place, type Report } from "./diagnostic.ts";
+import { parsePortSpec, PORT_PROTOCOLS, type PortSpec, PortSpecError } from "./port-spec.ts";
 import type { PublishedPort } from "./scenario.ts";
-
-const MAX_PORT = 65_535;
-const PROTOCOLS = ["tcp", "udp", "sctp"] as const;
 
 export function readPorts(
   ports: readonly (string | number | PortFile)[],
@@ -28,7 +26,8 @@ export function readPorts(
       all.push(one);
     }
   }
-  return all;
+  // convert/service.go, convertEndpointSpec
+  return all.sort((a, b) => a.published - b.published);
 }
 
 /** swarmkit controlapi validateEndpointSpec: the same port twice, in whatever mode. */
@@ -37,7 +36,7 @@ function isSame(a: PublishedPort, b: PublishedPort): boolean {
 }
 
 function readLong(port: PortFile, place: Place, report: Report): readonly PublishedPort[] {
-  const named = PROTOCOLS.find((known) => known === (port.protocol ?? "tcp").toLowerCase());
+  const named = PORT_PROTOCOLS.find((known) => known === (port.protocol ?? "tcp").toLowerCase());
   // daemon/cluster/convert: a word that is no protocol is the first of the list.
   if (named === undefined) report.warn(place.at("protocol"), `${describe(port.protocol)} is no protocol: taken as tcp`);
   if (port.target === undefined || port.target === 0) {
@@ -49,32 +48,31 @@ function readLong(port: PortFile, place: Place, report: Report): readonly Publis
   ];
 }
 
-/** `[[ADDRESS:]PUBLISHED:]TARGET[/PROTOCOL]`; the schema has seen to the form. */
+/** A range of ports of the node for one of the task is a port for each. */
 function readShort(text: string, place: Place, report: Report): readonly PublishedPort[] {
-  const [, address, outer = "", inner = "", suffix] =
-    /^(?:(\d+\.[\d.]+|\[[\da-f:.]+\]):)?(?:((?:\d{1,5}(?:-\d{1,5})?)?):)?(\d{1,5}(?:-\d{1,5})?)(?:\/(\w+))?$/i.exec(
-      text,
-    ) ?? [];
-  const protocol = PROTOCOLS.find((known) => known === (suffix ?? "tcp").toLowerCase());
-  const targets = rangeOf(inner);
-  const published = outer === "" ? undefined : rangeOf(outer);
-  if (protocol === undefined || targets === undefined || (outer !== "" && published === undefined)) {
-    report.error(place, `Invalid containerPort: ${inner}, expected ports from 1 to ${MAX_PORT}`);
+  let specs: readonly PortSpec[];
+  try {
+    specs = parsePortSpec(text);
+  } catch (error) {
+    if (!(error instanceof PortSpecError)) throw error;
+    report.error(place, error.message);
     return [];
   }
-  if (published !== undefined && targets.length === 1 && published.length > 1)
-    return published.map((port) => ({ mode: "ingress", protocol, target: targets[0]!, published: port }));
-  if (published !== undefined && published.length !== targets.length) {
-    report.error(place, `Invalid ranges specified for container and host Ports: ${inner} and ${outer}`);
-    return [];
-  }
-  if (address !== undefined) report.warn(place, `ignoring IP-address (${text}) service will listen on '0.0.0.0'`);
-  return targets.map((target, index) => ({ mode: "ingress", protocol, target, published: published?.[index] ?? 0 }));
+  const address = specs[0]?.hostAddress;
+  if (address !== undefined && !/^[0.:]+$/.test(address))
+    report.warn(place, `ignoring IP-address (${text}) service will listen on '0.0.0.0'`);
+  // loader.go, toServicePortConfigs: sorted as text.
+  const sorted = specs.toSorted((a, b) => (String(a.containerPort) < String(b.containerPort) ? -1 : 1));
+  return sorted.flatMap(toPortConfigs);
 }
 
-/** The ports of `80` or `8000-8003`. */
-function rangeOf(text: string): readonly number[] | undefined {
-  const [first = Number.NaN, last = first] = text.split("-").map(Number);
-  if (!(first >= 1 && last >= first && last <= MAX_PORT)) return undefined;
-  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+/** opts.ConvertPortToPortConfig */
+export function toPortConfigs({ protocol, containerPort, host }: PortSpec): readonly PublishedPort[] {
+  const { first, last } = host ?? { first: 0, last: 0 };
+  return Array.from({ length: last - first + 1 }, (_, index) => ({
+    mode: "ingress",
+    protocol,
+    target: containerPort,
+    published: first + index,
+  }));
 }

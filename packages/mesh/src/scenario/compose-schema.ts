@@ -133,15 +133,8 @@ const portMap: Schema<PortFile> = map({
   published: key(count(65_535), "used", "Port on the node."),
   protocol: key(text(), "used", "Protocol of the port.", { default: "`tcp`" }),
 });
-/** `[[ADDRESS:]PUBLISHED:]TARGET[/PROTOCOL]`, each port a range perhaps (go-connections nat.ParsePortSpec). */
-const PORT =
-  /^(?:(?:[\d.]+|\[[\da-f:.]+\]):)?(?:(?:\d{1,5}(?:-\d{1,5})?)?:)?\d{1,5}(?:-\d{1,5})?(?:\/(?:tcp|udp|sctp))?$/i;
 const portText = "a port such as 80:80, or a map";
-const shortPort: Schema<string | number> = either(
-  isNumber,
-  integer(0, 65_535, portText),
-  v.pipe(v.string(portText), v.regex(PORT, portText)),
-);
+const shortPort: Schema<string | number> = either(isNumber, integer(0, 65_535, portText), v.string(portText));
 
 const deploy: Schema<DeployFile | null> = orNothing(map(deployKeys));
 

@@ -24,6 +24,8 @@ export interface BridgeTraits {
 /** A port of the node that leads to a container. */
 export interface PortMapping {
   readonly protocol: "tcp" | "udp" | "sctp";
+  /** Of the node, int32; absent or 0: all of its addresses. */
+  readonly hostIp?: number;
   readonly hostPort: number;
   readonly containerIp: number;
   readonly containerPort: number;
@@ -34,6 +36,8 @@ export type Program = (table: Table, chain: string, change: RuleChange) => void;
 
 const STAGE_1 = "DOCKER-ISOLATION-STAGE-1";
 const STAGE_2 = "DOCKER-ISOLATION-STAGE-2";
+/** First octet of addresses that only the machine itself can use. */
+const LOOPBACK = 127;
 const ACCEPT: Target = { kind: "accept" };
 const DROP: Target = { kind: "drop" };
 const RETURN: Target = { kind: "return" };
@@ -222,12 +226,13 @@ export class Firewall {
 
   /** A port of the node leads to a container (iptables.go ChainInfo.Forward), or no longer does. */
   mapPort(device: string, port: PortMapping, isAdded: boolean, program: Program): void {
-    const { protocol, hostPort, containerIp, containerPort } = port;
+    const { protocol, hostIp = 0, hostPort, containerIp, containerPort } = port;
     const container = { ip: containerIp, prefixLength: 32 };
     const notIn = { name: device, not: true } as const;
     const dstPort = { port: containerPort };
+    const dstIp = { ip: hostIp, prefixLength: 32 };
     const dnat = rule(
-      { inDevice: notIn, protocol, dstPort: { port: hostPort } },
+      { ...(hostIp === 0 ? {} : { dstIp }), inDevice: notIn, protocol, dstPort: { port: hostPort } },
       { kind: "dnat", ip: containerIp, port: containerPort },
     );
     const accept = rule({ dstIp: container, inDevice: notIn, outDevice: { name: device }, protocol, dstPort }, ACCEPT);
@@ -235,6 +240,10 @@ export class Firewall {
     const end = isAdded ? "append" : "delete";
     program("nat", "DOCKER", { change: end, rule: dnat });
     program("filter", "DOCKER", { change: onTop ? "insert" : end, rule: accept });
+    if (this.#version.guardsContainers && hostIp >>> 24 === LOOPBACK) {
+      const remote = rule({ dstIp, inDevice: { name: "lo", not: true }, protocol, dstPort: { port: hostPort } }, DROP);
+      program("raw", "PREROUTING", { change: end, rule: remote });
+    }
     if (!this.#version.masqueradesHairpin) return;
     const hairpin = rule({ srcIp: container, dstIp: container, protocol, dstPort }, { kind: "masquerade" });
     program("nat", "POSTROUTING", { change: end, rule: hairpin });

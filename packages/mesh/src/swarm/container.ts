@@ -9,6 +9,7 @@ import { hostsFile, resolvConf } from "./container-files.ts";
 import { DockerError, Refusal } from "./docker-error.ts";
 import type { Engine } from "./engine.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { type PublishOption, takePorts } from "./host-ports.ts";
 import { complete, hexId } from "./identifier.ts";
 import type { NameRecord } from "./names.ts";
 import { BridgeNetwork, isPlain, type Network, OverlayNetwork } from "./network.ts";
@@ -29,13 +30,6 @@ export interface Attachment {
   /** What the user, or the manager, has given it. */
   readonly ip?: number;
   readonly aliases?: readonly string[];
-}
-
-/** `-p`: a port of the node, 0 for any free one, that leads to one of the container. */
-export interface PublishOption {
-  readonly protocol: "tcp" | "udp" | "sctp";
-  readonly hostPort: number;
-  readonly containerPort: number;
 }
 
 export interface ContainerOptions {
@@ -171,7 +165,7 @@ function* start(engine: Engine, container: Container): Operation {
     engine.ask({ kind: "netns-add", node: engine.name, netns, forwarding: engine.node.kernel.forwarding });
   const networks = networksOf(engine, container);
   try {
-    sandbox.ports = takePorts(engine, container);
+    sandbox.ports = portsOf(engine, container);
     sandbox.plan(interfacesOf(engine, container, networks));
     if (engine.version.interfaces === "one-by-one") {
       yield engine.cost("start");
@@ -263,25 +257,9 @@ function* joinNetwork(engine: Engine, container: Container, network: Network): O
   });
 }
 
-/** Ports of the node, each of which only one container can have. */
-function takePorts(engine: Engine, container: Container): readonly PortMapping[] {
-  const { ports, name } = container.options;
-  if (container.isInHost) return [];
-  const mappings: PortMapping[] = [];
-  for (const { protocol, hostPort, containerPort } of ports) {
-    const port = hostPort === 0 ? engine.freePort(protocol) : hostPort;
-    const key = `${protocol}/${port}`;
-    const isHeld = engine.ingress.holds(protocol, port);
-    if (isHeld || engine.ports.has(key)) {
-      for (const taken of mappings) engine.ports.delete(`${taken.protocol}/${taken.hostPort}`);
-      const endpoint = `${name} (${hexId(engine.random(`refused:${name}`))})`;
-      if (isHeld) throw Refusal.portHeld(endpoint, port, protocol, engine.version.filter !== "forward");
-      throw Refusal.portAllocated(endpoint, port);
-    }
-    engine.ports.add(key);
-    mappings.push({ protocol, hostPort: port, containerIp: 0, containerPort });
-  }
-  return mappings;
+function portsOf(engine: Engine, { isInHost, options }: Container): readonly PortMapping[] {
+  if (isInHost || options.ports.length === 0) return [];
+  return takePorts(engine, options.ports, `${options.name} (${hexId(engine.random(`refused:${options.name}`))})`);
 }
 
 function programIngress(engine: Engine, container: Container): void {
@@ -324,7 +302,7 @@ export function releaseNetwork(engine: Engine, container: Container): void {
   container.hasNamespace = false;
   const endpoints = [...sandbox.endpoints];
   sandbox.release();
-  for (const { protocol, hostPort } of sandbox.ports) engine.ports.delete(`${protocol}/${hostPort}`);
+  for (const port of sandbox.ports) engine.ports.release(port);
   sandbox.ports = [];
   engine.ask({ kind: "container-delete", node: engine.name, id: container.shortId });
   if (!container.isInHost) engine.ask({ kind: "netns-delete", node: engine.name, netns: sandbox.netns });

@@ -28,16 +28,18 @@ export const Refusal = {
     ),
   outsideSubnets: (ip: number): DockerError =>
     new DockerError(`Invalid address ${formatIpv4(ip)}: It does not belong to any of this network's subnets`),
-  portAllocated: (endpoint: string, port: number): DockerError =>
+  portAllocated: (endpoint: string, address: string, port: number): DockerError =>
     new DockerError(
-      `driver failed programming external connectivity on endpoint ${endpoint}: Bind for 0.0.0.0:${port} failed: port is already allocated`,
+      `driver failed programming external connectivity on endpoint ${endpoint}: Bind for ${address}:${port} failed: port is already allocated`,
     ),
-  /** By a socket of dockerd's own. The words of 28 on were not observed. */
-  portHeld: (endpoint: string, port: number, protocol: string, isNew: boolean): DockerError =>
+  allPortsAllocated: (endpoint: string): DockerError =>
+    new DockerError(`driver failed programming external connectivity on endpoint ${endpoint}: all ports are allocated`),
+  /** By a socket of dockerd's own, or of a proxy. The words of 28 on were not observed. */
+  portHeld: (endpoint: string, address: string, port: number, protocol: string, isNew: boolean): DockerError =>
     new DockerError(
       isNew
-        ? `failed to set up container networking: driver failed programming external connectivity on endpoint ${endpoint}: failed to bind host port 0.0.0.0:${port}/${protocol}: address already in use`
-        : `driver failed programming external connectivity on endpoint ${endpoint}: Error starting userland proxy: listen ${protocol}4 0.0.0.0:${port}: bind: address already in use`,
+        ? `failed to set up container networking: driver failed programming external connectivity on endpoint ${endpoint}: failed to bind host port ${address}:${port}/${protocol}: address already in use`
+        : `driver failed programming external connectivity on endpoint ${endpoint}: Error starting userland proxy: listen ${protocol}4 ${address}:${port}: bind: address already in use`,
     ),
   /** Not observed: such a service waits in reality. */
   noDynamicPort: (): DockerError =>

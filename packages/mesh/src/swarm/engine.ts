@@ -7,6 +7,7 @@ import { Random } from "../sim/random.ts";
 import type { Firewall } from "./bridge-rules.ts";
 import type { Container } from "./container.ts";
 import { Encryption } from "./encryption.ts";
+import { HostPorts } from "./host-ports.ts";
 import { hexId } from "./identifier.ts";
 import { Ingress } from "./ingress.ts";
 import { FIRST_MARK } from "./load-balancer.ts";
@@ -18,9 +19,6 @@ import type { Request, RuleChange, Table } from "./request.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Swarm, SwarmNode } from "./swarm.ts";
 import type { Version } from "./version.ts";
-
-/** net.ipv4.ip_local_port_range begins here. */
-const FIRST_PORT = 32_768;
 
 export class Engine {
   readonly swarm: Swarm;
@@ -36,8 +34,8 @@ export class Engine {
   readonly containers: Map<string, Container> = new Map();
   readonly names: Map<string, Container> = new Map();
   readonly subnets: SubnetAllocator = new SubnetAllocator(LOCAL_POOLS, false);
-  /** Ports of the node that lead to containers, or are held by something: `tcp/8080`. */
-  readonly ports: Set<string> = new Set();
+  /** Ports of the node that lead to containers. */
+  readonly ports: HostPorts = new HostPorts();
   /** Sandboxes of load balancers, `ingress_sbox` among them. */
   readonly balancers: Map<string, Sandbox> = new Map();
   /** What leads from ports of the node to ingress_sbox. */
@@ -122,13 +120,6 @@ export class Engine {
     const made = this.#made.get(name) ?? 0;
     this.#made.set(name, made + 1);
     return made;
-  }
-
-  /** A free port of the node, as the kernel has them for clients. */
-  freePort(protocol: string): number {
-    let port = FIRST_PORT;
-    while (this.ports.has(`${protocol}/${port}`)) port++;
-    return port;
   }
 
   /** A network that something on this node can be in, by name or identifier. */

@@ -263,8 +263,8 @@ function gatewayNetwork(engine: Engine): BridgeNetwork {
   );
 }
 
-function proxyKey({ protocol, hostPort }: PortMapping): string {
-  return `docker-proxy ${protocol}/${hostPort}`;
+function proxyKey({ protocol, hostIp = 0, hostPort }: PortMapping): string {
+  return `docker-proxy ${protocol}/${hostIp}/${hostPort}`;
 }
 
 /** The command line of portmapper/proxy_linux.go. One for IPv6, too, is there in reality. */
@@ -274,7 +274,7 @@ function proxyCommand(engine: Engine, port: PortMapping): readonly string[] {
     "-proto",
     port.protocol,
     "-host-ip",
-    "0.0.0.0",
+    formatIpv4(port.hostIp ?? 0),
     "-host-port",
     String(port.hostPort),
     "-container-ip",

@@ -28,6 +28,8 @@ export interface Version {
   readonly subnet: "next" | "lowest-free";
   /** The first overlay network of an engine makes a vxlan device to see whether it can. */
   readonly triesVxlan: boolean;
+  /** In which order the ports of a container are published. */
+  readonly portOrder: "descending" | "ascending";
   /** Layout of the filter table. */
   readonly filter: "forward" | "docker-forward" | "docker-forward-29";
   /** In table raw: what comes for a container's address by another way than its bridge is dropped. */
@@ -68,6 +70,7 @@ const V20_10: Version = {
   bridgeVeth: "node",
   subnet: "next",
   triesVxlan: true,
+  portOrder: "descending",
   filter: "forward",
   guardsContainers: false,
   masqueradesHairpin: true,
@@ -103,6 +106,7 @@ const V27: Version = {
   interfaces: "one-by-one",
   bridgeVeth: "container",
   subnet: "lowest-free",
+  portOrder: "ascending",
 };
 const V28: Version = {
   ...V27,

@@ -446,7 +446,7 @@ describe("Docker refuses", () => {
 
   test("and leaves nothing behind of what it refused", () => {
     expect([...world.namespaces(WORKER1).keys()].filter((name) => /^c\d/.test(name))).toEqual(["c1"]);
-    expect([...engine.ports]).toEqual(["tcp/8080"]);
+    expect(engine.ports.taken).toEqual(["tcp/0/8080"]);
   });
 });
 
