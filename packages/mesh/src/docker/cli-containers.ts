@@ -16,10 +16,11 @@ import { DockerError, fromDaemon, Refusal } from "../swarm/docker-error.ts";
 import { hexId } from "../swarm/identifier.ts";
 import type { Operation } from "../swarm/operation.ts";
 import type { Call, Command } from "./cli-call.ts";
-import { containerJson } from "./cli-inspect.ts";
+import { listedContainers } from "./cli-container-filter.ts";
+import { labelHeading, printListing } from "./cli-format.ts";
+import { containerJson, createdText } from "./cli-inspect.ts";
 import { flags } from "./cli-options.ts";
 import { port, portsText, readPublish } from "./cli-ports.ts";
-import { table } from "./cli-table.ts";
 import { render } from "./cli-template.ts";
 
 const SECOND = 1_000_000_000;
@@ -30,7 +31,6 @@ const REFUSED = 125;
 const IGNORED = [
   "env,e=",
   "env-file=",
-  "label,l=",
   "volume,v=",
   "mount=",
   "workdir,w=",
@@ -76,6 +76,7 @@ const RUN_FLAGS = flags(
   "network-alias=",
   "net-alias=",
   "publish,p=",
+  "label,l=",
   "hostname,h=",
   "dns=",
 );
@@ -84,6 +85,15 @@ export function readIp(text: string): number {
   const ip = parseIpv4(text);
   if (ip === undefined) throw new UsageError(`invalid argument "${text}": ParseAddr("${text}"): unable to parse IP`);
   return ip;
+}
+
+/** `KEY=VALUE`, or a key alone. */
+function labelsIn(texts: readonly string[]): ReadonlyMap<string, string> {
+  const entry = (text: string): [string, string] => {
+    const at = text.indexOf("=");
+    return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+  };
+  return new Map(texts.map(entry));
 }
 
 function optionsOf(call: Call): ContainerOptions {
@@ -108,6 +118,7 @@ function optionsOf(call: Call): ContainerOptions {
     argv,
     attachments,
     ports: words.all("publish").flatMap((text) => readPublish(text, engine.version)),
+    labels: labelsIn(words.all("label")),
     hostname: words.value("hostname"),
     dns: words.all("dns").map(readIp),
   };
@@ -206,46 +217,54 @@ function statusOf(call: Call, container: Container): string {
   return `Exited (${container.exitCode}) ${call.ago(container.finishedAt)}`;
 }
 
+const HEADINGS = {
+  ID: "CONTAINER ID",
+  Image: "IMAGE",
+  Command: "COMMAND",
+  CreatedAt: "CREATED AT",
+  RunningFor: "CREATED",
+  Status: "STATUS",
+  State: "STATE",
+  Ports: "PORTS",
+  Names: "NAMES",
+  Networks: "NETWORKS",
+  Labels: "LABELS",
+  Label: labelHeading,
+  Size: "SIZE",
+  Mounts: "MOUNTS",
+  LocalVolumes: "LOCAL VOLUMES",
+};
+
 function ps(call: Call): number {
-  const { engine, words } = call;
-  const names = words
-    .all("filter")
-    .filter((text) => text.startsWith("name="))
-    .map((text) => text.slice("name=".length));
-  // The newest first.
-  const shown = [...engine.containers.values()]
-    .filter((container) => words.has("all") || container.state === "running")
-    .filter((container) => names.every((name) => container.name.includes(name)))
-    .toReversed();
+  const { words } = call;
+  const shown = listedContainers(call, [...call.engine.containers.values()].toReversed());
   const id = (container: Container): string => (words.has("no-trunc") ? container.id : container.shortId);
-  if (words.has("quiet")) call.printAll(shown.map(id));
-  else if (words.value("format") !== undefined) {
-    for (const container of shown) {
-      const values = {
-        ID: id(container),
-        Names: container.name,
-        Image: container.options.image,
-        Command: commandOf(container),
-        Status: statusOf(call, container),
-        State: container.state,
-        Ports: portsText(container),
-        Networks: [...container.attachments.keys()].join(","),
-      };
-      call.print(render(words.value("format")!, values));
-    }
-  } else {
-    const header = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"];
-    const rows = shown.map((container) => [
-      id(container),
-      container.options.image,
-      commandOf(container),
-      call.ago(container.createdAt),
-      statusOf(call, container),
-      portsText(container),
-      container.name,
-    ]);
-    call.printAll(table(header, rows));
+  if (words.has("quiet")) {
+    call.printAll(shown.map(id));
+    return 0;
   }
+  const rows = shown.map((container) => {
+    const labels = container.options.labels ?? new Map<string, string>();
+    return {
+      ID: id(container),
+      Image: container.options.image,
+      Command: commandOf(container),
+      CreatedAt: createdText(container),
+      RunningFor: call.ago(container.createdAt),
+      Status: statusOf(call, container),
+      State: container.state,
+      Ports: portsText(container),
+      Names: container.name,
+      Networks: [...container.attachments.keys()].join(","),
+      Labels: Array.from(labels, ([key, value]) => `${key}=${value}`).join(","),
+      Label: (key: string): string => labels.get(key) ?? "",
+      Size: "0B",
+      Mounts: "",
+      LocalVolumes: "0",
+    };
+  });
+  const columns = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
+  printListing(call, { type: "formatter.ContainerContext", headings: HEADINGS, columns, rows });
   return 0;
 }
 
@@ -302,7 +321,12 @@ export const CONTAINER_COMMANDS: Readonly<Record<string, Command>> = {
     interspersed: false,
     run: exec,
   },
-  ps: { flags: flags("all,a", "quiet,q", "no-trunc", "format=", "filter,f="), least: 0, most: 0, run: ps },
+  ps: {
+    flags: flags("all,a", "quiet,q", "no-trunc", "format=", "filter,f=", "latest,l", "last,n=", "size,s"),
+    least: 0,
+    most: 0,
+    run: ps,
+  },
   port: { flags: flags(), least: 1, most: 2, run: port },
   inspect: { flags: flags("format,f=", "type=", "size,s"), least: 1, most: MANY, run: inspect },
 };

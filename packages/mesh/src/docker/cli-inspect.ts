@@ -21,6 +21,11 @@ function time(ns: number): string {
   return timestamp(EPOCH, ns);
 }
 
+/** As lists print when something was made. */
+export function createdText({ createdAt }: { readonly createdAt: number }): string {
+  return `${time(createdAt).slice(0, 19).replace("T", " ")} +0000 UTC`;
+}
+
 export function containerJson(call: Call, container: Container): object {
   const { sandbox, options } = container;
   const networks = Object.fromEntries(
@@ -47,7 +52,12 @@ export function containerJson(call: Call, container: Container): object {
     },
     Name: `/${container.name}`,
     HostConfig: { NetworkMode: mode === "bridge" && call.engine.version.filter === "forward" ? "default" : mode },
-    Config: { Hostname: container.hostname, Image: options.image, Cmd: options.argv },
+    Config: {
+      Hostname: container.hostname,
+      Image: options.image,
+      Cmd: options.argv,
+      Labels: Object.fromEntries(options.labels ?? []),
+    },
     NetworkSettings: {
       Bridge: "",
       Ports: portsJson(container),

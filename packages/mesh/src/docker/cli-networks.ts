@@ -9,10 +9,10 @@ import { isPlain, type Network, OverlayNetwork } from "../swarm/network.ts";
 import type { Operation } from "../swarm/operation.ts";
 import type { Call, Command } from "./cli-call.ts";
 import { printInspected, readIp } from "./cli-containers.ts";
-import { networkJson } from "./cli-inspect.ts";
+import { type FilterKeys, filtered, matches } from "./cli-filter.ts";
+import { printListing } from "./cli-format.ts";
+import { createdText, networkJson } from "./cli-inspect.ts";
 import { flags } from "./cli-options.ts";
-import { table } from "./cli-table.ts";
-import { render } from "./cli-template.ts";
 
 const SHORT_ID = 12;
 export const VXLAN_OVERHEAD = 50;
@@ -121,30 +121,59 @@ function list(call: Call): number {
   const { engine, swarm, words } = call;
   const all: Network[] = [...engine.bridges.values(), ...engine.plain.values(), ...swarm.networks.values()];
   const shown = all.filter((network) => isSeen(call, network)).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const filters = words.all("filter").map((text) => text.split("="));
-  const kept = shown.filter((network) =>
-    filters.every(([key, value = ""]) =>
-      key === "driver"
-        ? network.driver === value
-        : key === "name"
-          ? network.name.includes(value)
-          : key !== "scope" || network.scope === value,
-    ),
-  );
+  const kept = filtered(words, shown, networkFilters(call));
   const id = (network: Network): string => (words.has("no-trunc") ? network.id : network.id.slice(0, SHORT_ID));
-  const format = words.value("format");
-  if (words.has("quiet")) call.printAll(kept.map(id));
-  else if (format !== undefined)
-    for (const network of kept)
-      call.print(render(format, { ID: id(network), Name: network.name, Driver: network.driver, Scope: network.scope }));
-  else
-    call.printAll(
-      table(
-        ["NETWORK ID", "NAME", "DRIVER", "SCOPE"],
-        kept.map((network) => [id(network), network.name, network.driver, network.scope]),
-      ),
-    );
+  if (words.has("quiet")) {
+    call.printAll(kept.map(id));
+    return 0;
+  }
+  const rows = kept.map((network) => ({
+    ID: id(network),
+    Name: network.name,
+    Driver: network.driver,
+    Scope: network.scope,
+    IPv6: "false",
+    Internal: String(network.isInternal),
+    Labels: "",
+    CreatedAt: createdText(network),
+  }));
+  const columns = ["ID", "Name", "Driver", "Scope"];
+  printListing(call, { type: "network.networkContext", headings: HEADINGS, columns, rows });
   return 0;
+}
+
+const HEADINGS = {
+  ID: "NETWORK ID",
+  Name: "NAME",
+  Driver: "DRIVER",
+  Scope: "SCOPE",
+  IPv6: "IPV6",
+  Internal: "INTERNAL",
+  Labels: "LABELS",
+  CreatedAt: "CREATED AT",
+};
+
+/** moby daemon/network/filter.go. Networks have no labels here. */
+function networkFilters({ engine }: Call): FilterKeys<Network> {
+  const isUsed = (network: Network): boolean =>
+    (network instanceof OverlayNetwork && network.isIngress) ||
+    [...engine.containers.values()].some(({ sandbox }) => sandbox.endpointIn(network.name) !== undefined);
+  const isBuiltIn = (network: Network): boolean => isPlain(network) || network.name === "bridge";
+  return {
+    driver: ({ driver }, value) => driver === value,
+    id: (network, value) => matches(network.id, value),
+    name: (network, value) => matches(network.name, value),
+    label: () => false,
+    scope: ({ scope }, value) => scope === value,
+    type: {
+      values: ["builtin", "custom"],
+      fits: (network, value) => isBuiltIn(network) === (value === "builtin"),
+    },
+    dangling: {
+      values: ["true", "false", "1", "0"],
+      fits: (network, value) => (isBuiltIn(network) || isUsed(network)) !== (value === "true" || value === "1"),
+    },
+  };
 }
 
 function inspect(call: Call): number {

@@ -7,11 +7,10 @@ import type { SwarmNode } from "../swarm/swarm.ts";
 import type { Call, Command } from "./cli-call.ts";
 import { printInspected } from "./cli-containers.ts";
 import { nodeJson } from "./cli-inspect.ts";
-import { type FilterKeys, filtered } from "./cli-filter.ts";
+import { type FilterKeys, filtered, hasLabel } from "./cli-filter.ts";
 import { flags } from "./cli-options.ts";
 import { printTasks } from "./cli-services.ts";
-import { table } from "./cli-table.ts";
-import { render } from "./cli-template.ts";
+import { printListing } from "./cli-format.ts";
 
 function find(call: Call, name: string): SwarmNode {
   const { nodes } = call.swarm;
@@ -32,36 +31,43 @@ function list(call: Call): number {
   const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
   const rows = nodes.map((node) => {
     const { availability, status, version } = swarm.engine(node.name);
-    const manager = node.role === "manager" ? managerStatus(call, node) : "";
-    const id = node === call.engine.node ? `${node.id} *` : node.id;
-    return [id, node.name, capital(status), capital(availability), manager, version.engine];
+    const isSelf = node === call.engine.node;
+    return {
+      // The table alone marks the node that answers.
+      ID: isSelf && ["table", undefined].includes(words.value("format")) ? `${node.id} *` : node.id,
+      Hostname: node.name,
+      Status: capital(status),
+      Availability: capital(availability),
+      ManagerStatus: node.role === "manager" ? managerStatus(call, node) : "",
+      EngineVersion: version.engine,
+      TLSStatus: "Ready",
+      Self: isSelf,
+    };
   });
-  const format = words.value("format");
-  if (format === undefined)
-    call.printAll(table(["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE VERSION"], rows));
-  else
-    for (const [id, name, status, availability, manager, engine] of rows)
-      call.print(
-        render(format, {
-          ID: id!.replace(" *", ""),
-          Hostname: name,
-          Status: status,
-          Availability: availability,
-          ManagerStatus: manager,
-          EngineVersion: engine,
-        }),
-      );
+  const columns = ["ID", "Hostname", "Status", "Availability", "ManagerStatus", "EngineVersion"];
+  printListing(call, { type: "node.nodeContext", headings: HEADINGS, columns, rows });
   return 0;
 }
+
+const HEADINGS = {
+  ID: "ID",
+  Hostname: "HOSTNAME",
+  Status: "STATUS",
+  Availability: "AVAILABILITY",
+  ManagerStatus: "MANAGER STATUS",
+  EngineVersion: "ENGINE VERSION",
+  TLSStatus: "TLS STATUS",
+  Self: "SELF",
+};
 
 const NODE_FILTERS: FilterKeys<SwarmNode> = {
   id: ({ id }, value) => id.startsWith(value),
   name: ({ name }, value) => name.startsWith(value),
-  role: ({ role }, value) => role === value,
-  "node.label": ({ labels }, value) => {
-    const [key = "", ...rest] = value.split("=");
-    return labels.has(key) && (rest.length === 0 || labels.get(key) === rest.join("="));
-  },
+  role: { values: ["manager", "worker"], fits: ({ role }, value) => role === value },
+  membership: { values: ["accepted", "pending"], fits: (_, value) => value === "accepted" },
+  // Of engines, which have none here.
+  label: () => false,
+  "node.label": ({ labels }, value) => hasLabel(labels, value),
 };
 
 function managerStatus({ swarm }: Call, node: SwarmNode): string {

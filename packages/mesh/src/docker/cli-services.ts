@@ -21,9 +21,8 @@ import { type FilterKeys, filtered } from "./cli-filter.ts";
 import { flags } from "./cli-options.ts";
 import { readServicePorts, updatedPorts } from "./cli-service-ports.ts";
 import { portsText } from "./service-ports.ts";
-import { table } from "./cli-table.ts";
 import { POLICY_FLAGS, readPolicy } from "./cli-service-policy.ts";
-import { render } from "./cli-template.ts";
+import { printListing } from "./cli-format.ts";
 
 const SHORT_ID = 12;
 
@@ -271,7 +270,12 @@ function* remove(call: Call): Generator<void, number, boolean> {
 const SERVICE_FILTERS: FilterKeys<ServiceState> = {
   id: ({ id }, value) => id.startsWith(value),
   name: ({ spec }, value) => spec.name.startsWith(value),
-  mode: ({ spec }, value) => spec.mode === value,
+  mode: {
+    values: ["replicated", "global", "replicated-job", "global-job"],
+    fits: ({ spec }, value) => spec.mode === value,
+  },
+  // Services have no labels here.
+  label: () => false,
 };
 
 function list(call: Call): number {
@@ -287,16 +291,20 @@ function list(call: Call): number {
     const live = liveTasks(service);
     const running = live.filter((task) => task.state === "running").length;
     const wanted = spec.mode === "global" ? live.length : spec.replicas;
-    return [id.slice(0, SHORT_ID), spec.name, spec.mode, `${running}/${wanted}`, spec.image, portsText(service.ports)];
+    return {
+      ID: id.slice(0, SHORT_ID),
+      Name: spec.name,
+      Mode: spec.mode,
+      Replicas: `${running}/${wanted}`,
+      Image: spec.image,
+      Ports: portsText(service.ports),
+    };
   });
-  const format = words.value("format");
-  const header = ["ID", "NAME", "MODE", "REPLICAS", "IMAGE", "PORTS"];
-  if (format === undefined) call.printAll(table(header, rows));
-  else
-    for (const [id, name, mode, replicas, image, ports] of rows)
-      call.print(render(format, { ID: id, Name: name, Mode: mode, Replicas: replicas, Image: image, Ports: ports }));
+  printListing(call, { type: "service.serviceContext", headings: HEADINGS, columns: Object.keys(HEADINGS), rows });
   return 0;
 }
+
+const HEADINGS = { ID: "ID", Name: "NAME", Mode: "MODE", Replicas: "REPLICAS", Image: "IMAGE", Ports: "PORTS" };
 
 /** By name, then the newest first, those before it as its history. */
 export function taskRows(call: Call, tasks: readonly Task[]): readonly (readonly string[])[] {
@@ -336,34 +344,34 @@ function hostPorts({ container, state }: Task): string {
   return (container?.ports ?? []).map((port) => `*:${port.hostPort}->${port.containerPort}/${port.protocol}`).join(",");
 }
 
-const TASK_HEADER = ["ID", "NAME", "IMAGE", "NODE", "DESIRED STATE", "CURRENT STATE", "ERROR", "PORTS"];
+const TASK_HEADINGS = {
+  ID: "ID",
+  Name: "NAME",
+  Image: "IMAGE",
+  Node: "NODE",
+  DesiredState: "DESIRED STATE",
+  CurrentState: "CURRENT STATE",
+  Error: "ERROR",
+  Ports: "PORTS",
+};
 
 const TASK_FILTERS: FilterKeys<Task> = {
   id: ({ id }, value) => id.startsWith(value),
   name: ({ containerName }, value) => containerName.startsWith(value),
   node: ({ node }, value) => node !== undefined && (node.name === value || node.id.startsWith(value)),
-  "desired-state": (task, value) => desiredOf(task) === value,
+  service: ({ service }, value) => service.spec.name === value || service.id.startsWith(value),
+  "desired-state": {
+    values: ["running", "shutdown", "accepted", "ready"],
+    fits: (task, value) => desiredOf(task) === value,
+  },
 };
 
 export function printTasks(call: Call, tasks: readonly Task[]): void {
   const rows = taskRows(call, filtered(call.words, tasks, TASK_FILTERS));
-  const format = call.words.value("format");
-  if (call.words.has("quiet")) call.printAll(rows.map(([id]) => id!));
-  else if (format === undefined) call.printAll(table(TASK_HEADER, rows));
-  else
-    for (const [id, name, image, node, desired, current, error, ports] of rows)
-      call.print(
-        render(format, {
-          ID: id,
-          Name: name,
-          Image: image,
-          Node: node,
-          DesiredState: desired,
-          CurrentState: current,
-          Error: error,
-          Ports: ports,
-        }),
-      );
+  if (call.words.has("quiet")) return call.printAll(rows.map(([id]) => id!));
+  const columns = Object.keys(TASK_HEADINGS);
+  const listed = rows.map((row) => Object.fromEntries(columns.map((column, index) => [column, row[index]])));
+  printListing(call, { type: "task.taskContext", headings: TASK_HEADINGS, columns, rows: listed });
 }
 
 function ps(call: Call): number {

@@ -4,7 +4,9 @@
  *
  * Not modelled: pipelines, variables, comparison, nested calls.
  */
-import { DockerError } from "../swarm/docker-error.ts";
+
+/** What the client itself says of a template that it cannot use. */
+export class TemplateError extends Error {}
 
 type Piece =
   | { readonly kind: "text"; readonly text: string }
@@ -24,7 +26,7 @@ export function render(template: string, value: unknown): string {
 }
 
 function refuse(template: string, what: string): never {
-  throw new DockerError(`template parsing error: template: :1: ${what} in ${JSON.stringify(template)}`);
+  throw new TemplateError(`template parsing error: template: :1: ${what} in ${JSON.stringify(template)}`);
 }
 
 function parse(
@@ -89,9 +91,11 @@ function evaluate(words: readonly string[], value: unknown, template: string): u
       return field(argument(0), JSON.parse(rest[1] ?? '""') as string);
     default:
   }
-  if (rest.length > 0 || !name.startsWith(".")) refuse(template, `function "${name}" not defined`);
+  if (!name.startsWith(".")) refuse(template, `function "${name}" not defined`);
   let found = value;
   for (const part of name.split(".").slice(1)) if (part !== "") found = field(found, part);
+  if (typeof found === "function") return (found as (key: string) => unknown)(JSON.parse(rest[0] ?? '""') as string);
+  if (rest.length > 0) refuse(template, `function "${name}" not defined`);
   return found;
 }
 

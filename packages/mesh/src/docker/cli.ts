@@ -11,6 +11,7 @@ import { CONTAINER_COMMANDS } from "./cli-containers.ts";
 import { NETWORK_COMMANDS } from "./cli-networks.ts";
 import { NODE_COMMANDS } from "./cli-nodes.ts";
 import { readWords } from "./cli-options.ts";
+import { TemplateError } from "./cli-template.ts";
 import { SERVICE_COMMANDS } from "./cli-services.ts";
 
 const GROUPS: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
@@ -81,8 +82,9 @@ function* main(argv: readonly string[], context: ProgramContext): Generator<void
       for (const line of refused(found.name, error.message)) context.print(line);
       return BAD_FLAG;
     }
-    if (!(error instanceof DockerError)) throw error;
-    context.print(fromDaemon(error));
+    const isOurs = error instanceof TemplateError;
+    if (!isOurs && !(error instanceof DockerError)) throw error;
+    context.print(isOurs ? error.message : fromDaemon(error));
     return 1;
   }
 }

@@ -94,6 +94,14 @@ function containerOf(task: Task): ContainerOptions {
     ports: ports
       .filter((port) => port.mode === "host")
       .map(({ protocol, published, target }) => ({ protocol, hostPort: published, containerPort: target })),
+    labels: new Map([
+      ["com.docker.swarm.node.id", task.node?.id ?? ""],
+      ["com.docker.swarm.service.id", service.id],
+      ["com.docker.swarm.service.name", spec.name],
+      ["com.docker.swarm.task", ""],
+      ["com.docker.swarm.task.id", task.id],
+      ["com.docker.swarm.task.name", task.containerName],
+    ]),
     hostname: spec.hostname,
     dns: spec.dns,
     task: {

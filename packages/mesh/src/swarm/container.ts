@@ -41,6 +41,7 @@ export interface ContainerOptions {
   readonly argv: readonly string[];
   readonly attachments: readonly Attachment[];
   readonly ports: readonly PublishOption[];
+  readonly labels?: ReadonlyMap<string, string>;
   /** Undefined: the short identifier. */
   readonly hostname?: string | undefined;
   /** Empty: the engine's. */

@@ -230,7 +230,7 @@ describe("containers (recordings s08, s12)", () => {
     expect(inspect("{{if .State.Running}}up{{else}}down{{end}} {{len .Config.Cmd}}")).toEqual(["up 1"]);
     expect(inspect('{{index .NetworkSettings.Networks "bridge"}}')[0]).toMatch(/^map\[IPAMConfig:<nil> /);
     expect(inspect("{{foo .Name}}")[0]).toMatch(
-      /^Error response from daemon: template parsing error: .*function "foo"/,
+      /^template parsing error: .*function "foo"/,
     );
   });
 
