@@ -371,7 +371,7 @@ export function decapsulatedEnd(view: DataView, inner: number): number {
 }
 
 /** The lengths, versions, fragment bits, port and VNI flag in front of an inner frame: its start, or `-status`. */
-export function findInner(view: DataView, at: number, end: number, port: number): number {
+function findInner(view: DataView, at: number, end: number, port: number): number {
   const ipAt = at + ethernet.HEADER_LENGTH;
   if (end - ipAt < ipv4.HEADER_LENGTH + udp.HEADER_LENGTH + vxlan.HEADER_LENGTH) return -Status.truncated;
   if (ethernet.etherType(view, at) !== EtherType.ipv4) return -Status.unsupported;

@@ -70,16 +70,7 @@ const TEXTS: Readonly<Record<Errno, string>> = {
   [Errno.EINPROGRESS]: "Operation now in progress",
 };
 
-const NAMES: ReadonlyMap<number, ErrnoName> = new Map(
-  Object.entries(Errno).map(([name, number]) => [number, name as ErrnoName]),
-);
-
 /** glibc's strerror(3). */
 export function strerror(errno: Errno): string {
   return TEXTS[errno];
-}
-
-/** `ECONNREFUSED`; `none` for 0. */
-export function errnoName(errno: Errno): ErrnoName {
-  return NAMES.get(errno)!;
 }

@@ -33,7 +33,7 @@ export function sinkOf(output: CaptureOutput): SyncSink | Sink {
 }
 
 /** Writes a file, or an open descriptor, which stays open. */
-export class FileSink implements SyncSink {
+class FileSink implements SyncSink {
   readonly file: string;
   readonly #descriptor: number;
   readonly #owned: boolean;
@@ -71,7 +71,7 @@ export class FileSink implements SyncSink {
  * Writes to a stream, at the stream's pace: a chunk is done when the stream says so. Closing ends the stream, but for
  * standard output and standard error.
  */
-export class StreamSink implements Sink {
+class StreamSink implements Sink {
   readonly file: string;
   readonly #stream: Writable;
   #offset = 0;

@@ -204,7 +204,7 @@ export function textOf(view: DataView, at: number, end: number): string {
 }
 
 /** An unsigned 64-bit value in the section's byte order. */
-export function u64At(view: DataView, at: number, littleEndian: boolean): Integer64 {
+function u64At(view: DataView, at: number, littleEndian: boolean): Integer64 {
   const high = view.getUint32(littleEndian ? at + 4 : at, littleEndian);
   const low = view.getUint32(littleEndian ? at : at + 4, littleEndian);
   return high < 0x200000 ? high * 0x100000000 + low : view.getBigUint64(at, littleEndian);

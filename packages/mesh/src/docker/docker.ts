@@ -25,7 +25,6 @@ import type { ContainerAdd, ContainerStart, Place, ProcessStart, Request, Resolv
 import { deployStack } from "../swarm/stack.ts";
 import { powerOff, powerOn } from "../swarm/power.ts";
 import { Swarm, type SwarmOptions } from "../swarm/swarm.ts";
-import { type ContainerNames, namesOf } from "./container-names.ts";
 import { hostFirewall } from "./host-firewall.ts";
 import { Kernels } from "./perform.ts";
 import { Placeholders } from "./placeholders.ts";
@@ -362,10 +361,5 @@ export class Docker implements Host {
     for (const { node, container, environment: own } of this.#housed.values())
       if (own === environment) return { engine: this.swarm.engine(node), container };
     return undefined;
-  }
-
-  /** Names as a container knows them now, for its DNS server. */
-  namesFor(container: Container): ContainerNames {
-    return namesOf(this.swarm, container, () => this.now);
   }
 }

@@ -22,7 +22,7 @@ import { answer, failure } from "./dns-answer.ts";
 import type { ContainerNames } from "./names.ts";
 
 /** 127.0.0.11 */
-export const RESOLVER_IP = 0x7f00000b;
+const RESOLVER_IP = 0x7f00000b;
 const DNS_PORT = 53;
 /** resolver.go, extIOTimeout and maxExtDNS. */
 const TIMEOUT = 4_000_000_000;

@@ -68,11 +68,6 @@ export class Igmp implements Wakeable {
     return group === ALL_HOSTS || this.#memberships.get(device.index)?.groups.has(group) === true;
   }
 
-  /** Groups of a device besides everybody's, as `ip maddr` lists them. */
-  groupsOf(device: NetDevice): readonly number[] {
-    return Array.from(this.#memberships.get(device.index)?.groups.keys() ?? []);
-  }
-
   /** Linux ip_mc_join_group. `isNews`: false for what was so before anybody looked, and is not reported. */
   join(device: NetDevice, group: number, isNews: boolean = true): void {
     const memberships = this.#membershipsOf(device);

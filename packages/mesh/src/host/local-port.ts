@@ -1,7 +1,7 @@
 /** Ports that the kernel chooses for sockets which do not say (net.ipv4.ip_local_port_range). */
 
-export const FIRST_LOCAL_PORT = 32_768;
-export const LAST_LOCAL_PORT = 60_999;
+const FIRST_LOCAL_PORT = 32_768;
+const LAST_LOCAL_PORT = 60_999;
 export const LOCAL_PORTS: number = LAST_LOCAL_PORT - FIRST_LOCAL_PORT + 1;
 
 /** The port `offset` steps of `step` behind the first of the range, which is a ring. */

@@ -99,7 +99,7 @@ function ackOld(sk: TcpSock, segment: TcpSegment, priorUna: number): AckResult {
 }
 
 /** Linux tcp_replace_ts_recent: the timestamp of a segment that was not overtaken (RFC 7323 §4.3). */
-export function replaceTsRecent(sk: TcpSock, segment: TcpSegment): void {
+function replaceTsRecent(sk: TcpSock, segment: TcpSegment): void {
   if (!segment.hasTimestamp || !sk.hasTimestamps || after(segment.seq, sk.rcvWup)) return;
   if (sk.tsRecentAt >= 0 && before(segment.tsValue, sk.tsRecent)) return;
   sk.tsRecent = segment.tsValue;

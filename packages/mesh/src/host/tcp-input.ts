@@ -368,7 +368,7 @@ function sendChallengeAck(sk: TcpSock): void {
 }
 
 /** Linux tcp_data_snd_check: what may be sent now, and who waits for room. */
-export function dataSndCheck(sk: TcpSock): void {
+function dataSndCheck(sk: TcpSock): void {
   if (sk.sendQueue.sendHead !== undefined) pushPendingFrames(sk, currentMss(sk), sk.nonagle);
   if (!sk.wantsSpace) return;
   // tcp_new_space

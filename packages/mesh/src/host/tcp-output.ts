@@ -232,7 +232,7 @@ export function sendSynAck(sk: TcpSock): void {
 }
 
 /** Linux tcp_xmit_probe_skb: an old sequence number, which makes the other side say where it is. */
-export function xmitProbe(sk: TcpSock): SendError {
+function xmitProbe(sk: TcpSock): SendError {
   return transmit(sk, (sk.sndUna - 1) | 0, 0, TcpFlag.ack, MAX_MSS);
 }
 

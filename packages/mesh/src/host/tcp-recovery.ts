@@ -106,12 +106,6 @@ function addRenoSack(sk: TcpSock, count: number): void {
   sk.delivered += Math.max(0, sk.sackedOut - before_);
 }
 
-/** What an acknowledgment means for what is under way. */
-export interface Alert {
-  readonly hasUnaAdvanced: boolean;
-  readonly duplicates: number;
-}
-
 /** What tcp_fastretrans_alert decides: whether to repeat what is lost, and whether it has set a timer. */
 export const AlertResult = { none: 0, retransmit: 1, timer: 2 } as const;
 

@@ -20,7 +20,7 @@ const { TcpFlag } = tcp;
 /** The most that one piece may hold: 64 KiB less headers (sk_gso_max_size). */
 const GSO_MAX_SIZE = 65_536 - 321;
 /** Memory of a piece besides its data, and of a full segment's headers and structures. */
-export const SKB_OVERHEAD = 1280;
+const SKB_OVERHEAD = 1280;
 const SEGMENT_OVERHEAD = 320 + 320;
 const SK_BUFF = 256;
 

@@ -40,7 +40,7 @@ function prefixLengthOf(text: string): number {
   return length;
 }
 
-export function parsePort(text: string): number {
+function parsePort(text: string): number {
   const service = SERVICES.get(text);
   if (service !== undefined) return service;
   const port = parseNumber(text, 0xffff);

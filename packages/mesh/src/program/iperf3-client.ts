@@ -24,7 +24,7 @@ import { connectTo, writeAll } from "./stream.ts";
 type Wait<T> = Generator<void, T, boolean>;
 
 /** The first datagram of a stream, and its answer (src/iperf.h). */
-export const UDP_CONNECT: Uint8Array = Uint8Array.of(0x39, 0x38, 0x37, 0x36);
+const UDP_CONNECT: Uint8Array = Uint8Array.of(0x39, 0x38, 0x37, 0x36);
 export const UDP_CONNECT_REPLY: Uint8Array = Uint8Array.of(0x36, 0x37, 0x38, 0x39);
 const UDP_CONNECT_TIMEOUT = 30_000_000_000;
 /** From the last write to the word that the test is over. */

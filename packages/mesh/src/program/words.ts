@@ -2,7 +2,7 @@
 import { UsageError } from "./program.ts";
 
 /** True if `word` is `full` or a beginning of it that iproute2 takes for it (lib/utils.c, matches). */
-export function isShortFor(word: string, full: string): boolean {
+function isShortFor(word: string, full: string): boolean {
   return word !== "" && full.startsWith(word);
 }
 

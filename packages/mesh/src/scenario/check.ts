@@ -61,7 +61,7 @@ export function isText(value: unknown): value is string {
 /** Says an unknown key. Docker's words differ from ours. */
 export type UnknownKey = (key: string, known: readonly string[]) => string;
 
-export const unknownKey: UnknownKey = (key, known) => {
+const unknownKey: UnknownKey = (key, known) => {
   const near = suggest(key, known);
   return `unknown key ${JSON.stringify(key)}${near === "" ? `, expected one of ${known.join(", ")}` : near}`;
 };

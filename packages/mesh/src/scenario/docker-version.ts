@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { Schema } from "./check.ts";
 
 /** Releases that differ in what they create, oldest first. What each does is data of the swarm model. */
-export const DOCKER_VERSIONS = ["20.10", "23.0", "24.0", "25.0", "26.1", "27.5", "28", "29"] as const;
+const DOCKER_VERSIONS = ["20.10", "23.0", "24.0", "25.0", "26.1", "27.5", "28", "29"] as const;
 export type DockerVersion = (typeof DOCKER_VERSIONS)[number];
 /** The newest of which there are recordings. */
 export const DEFAULT_DOCKER: DockerVersion = "28";

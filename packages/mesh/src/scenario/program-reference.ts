@@ -3,7 +3,7 @@
 type Row = readonly [command: string, meaning: string];
 
 /** Programs by what a person wants; several that belong together stand in one row. */
-export const PROGRAM_ROWS: readonly Row[] = [
+const PROGRAM_ROWS: readonly Row[] = [
   [
     "ping HOST",
     "`-c`, `-i`, `-s`, `-t`, `-W`, `-w`, `-I`, `-q`; on a node, or as `iping`, that of iputils, with `-M do`, `-Q`, `-b`, too.",

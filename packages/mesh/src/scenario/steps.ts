@@ -190,7 +190,7 @@ interface Mistake {
   readonly message: string;
 }
 
-export function missingWord(word: Word | undefined, what: string, { end }: Line): Mistake | undefined {
+function missingWord(word: Word | undefined, what: string, { end }: Line): Mistake | undefined {
   return word === undefined ? { at: end, message: `expected ${what}, found nothing` } : undefined;
 }
 

@@ -72,8 +72,3 @@ function readQuoted(line: string, start: number): { readonly text: string; reado
   }
   return undefined;
 }
-
-/** Words as a line that {@link splitWords} takes apart again. */
-export function joinWords(words: readonly string[]): string {
-  return words.map((word) => (/^[\w@%+=:,./{}-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
-}

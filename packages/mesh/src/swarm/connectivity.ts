@@ -10,7 +10,7 @@ import { isMeant } from "../scenario/packet-filter.ts";
 import type { PacketFilter } from "../scenario/step.ts";
 
 /** Of memberlist, on both protocols. */
-export const GOSSIP_PORT = 7946;
+const GOSSIP_PORT = 7946;
 /** Of swarmkit's managers. */
 export const MANAGER_PORT = 2377;
 /** Any port that a client's connection has. */

@@ -14,7 +14,7 @@ import type { OverlayKey } from "./key-manager.ts";
 import type { OverlayNetwork } from "./network.ts";
 
 /** On packets that are to be encrypted; associations carry it as their reqid. */
-export const ENCRYPTION_MARK = 0xd0c4e3;
+const ENCRYPTION_MARK = 0xd0c4e3;
 const ALL_BITS = 0xffffffff;
 /** Bytes of the integrity check value. */
 export const ICV_LENGTH = 8;

@@ -16,7 +16,7 @@ import { Epoch, isTroubled, type Trouble } from "./connectivity.ts";
 
 const SECOND = 1_000_000_000;
 /** Between two rounds of one node (networkdb, gossip). */
-export const ROUND = 200_000_000;
+const ROUND = 200_000_000;
 /** To how many nodes each tells a message in a round. */
 const FAN_OUT = 3;
 /** From the arrival of a message until its entries are set. */

@@ -9,9 +9,9 @@
 import { Random } from "../sim/random.ts";
 
 /** AES-128 (keymanager.DefaultKeyLen). */
-export const OVERLAY_KEY_LENGTH = 16;
+const OVERLAY_KEY_LENGTH = 16;
 /** Kept at a time (keymanager.keyringSize). */
-export const KEYRING_SIZE = 3;
+const KEYRING_SIZE = 3;
 /** keymanager.DefaultKeyRotationInterval: 12 h. */
 export const ROTATION_INTERVAL = 43_200_000_000_000;
 

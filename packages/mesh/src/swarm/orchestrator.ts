@@ -195,7 +195,7 @@ function compare(a: number, b: number): number {
 }
 
 /** Tasks that found no node may find one now. */
-export function schedulePending(swarm: Swarm): void {
+function schedulePending(swarm: Swarm): void {
   for (const service of swarm.services.values()) {
     const pending = [...service.tasks].filter((task) => task.state === "pending" && task.isLive);
     if (pending.length === 0) continue;

@@ -15,7 +15,7 @@ import { Gate, type Operation } from "./operation.ts";
 import { Sandbox } from "./sandbox.ts";
 import { type BalancedService, joinServiceBindings } from "./service-binding.ts";
 
-export const INGRESS_SANDBOX = "ingress_sbox";
+const INGRESS_SANDBOX = "ingress_sbox";
 
 /** Name of a node's load-balancer endpoint in a network, as scenarios and recordings have it. */
 export function balancerName(network: OverlayNetwork): string {

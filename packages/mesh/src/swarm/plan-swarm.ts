@@ -20,7 +20,7 @@ export function deploymentLimit({ services }: Stack): number {
 }
 
 /** Runs the deployment; `request` is told of each request, in order. Throws what Docker refuses. */
-export function deployPure(
+function deployPure(
   scenario: Scenario,
   request: (request: Request, now: number) => void,
   defer?: Host["defer"],

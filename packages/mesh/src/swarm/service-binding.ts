@@ -194,7 +194,7 @@ export function joinServiceBindings(engine: Engine, overlay: LocalOverlay): void
 }
 
 /** The service in a network; the same object for all its tasks, so long as its ports are the same. */
-export function balancedService(service: ServiceState, network: OverlayNetwork): BalancedService {
+function balancedService(service: ServiceState, network: OverlayNetwork): BalancedService {
   const { id, spec, balanced } = service;
   const vip = service.vips.get(network.name);
   const ports = network.isIngress ? service.ports.filter(({ mode }) => mode === "ingress") : [];

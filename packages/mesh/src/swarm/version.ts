@@ -135,7 +135,7 @@ const V29: Version = {
 };
 
 /** Oldest first. */
-export const VERSIONS: readonly Version[] = [V20_10, V23, V24, V25, V26, V27, V28, V29];
+const VERSIONS: readonly Version[] = [V20_10, V23, V24, V25, V26, V27, V28, V29];
 
 /** The newest that was observed is the default. */
 export const DEFAULT_VERSION: Version = V28;

@@ -16,8 +16,8 @@ export const DELAY_FIRST_PROBE_TIME: number = 5 * SECOND;
 export const RETRANS_TIME: number = 1 * SECOND;
 /** An answer within this time after the last one does not replace it. */
 export const LOCKTIME: number = 1 * SECOND;
-export const UNICAST_PROBES = 3;
-export const MULTICAST_PROBES = 3;
+const UNICAST_PROBES = 3;
+const MULTICAST_PROBES = 3;
 /** Frames that may wait for one answer. The kernel counts bytes (unres_qlen_bytes): about this many. */
 export const MAX_PENDING = 101;
 

@@ -15,7 +15,7 @@ export type Direction = (typeof Direction)[keyof typeof Direction];
 const CHUNK_SIZE = 1 << 20;
 
 /** Bytes of frames that are kept unless somebody says otherwise: what a machine of today has to spare. */
-export const DEFAULT_LIMIT: number = 1 << 30;
+const DEFAULT_LIMIT: number = 1 << 30;
 
 /** Where frames are seen: a device in a namespace on a node. */
 export interface CapturePoint {
