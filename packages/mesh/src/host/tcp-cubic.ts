@@ -46,9 +46,12 @@ export class TcpCubic {
     this.#renoCwnd = 0;
   }
 
-  /** Linux cubictcp_cwnd_event, CA_EVENT_TX_START: time in which nothing was sent does not count. */
-  txStart(idle: number): void {
-    if (this.#epochAt >= 0 && idle > 0) this.#epochAt += idle;
+  /**
+   * Linux cubictcp_cwnd_event, CA_EVENT_TX_START: of the time since `lastSentAt` nothing was under way, so it does not
+   * count.
+   */
+  txStart(lastSentAt: number, now: number): void {
+    if (this.#epochAt >= 0) this.#epochAt = Math.min(this.#epochAt + now - lastSentAt, now);
   }
 
   /** Linux bictcp_update: how many acknowledged segments it takes to grow by one. */

@@ -13,6 +13,7 @@ import { Checksum } from "../frame.ts";
 import { PmtuDiscovery, SendError } from "./ipv4.ts";
 import type { Dst } from "./route.ts";
 import { TcpState } from "./socket.ts";
+import { packetsInFlight } from "./tcp-cong.ts";
 import { advmssOf, currentMss, syncMss } from "./tcp-mss.ts";
 import {
   sackLength,
@@ -155,6 +156,7 @@ function eventAckSent(sk: TcpSock): void {
 
 /** Linux tcp_event_data_sent: an answer soon after a question is a conversation, whose acknowledgments can wait. */
 function eventDataSent(sk: TcpSock, now: number): void {
+  if (packetsInFlight(sk) === 0) sk.cubic.txStart(sk.lastSentAt, now);
   sk.lastSentAt = now;
   if (now - sk.lastReceivedAt < sk.atoUs * 1000) sk.ackPingpong = Math.min(255, sk.ackPingpong + 1);
 }
