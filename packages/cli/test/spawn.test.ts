@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { ARP, ARP_WORDS, pcapOf } from "./fake.ts";
 
 const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
@@ -41,7 +41,11 @@ function ran(args: readonly string[], input: Uint8Array, lines: number, isClosed
 const MANY = pcapOf(Array.from({ length: 60_000 }, () => ARP));
 const ALL = Number.POSITIVE_INFINITY;
 
-describe.skipIf(!existsSync(MAIN))("the built command", () => {
+describe("the built command", () => {
+  beforeAll(() => {
+    if (!existsSync(MAIN)) throw new Error(`${MAIN} is not there: npx tsc -b makes it`);
+  });
+
   it("reads standard input and answers 0", async () => {
     const ended = await ran(["decode", "-"], pcapOf([ARP]), ALL, true);
     expect(ended).toEqual({ code: 0, signal: null, out: `#1    0.000000  ${ARP_WORDS}\n`, err: "" });
