@@ -17,6 +17,7 @@
  * length is an error.
  */
 import { formatIpv4, formatIpv6 } from "./address.ts";
+import { bytesAt } from "./bytes.ts";
 import { checkName, type DnsWriter, formatString, nameAt, nameEnd } from "./dns-name.ts";
 import { requireBits } from "./encode.ts";
 import { addressAt, requireAddress } from "./ipv6.ts";
@@ -198,7 +199,7 @@ export function plainRecord(view: DataView, messageAt: number, at: number, known
   const end = data + dataLength(view, fixed);
   if (type === DnsType.opt) return plainOpt(view, text(at), fixed);
   const common = { name: text(at), class: recordClass(view, fixed), ttl: ttl(view, fixed) };
-  const raw: DnsRecord = { record: "raw", ...common, type, data: copy(view, data, end) };
+  const raw: DnsRecord = { record: "raw", ...common, type, data: bytesAt(view, data, end) };
   if (data === end) return raw;
   switch (type) {
     case DnsType.a:
@@ -231,7 +232,7 @@ export function plainRecord(view: DataView, messageAt: number, at: number, known
     case DnsType.txt: {
       const strings: Uint8Array[] = [];
       for (let from = data; from < end; from += view.getUint8(from) + 1) {
-        strings.push(copy(view, from + 1, from + 1 + view.getUint8(from)));
+        strings.push(bytesAt(view, from + 1, from + 1 + view.getUint8(from)));
       }
       return { record: "txt", ...common, strings };
     }
@@ -254,7 +255,7 @@ function plainOpt(view: DataView, name: string, fixed: number): DnsOpt {
   const end = dataStart(view, fixed) + dataLength(view, fixed);
   for (let from = dataStart(view, fixed); from < end; ) {
     const next = from + 4 + view.getUint16(from + 2);
-    options.push({ code: view.getUint16(from), data: copy(view, from + 4, next) });
+    options.push({ code: view.getUint16(from), data: bytesAt(view, from + 4, next) });
     from = next;
   }
   return {
@@ -267,10 +268,6 @@ function plainOpt(view: DataView, name: string, fixed: number): DnsOpt {
     reserved: view.getUint16(fixed + 6) & 0x7fff,
     options,
   };
-}
-
-function copy(view: DataView, at: number, end: number): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset + at, end - at).slice();
 }
 
 /** Writes a record. Names in data become pointers only where RFC 3597 §4 lets them: NS, CNAME, PTR, SOA, MX. */

@@ -13,6 +13,7 @@
  *
  * Not covered: the insides of objects; structures behind a length attribute of 0, from before RFC 4884 (§5).
  */
+import { bytesAt } from "./bytes.ts";
 import { ChecksumStatus, complement, sum } from "./checksum.ts";
 import { requireBits } from "./encode.ts";
 import { type Field, field } from "./field.ts";
@@ -108,8 +109,7 @@ export interface IcmpExtensionObject {
 export function objects(view: DataView, at: number, end: number): readonly IcmpExtensionObject[] {
   const found: IcmpExtensionObject[] = [];
   for (let from = payloadStart(view, at); from < end; from += objectLength(view, from)) {
-    const length = objectLength(view, from) - OBJECT_HEADER_LENGTH;
-    const payload = new Uint8Array(view.buffer, view.byteOffset + from + OBJECT_HEADER_LENGTH, length).slice();
+    const payload = bytesAt(view, from + OBJECT_HEADER_LENGTH, from + objectLength(view, from));
     found.push({ objectClass: objectClass(view, from), objectType: objectType(view, from), payload });
   }
   return found;

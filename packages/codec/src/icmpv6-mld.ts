@@ -15,6 +15,7 @@
  * maximum response code and QQIC (RFC 3810 §5.1.3, §5.1.9); both are as sent.
  */
 import { formatIpv6 } from "./address.ts";
+import { bytesAt } from "./bytes.ts";
 import { requireBits } from "./encode.ts";
 import { type Field, field } from "./field.ts";
 import { ADDRESS_LENGTH, addressAt, requireAddress, setAddressAt } from "./ipv6.ts";
@@ -173,12 +174,12 @@ export function plain(view: DataView, at: number, end: number): MldMessage {
 
 function plainRecord(view: DataView, at: number): MldRecord {
   const count = view.getUint16(at + 2);
-  const dataAt = view.byteOffset + at + RECORD_LENGTH + count * ADDRESS_LENGTH;
+  const dataAt = at + RECORD_LENGTH + count * ADDRESS_LENGTH;
   return {
     recordType: view.getUint8(at),
     group: addressAt(view, at + 4),
     sources: addresses(view, at + RECORD_LENGTH, count),
-    auxiliaryData: new Uint8Array(view.buffer, dataAt, view.getUint8(at + 1) << 2).slice(),
+    auxiliaryData: bytesAt(view, dataAt, dataAt + (view.getUint8(at + 1) << 2)),
   };
 }
 

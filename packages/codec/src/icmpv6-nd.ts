@@ -17,6 +17,7 @@
  * Not covered beyond their raw bytes: other options (RDNSS, DNSSL, route information, nonce ...).
  */
 import { formatIpv6, formatMac, macAt, setMacAt } from "./address.ts";
+import { bytesAt, joined } from "./bytes.ts";
 import { requireBits } from "./encode.ts";
 import { type Field, field } from "./field.ts";
 import { ADDRESS_LENGTH, addressAt, requireAddress, setAddressAt } from "./ipv6.ts";
@@ -322,31 +323,21 @@ function plainOption(view: DataView, at: number): NdOption {
     case NdOptionType.redirectedHeader:
       return {
         option: "redirectedHeader",
-        reserved: copy(view, at + 2, at + 8),
-        data: copy(view, at + 8, at + length),
+        reserved: bytesAt(view, at + 2, at + 8),
+        data: bytesAt(view, at + 8, at + length),
       };
     case NdOptionType.mtu:
       return { option: "mtu", reserved: view.getUint16(at + 2), mtu: mtu(view, at) };
   }
-  return { option: "raw", type, data: copy(view, at + 2, at + length) };
-}
-
-function copy(view: DataView, at: number, end: number): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset + at, end - at).slice();
+  return { option: "raw", type, data: bytesAt(view, at + 2, at + length) };
 }
 
 /** The message's bytes from its type on, code and checksum zero. */
 export function encode(nd: NdMessage): Uint8Array {
   const type = NdType[nd.message];
-  const options = nd.options.map(encodeOption);
-  let at = optionsOffset(type);
-  const bytes = new Uint8Array(options.reduce((total, part) => total + part.length, at));
+  const bytes = joined(nd.options.map(encodeOption), optionsOffset(type));
   const view = new DataView(bytes.buffer);
   bytes[0] = type;
-  for (const part of options) {
-    bytes.set(part, at);
-    at += part.length;
-  }
   if (nd.message === "routerAdvertisement") {
     requireBits("nd currentHopLimit", nd.currentHopLimit, 8);
     requireBits("nd routerFlags", nd.routerFlags, 8);

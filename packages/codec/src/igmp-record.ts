@@ -15,6 +15,7 @@
  * Not covered: the meaning of auxiliary data; no standard gives it one.
  */
 import { formatIpv4 } from "./address.ts";
+import { bytesAt } from "./bytes.ts";
 import { requireBits } from "./encode.ts";
 import { type Field, field } from "./field.ts";
 import { Status } from "./status.ts";
@@ -90,14 +91,13 @@ export interface IgmpRecord {
 
 /** Plain value of a checked record. */
 export function plain(view: DataView, at: number): IgmpRecord {
-  const start = auxiliaryStart(view, at);
   return {
     recordType: recordType(view, at),
     auxiliaryWords: auxiliaryWords(view, at),
     numberOfSources: numberOfSources(view, at),
     group: group(view, at),
     sources: Array.from({ length: numberOfSources(view, at) }, (_, index) => source(view, at, index)),
-    auxiliary: new Uint8Array(view.buffer, view.byteOffset + start, at + totalLength(view, at) - start).slice(),
+    auxiliary: bytesAt(view, auxiliaryStart(view, at), at + totalLength(view, at)),
   };
 }
 

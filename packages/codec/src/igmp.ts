@@ -19,6 +19,7 @@
  * with other types: `unsupported`.
  */
 import { formatIpv4 } from "./address.ts";
+import { joined } from "./bytes.ts";
 import { ChecksumStatus, complement, sum } from "./checksum.ts";
 import { type EncodeOptions, requireBits } from "./encode.ts";
 import { type Field, field } from "./field.ts";
@@ -378,15 +379,10 @@ function encodeBody(igmp: IgmpInit, keepCounts: boolean): Uint8Array {
     requireBits("igmp reportReserved", igmp.reportReserved ?? 0, 16);
     requireBits("igmp numberOfRecords", count, 16);
     const records = igmp.records.map((one) => record.encode(one, keepCounts));
-    const bytes = new Uint8Array(records.reduce((total, one) => total + one.length, HEADER_LENGTH));
+    const bytes = joined(records, HEADER_LENGTH);
     const view = new DataView(bytes.buffer);
     setReportReserved(view, 0, igmp.reportReserved ?? 0);
     setNumberOfRecords(view, 0, count);
-    let from = HEADER_LENGTH;
-    for (const one of records) {
-      bytes.set(one, from);
-      from += one.length;
-    }
     return bytes;
   }
   const sources = igmp.kind === "queryV3" ? (igmp.sources ?? []) : [];

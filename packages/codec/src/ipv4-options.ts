@@ -10,6 +10,7 @@
  * Not covered beyond their raw bytes: security (RFC 1108, CIPSO), stream identifier and the rest of IANA's list.
  */
 import { formatIpv4 } from "./address.ts";
+import { bytesAt, joined } from "./bytes.ts";
 import { requireBits } from "./encode.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { Status } from "./status.ts";
@@ -188,7 +189,7 @@ function plainOption(view: DataView, at: number, end: number): Ipv4Option {
   const type = view.getUint8(at);
   switch (type) {
     case Ipv4OptionType.end:
-      return { option: "end", padding: copy(view, at + 1, end) };
+      return { option: "end", padding: bytesAt(view, at + 1, end) };
     case Ipv4OptionType.nop:
       return { option: "nop" };
     case Ipv4OptionType.recordRoute:
@@ -203,7 +204,7 @@ function plainOption(view: DataView, at: number, end: number): Ipv4Option {
     case Ipv4OptionType.routerAlert:
       return { option: "routerAlert", value: routerAlert(view, at) };
   }
-  return { option: "raw", type, data: copy(view, at + 2, at + view.getUint8(at + 1)) };
+  return { option: "raw", type, data: bytesAt(view, at + 2, at + view.getUint8(at + 1)) };
 }
 
 function plainRoute(
@@ -226,10 +227,6 @@ function plainTimestamp(view: DataView, at: number): Ipv4Option {
   return { option: "timestamp", pointer: pointer(view, at), overflow: overflow(view, at), flag, entries };
 }
 
-function copy(view: DataView, at: number, end: number): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset + at, end - at).slice();
-}
-
 /** Reads the option bytes of a header, `Ipv4.options`. */
 export function decode(bytes: Uint8Array): Result<readonly Ipv4Option[]> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -240,14 +237,7 @@ export function decode(bytes: Uint8Array): Result<readonly Ipv4Option[]> {
 
 /** The options' bytes in a new array, without padding: `ipv4.encode` pads to whole words. */
 export function encode(options: readonly Ipv4Option[]): Uint8Array {
-  const parts = options.map(encodeOption);
-  const bytes = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return joined(options.map(encodeOption));
 }
 
 function encodeOption(option: Ipv4Option): Uint8Array {

@@ -20,6 +20,7 @@
  * Options are read by ipv4-options.ts. Not covered: reassembly.
  */
 import { formatIpv4 } from "./address.ts";
+import { bytesAt } from "./bytes.ts";
 import { ChecksumStatus, complement, fold, sum } from "./checksum.ts";
 import { type EncodeOptions, requireBits } from "./encode.ts";
 import { type Field, field } from "./field.ts";
@@ -276,11 +277,7 @@ export function plain(view: DataView, at: number): Ipv4 {
     headerChecksum: headerChecksum(view, at),
     srcIp: srcIp(view, at),
     dstIp: dstIp(view, at),
-    options: new Uint8Array(
-      view.buffer,
-      view.byteOffset + at + HEADER_LENGTH,
-      headerLength(view, at) - HEADER_LENGTH,
-    ).slice(),
+    options: bytesAt(view, at + HEADER_LENGTH, payloadStart(view, at)),
   };
 }
 

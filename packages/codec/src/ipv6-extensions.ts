@@ -17,6 +17,7 @@
  * 0, 43 and 60, and for mobility (RFC 6275 §6.1.1).
  * Not covered: what routing types mean (segment routing, home address), the order of headers (RFC 8200 §4.1).
  */
+import { bytesAt, joined } from "./bytes.ts";
 import { type EncodeOptions, requireBits } from "./encode.ts";
 import { type Field, field } from "./field.ts";
 import { fail, ok, type Result } from "./result.ts";
@@ -263,7 +264,7 @@ export function plainOptions(view: DataView, at: number): Ipv6OptionsHeader {
 function plainOption(view: DataView, at: number): Ipv6Option {
   const type = view.getUint8(at);
   if (type === Ipv6OptionType.pad1) return { option: "pad1" };
-  const data = new Uint8Array(view.buffer, view.byteOffset + at + 2, view.getUint8(at + 1)).slice();
+  const data = bytesAt(view, at + 2, at + 2 + view.getUint8(at + 1));
   switch (type) {
     case Ipv6OptionType.padN:
       return { option: "padN", data };
@@ -283,7 +284,7 @@ export function plainRouting(view: DataView, at: number): Ipv6Routing {
     headerExtensionLength: headerExtensionLength(view, at),
     routingType: routingType(view, at),
     segmentsLeft: segmentsLeft(view, at),
-    data: new Uint8Array(view.buffer, view.byteOffset + at + 4, headerLength(view, at) - 4).slice(),
+    data: bytesAt(view, at + 4, at + headerLength(view, at)),
   };
 }
 
@@ -349,14 +350,8 @@ export function encodeOptions(
   const units = options.lengths === "keep" ? (header.headerExtensionLength ?? 0) : (length >> 3) - 1;
   requireBits("ipv6 headerExtensionLength", units, 8);
   requireBits("ipv6 nextHeader", header.nextHeader, 8);
-  const bytes = new Uint8Array(length + payload.length);
+  const bytes = joined([...parts, payload], 2);
   bytes.set([header.nextHeader, units]);
-  let at = 2;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  bytes.set(payload, length);
   return bytes;
 }
 

@@ -20,6 +20,7 @@
  * There is no header checksum. Extension headers are layers of their own (ipv6-extensions.ts). Not covered: reassembly.
  */
 import { formatIpv6 } from "./address.ts";
+import { bytesAt } from "./bytes.ts";
 import { type EncodeOptions, requireBits } from "./encode.ts";
 import { type Field, field } from "./field.ts";
 import { fail, ok, type Result } from "./result.ts";
@@ -103,7 +104,7 @@ export function dstIpWord(view: DataView, at: number, index: number): number {
 
 /** The IPv6 address at `at`, wherever one stands, as a copy of its sixteen bytes. */
 export function addressAt(view: DataView, at: number): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset + at, ADDRESS_LENGTH).slice();
+  return bytesAt(view, at, at + ADDRESS_LENGTH);
 }
 
 /** Writes sixteen bytes at `at`. */

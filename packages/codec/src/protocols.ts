@@ -3,6 +3,7 @@
  * edge (printers, viewers, comparisons), where a table is handier than a `switch`; nothing here is for a hot path.
  */
 import * as arp from "./arp.ts";
+import { bytesAt } from "./bytes.ts";
 import { EtherType, IpProtocol, MIN_ETHERTYPE } from "./code-points.ts";
 import * as dns from "./dns.ts";
 import { formatString } from "./dns-name.ts";
@@ -167,7 +168,7 @@ function optionsHeader(name: LayerName, title: string, layout: readonly Field[])
         : {
             nextHeader: extension.nextHeader(view, at),
             headerExtensionLength: extension.headerExtensionLength(view, at),
-            options: bytesOf(view, at + 2, extension.payloadStart(view, at)),
+            options: bytesAt(view, at + 2, extension.payloadStart(view, at)),
           },
     format: extension.formatOptions,
     decode: extension.decodeOptions,
@@ -184,10 +185,6 @@ function tcpOptionsOf(view: DataView, at: number): object {
   const start = tcp.optionsStart(view, at);
   const end = tcp.payloadStart(view, at);
   return tcpOptions.check(view, start, end) === Status.ok ? { options: tcpOptions.plain(view, start, end) } : {};
-}
-
-function bytesOf(view: DataView, at: number, end: number): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset + at, end - at).slice();
 }
 
 /** The row of a kind of layer; `data` has none. */
@@ -209,7 +206,7 @@ export function errorOf(view: DataView, start: number, layers: Layers): DecodeEr
   const isCut = layers.cutIndex >= 0;
   const at = isCut ? layers.start(layers.cutIndex) : layers.payloadStart;
   const end = isCut ? layers.end(layers.cutIndex) : layers.payloadEnd;
-  const decoded = protocolOf(layers.stopKind)?.decode(bytesOf(view, at, end));
+  const decoded = protocolOf(layers.stopKind)?.decode(bytesAt(view, at, end));
   const available = end - at;
   const required = decoded === undefined || decoded.ok ? available : decoded.error.required;
   return decodeError(layers.status, layerName(layers.stopKind), at - start, required, available, layers.stopLimit);

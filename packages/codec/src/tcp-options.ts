@@ -8,6 +8,7 @@
  * Functions take the options' bounds: `tcp.optionsStart` and `tcp.payloadStart`, or those of an option on its own.
  * Not covered beyond their raw bytes: all other kinds (MD5, AO, Fast Open, MPTCP, AccECN ...).
  */
+import { bytesAt, joined } from "./bytes.ts";
 import { requireBits } from "./encode.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { Status } from "./status.ts";
@@ -163,7 +164,7 @@ function plainOption(view: DataView, at: number, end: number): TcpOption {
   const kind = view.getUint8(at);
   switch (kind) {
     case TcpOptionKind.end:
-      return { option: "end", padding: copy(view, at + 1, end) };
+      return { option: "end", padding: bytesAt(view, at + 1, end) };
     case TcpOptionKind.nop:
       return { option: "nop" };
     case TcpOptionKind.mss:
@@ -183,12 +184,8 @@ function plainOption(view: DataView, at: number, end: number): TcpOption {
     case TcpOptionKind.timestamps:
       return { option: "timestamps", value: timestampValue(view, at), echo: timestampEcho(view, at) };
     default:
-      return { option: "raw", kind, data: copy(view, at + 2, at + view.getUint8(at + 1)) };
+      return { option: "raw", kind, data: bytesAt(view, at + 2, at + view.getUint8(at + 1)) };
   }
-}
-
-function copy(view: DataView, at: number, end: number): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset + at, end - at).slice();
 }
 
 /** Reads the option bytes of a header, `Tcp.options`. */
@@ -201,14 +198,7 @@ export function decode(bytes: Uint8Array): Result<readonly TcpOption[]> {
 
 /** The options' bytes in a new array, without padding: `tcp.encode` pads to whole words. */
 export function encode(options: readonly TcpOption[]): Uint8Array {
-  const parts = options.map(encodeOption);
-  const bytes = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return joined(options.map(encodeOption));
 }
 
 function encodeOption(option: TcpOption): Uint8Array {

@@ -21,6 +21,7 @@
  *
  * Options are read by tcp-options.ts. Not covered: reassembly, connection state.
  */
+import { bytesAt } from "./bytes.ts";
 import { ChecksumStatus, complement, sum } from "./checksum.ts";
 import { IpProtocol } from "./code-points.ts";
 import { type EncodeOptions, type PseudoHeader, pseudoHeaderSum, requireBits } from "./encode.ts";
@@ -251,11 +252,6 @@ export interface Tcp {
 
 /** Plain value of a checked header. */
 export function plain(view: DataView, at: number): Tcp {
-  const options = new Uint8Array(
-    view.buffer,
-    view.byteOffset + at + HEADER_LENGTH,
-    headerLength(view, at) - HEADER_LENGTH,
-  );
   return {
     srcPort: srcPort(view, at),
     dstPort: dstPort(view, at),
@@ -267,7 +263,7 @@ export function plain(view: DataView, at: number): Tcp {
     window: window(view, at),
     checksum: checksum(view, at),
     urgentPointer: urgentPointer(view, at),
-    options: options.slice(),
+    options: bytesAt(view, optionsStart(view, at), payloadStart(view, at)),
   };
 }
 
