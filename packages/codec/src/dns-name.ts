@@ -14,6 +14,7 @@
  * least a byte of its message.
  * Not covered: the label types 01 and 10 (RFC 6891 §5 ended the former); internationalized names' own encoding.
  */
+import { formatIpv4 } from "./address.ts";
 import { requireBits } from "./encode.ts";
 import { Status } from "./status.ts";
 
@@ -151,6 +152,21 @@ function labelsOf(text: string): readonly string[] {
   if (label !== "" || text === "") close();
   if (octets > MAX_NAME_LENGTH) throw new RangeError(`dns name has ${octets} bytes, at most ${MAX_NAME_LENGTH} fit`);
   return labels;
+}
+
+/** What is wrong with a name in text; undefined: it can be written. For names that come from people. */
+export function nameProblem(text: string): string | undefined {
+  try {
+    labelsOf(text);
+    return undefined;
+  } catch (error) {
+    return (error as RangeError).message;
+  }
+}
+
+/** The name under which an IPv4 address (int32) has its name: `5.9.0.10.in-addr.arpa` (RFC 1035 §3.5). */
+export function reverseName(ip: number): string {
+  return `${formatIpv4(ip).split(".").toReversed().join(".")}.in-addr.arpa`;
 }
 
 /** A name's wire form, not compressed. Throws a RangeError for what is no name. */

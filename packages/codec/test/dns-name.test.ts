@@ -1,6 +1,16 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkName, DnsWriter, encodeName, formatString, MAX_POINTERS, nameAt, nameEnd } from "../src/dns-name.ts";
+import {
+  checkName,
+  DnsWriter,
+  encodeName,
+  formatString,
+  MAX_POINTERS,
+  nameAt,
+  nameEnd,
+  nameProblem,
+  reverseName,
+} from "../src/dns-name.ts";
 import { Status } from "../src/status.ts";
 import { bytesOf, hexOf, viewOf } from "./hex.ts";
 
@@ -190,6 +200,17 @@ describe("text (RFC 1035 §5.1)", () => {
   ])("refuses %j", (text, message) => {
     expect(() => encodeName(text)).toThrow(message);
     expect(() => encodeName(text)).toThrow(RangeError);
+    expect(nameProblem(text)).toContain(message);
+  });
+
+  it.each([".", "a", "a.", "tasks.web", "a".repeat(63), "\\255", "_x"])("has nothing against %j", (text) => {
+    expect(nameProblem(text)).toBeUndefined();
+    expect(encodeName(text).at(-1)).toBe(0);
+  });
+
+  it("of addresses are their bytes, the last one first", () => {
+    expect(reverseName(0x0a000905)).toBe("5.9.0.10.in-addr.arpa");
+    expect(reverseName(-1)).toBe("255.255.255.255.in-addr.arpa");
   });
 
   it("of strings is in quotes", () => {

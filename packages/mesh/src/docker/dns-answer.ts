@@ -7,6 +7,7 @@
  */
 import { parseIpv4 } from "@hopscope/codec/address";
 import * as dns from "@hopscope/codec/dns";
+import { nameProblem } from "@hopscope/codec/dns-name";
 import { DnsClass, type DnsRecord, DnsType } from "@hopscope/codec/dns-record";
 import { type ContainerNames, resolveAddress, resolveName } from "./names.ts";
 
@@ -45,6 +46,9 @@ export function answer(
   const maxSize = transport === "tcp" ? STREAM_SIZE : Math.max(dns.optOf(request)?.udpSize ?? 0, DATAGRAM_SIZE);
   const answers = answersTo(request.questions[0]!, names, shuffle);
   if (answers === undefined) return { kind: "forward", maxSize };
+  // The library does not pack a container's name with more than 63 letters, and nothing is sent (resolver.go, WriteMsg).
+  if (answers.some((each) => each.record === "ptr" && nameProblem(each.target) !== undefined))
+    return { kind: "ignore" };
   return { kind: "answer", message: reply(request, answers, maxSize, transport) };
 }
 

@@ -1,5 +1,6 @@
 /** Options of `dig` (bind9 bin/dig/dig.c, dash_option and plus_option). */
-import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
+import { parseIpv4 } from "@hopscope/codec/address";
+import { reverseName } from "@hopscope/codec/dns-name";
 import { DnsType } from "@hopscope/codec/dns-record";
 import { UsageError } from "./program.ts";
 
@@ -59,7 +60,7 @@ export function readOptions(argv: readonly string[]): DigOptions {
       readPlus(word, flags, values);
       isCommandKept = name === undefined ? flags.has("cmd") : isCommandKept;
     } else if (word === "-4") continue;
-    else if (word === "-x") [name, type] = [reverseName(valueOf(word)), DnsType.ptr];
+    else if (word === "-x") [name, type] = [askedName(valueOf(word)), DnsType.ptr];
     else if (word === "-t") type = typeOf(valueOf(word)) ?? refuseType(word);
     else if (word === "-p") values.port = numberOf("-p", valueOf(word), 1, 65_535);
     else if (word === "-q") name = valueOf(word);
@@ -117,10 +118,10 @@ function refuseType(word: string): never {
   throw new UsageError(`dig: ${word} is none of ${[...TYPES.keys()].join(" ").toUpperCase()}`);
 }
 
-function reverseName(text: string): string {
+function askedName(text: string): string {
   const ip = parseIpv4(text);
   if (ip === undefined) throw new UsageError(`dig: -x is "${text}", expected an IPv4 address`);
-  return `${formatIpv4(ip).split(".").toReversed().join(".")}.in-addr.arpa`;
+  return reverseName(ip);
 }
 
 function numberOf(option: string, text: string, min: number, max: number): number {

@@ -1,10 +1,11 @@
 /**
  * `dig` (bind9 9.18): asks a name server, with the EDNS option and the cookie that it always sends.
  *
- * Not modelled: several names at once, TCP (also for what is truncated), DNSSEC, tracing, what a server says in EDNS.
+ * Not modelled: names beyond ASCII, several names at once, TCP (also for what is truncated), DNSSEC, tracing, what a server says in EDNS.
  */
 import { formatIpv4 } from "@hopscope/codec/address";
 import * as dns from "@hopscope/codec/dns";
+import { MAX_LABEL_LENGTH, nameProblem } from "@hopscope/codec/dns-name";
 import { DnsClass, type DnsRecord } from "@hopscope/codec/dns-record";
 import { Errno } from "../errno.ts";
 import { EPOCH_SECONDS } from "../trace/pcapng.ts";
@@ -19,6 +20,7 @@ const VERSION = "9.18.49-1~deb12u3-Debian";
 const UDP_SIZE = 1232;
 const COOKIE = 10;
 const NO_SERVER_STATUS = 9;
+const FATAL_STATUS = 10;
 const MILLISECOND = 1_000_000;
 
 interface Reply {
@@ -45,7 +47,13 @@ export const DIG: Program = {
       }
       servers = found.addresses.slice(0, 1);
     }
-    const names = options.search ? candidates(options.name, config) : [options.name];
+    if (nameProblem(options.name) !== undefined) {
+      print(`dig: '${options.name}' is not a legal name (${refusalOf(options.name)})`);
+      return FATAL_STATUS;
+    }
+    const searched = options.search ? candidates(options.name, config) : [options.name];
+    // With a domain behind it a name may be too long.
+    const names = searched.filter((name) => nameProblem(name) === undefined);
     let reply: Reply | undefined;
     for (const name of names) {
       const found = yield* ask(context, options, servers, name);
@@ -63,6 +71,14 @@ export const DIG: Program = {
     return 0;
   },
 };
+
+/** isc_result_totext of what dns_name_fromtext finds. */
+function refusalOf(name: string): string {
+  const labels = name.split(".");
+  if (/[^\x20-\x5b\x5d-\x7e]/.test(name)) return "bad escape";
+  if (labels.includes("")) return "empty label";
+  return labels.some((label) => label.length > MAX_LABEL_LENGTH) ? "label too long" : "ran out of space";
+}
 
 /** What was typed, in front of everything else. */
 function commandLines(argv: readonly string[], { server }: DigOptions): string[] {

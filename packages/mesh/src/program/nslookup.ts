@@ -2,10 +2,11 @@
  * busybox' `nslookup` (networking/nslookup.c with FEATURE_NSLOOKUP_BIG): asks A and AAAA, or PTR for an address, and
  * prints answers as they come. Recordings s09 and s10 show questions and output.
  *
- * Not modelled: `-debug`, records other than those of {@link TYPES}.
+ * Not modelled: `-debug`, names beyond ASCII, records other than those of {@link TYPES}.
  */
 import { formatIpv4, formatIpv6, parseIpv4 } from "@hopscope/codec/address";
 import * as dns from "@hopscope/codec/dns";
+import { nameProblem, reverseName } from "@hopscope/codec/dns-name";
 import { DnsClass, type DnsRecord, DnsType } from "@hopscope/codec/dns-record";
 import { Errno, strerror } from "../errno.ts";
 import { type Program, type ProgramContext, UsageError } from "./program.ts";
@@ -59,7 +60,8 @@ interface Options {
 interface Query {
   readonly name: string;
   readonly id: number;
-  readonly message: Uint8Array;
+  /** Undefined: DNS has no such names. */
+  readonly message: Uint8Array | undefined;
   isAnswered: boolean;
 }
 
@@ -119,11 +121,12 @@ function readOptions(argv: readonly string[]): Options {
 function makeQueries({ host, types }: Options, { environment }: ProgramContext): Query[] {
   const ip = parseIpv4(host);
   const isReverse = ip !== undefined && types.length === 0;
-  const name = isReverse ? `${formatIpv4(ip).split(".").toReversed().join(".")}.in-addr.arpa` : host.replace(/\.$/, "");
+  const name = isReverse ? reverseName(ip) : host.replace(/\.$/, "");
   const asked = isReverse ? [DnsType.ptr] : types.length > 0 ? types : [DnsType.a, DnsType.aaaa];
   return asked.map((type) => {
     const id = environment.netns.node.random.int32() & 0xffff;
-    const message = dns.encode({ id, recursionDesired: true, questions: [{ name, type, class: DnsClass.in }] });
+    const questions = [{ name, type, class: DnsClass.in }];
+    const message = nameProblem(name) === undefined ? dns.encode({ id, recursionDesired: true, questions }) : undefined;
     return { name, id, message, isAnswered: false };
   });
 }
@@ -201,7 +204,8 @@ class Lookup {
       if (query.isAnswered) continue;
       if (!isFirst) yield* this.#context.process.think("nslookup.second", 0);
       isFirst = false;
-      const error = socket.send(query.message);
+      // It writes the -1 bytes that res_mkquery has answered.
+      const error = query.message === undefined ? Errno.EMSGSIZE : socket.send(query.message);
       if (error !== Errno.none) return error;
     }
     return Errno.none;

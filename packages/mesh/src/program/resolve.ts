@@ -6,8 +6,9 @@
  * Not modelled: IPv6 addresses, TCP for truncated answers, nsswitch.conf, the habits of musl, which asks all servers at
  * once.
  */
-import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
+import { parseIpv4 } from "@hopscope/codec/address";
 import * as dns from "@hopscope/codec/dns";
+import { nameProblem, reverseName } from "@hopscope/codec/dns-name";
 import { DnsClass, DnsType } from "@hopscope/codec/dns-record";
 import { Errno } from "../errno.ts";
 import { maskOf } from "../tables/route.ts";
@@ -58,6 +59,8 @@ export function* resolve(
   const types = isIpv4Only ? [DnsType.a] : [DnsType.a, DnsType.aaaa];
   let error: ResolveError = "noname";
   for (const candidate of candidates(name, config)) {
+    // res_mkquery does not take it, and nobody is asked.
+    if (nameProblem(candidate) !== undefined) continue;
     const replies = yield* ask(context, config, candidate, types);
     if (replies === undefined) error = "again";
     else {
@@ -80,8 +83,7 @@ export function* resolveAddress(context: ProgramContext, ip: number): Generator<
   const known = hostsName(files.get("/etc/hosts") ?? "", ip);
   if (known !== undefined) return known;
   const config = readResolverConfig(files.get("/etc/resolv.conf") ?? "");
-  const name = `${formatIpv4(ip).split(".").toReversed().join(".")}.in-addr.arpa`;
-  const [reply] = (yield* ask(context, config, name, [DnsType.ptr])) ?? [];
+  const [reply] = (yield* ask(context, config, reverseName(ip), [DnsType.ptr])) ?? [];
   for (const record of reply?.answers ?? []) if (record.record === "ptr") return record.target;
   return undefined;
 }

@@ -88,6 +88,11 @@ describe("the embedded DNS", () => {
     expect(reply.answers).toMatchObject([{ name: "Overlay_Service.MyOverlay", address: ip("10.0.9.2") }]);
   });
 
+  it("says nothing of a container whose name no DNS message can hold", () => {
+    const names = { networks: [network("front", {}, { "10.0.9.7": "a".repeat(64) })] };
+    expect(answer(query("7.9.0.10.in-addr.arpa", DnsType.ptr), names, "udp", shuffle)).toEqual({ kind: "ignore" });
+  });
+
   it("answers MX of a known name with nothing", () => {
     expect(answered(query("rr", DnsType.mx)).dns).toMatchObject({ rcode: 0, answers: [] });
   });

@@ -98,3 +98,31 @@ test.each([
 ])("%s is refused", (command, message) => {
   expect(() => runCommand(environmentOf(machine(), "debian"), command)).toThrow(message);
 });
+
+// As bind9 9.18.49, busybox 1.35 and iputils 20221126 on glibc 2.36 said it, without asking anybody.
+const LONG = "a".repeat(64);
+const HUGE = Array.from({ length: 5 }, () => "a".repeat(60)).join(".");
+test.each([
+  ["dig a..b", 10, ["dig: 'a..b' is not a legal name (empty label)"]],
+  [`dig ${LONG}`, 10, [`dig: '${LONG}' is not a legal name (label too long)`]],
+  [`dig ${HUGE}`, 10, [`dig: '${HUGE}' is not a legal name (ran out of space)`]],
+  ["dig \\999", 10, ["dig: '\\999' is not a legal name (bad escape)"]],
+  [
+    "nslookup a..b",
+    1,
+    [
+      "nslookup: write to '192.168.77.100': Message too long",
+      ";; connection timed out; no servers could be reached",
+      "",
+    ],
+  ],
+  [`ping -c 1 ${LONG}`, 2, [`ping: ${LONG}: Name or service not known`]],
+  ["ping -c 1 .", 2, ["ping: .: Name or service not known"]],
+])("%s: no server is asked for what is no name", (command, status, output) => {
+  const netns = machine();
+  netns.addAddress(netns.loopback!, SERVER, 24);
+  const asked = serve(netns);
+  const files = { "/etc/resolv.conf": "nameserver 192.168.77.100\n" };
+  expect(runCommand(environmentOf(netns, "debian", files), command)).toEqual({ status, output });
+  expect(asked).toEqual([]);
+});
