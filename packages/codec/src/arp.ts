@@ -23,7 +23,7 @@
  */
 import { formatIpv4, formatMac, macAt, setMacAt } from "./address.ts";
 import { EtherType } from "./code-points.ts";
-import { type EncodeOptions, requireBits } from "./encode.ts";
+import { type EncodeOptions, requireBits, requireWord } from "./encode.ts";
 import { type Field, field } from "./field.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { Status } from "./status.ts";
@@ -229,6 +229,8 @@ export function encode(arp: ArpInit, payload: Uint8Array = new Uint8Array(), opt
   requireBits("arp operation", arp.operation, 16);
   requireBits("arp senderMac", arp.senderMac, 48);
   requireBits("arp targetMac", arp.targetMac ?? 0, 48);
+  requireWord("arp senderIp", arp.senderIp);
+  requireWord("arp targetIp", arp.targetIp);
   const bytes = new Uint8Array(HEADER_LENGTH + payload.length);
   const view = new DataView(bytes.buffer);
   setHardwareType(view, 0, arp.hardwareType ?? HardwareType.ethernet);

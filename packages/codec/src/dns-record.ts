@@ -19,7 +19,7 @@
 import { formatIpv4, formatIpv6 } from "./address.ts";
 import { bytesAt } from "./bytes.ts";
 import { checkName, type DnsWriter, formatString, nameAt, nameEnd } from "./dns-name.ts";
-import { requireBits } from "./encode.ts";
+import { requireBits, requireWord } from "./encode.ts";
 import { addressAt, requireAddress } from "./ipv6.ts";
 import { Status } from "./status.ts";
 
@@ -301,6 +301,7 @@ export function writeRecord(writer: DnsWriter, record: DnsRecord): void {
 function writeData(writer: DnsWriter, record: DnsRecord): void {
   switch (record.record) {
     case "a":
+      requireWord("dns address", record.address);
       writer.uint32(record.address);
       break;
     case "aaaa":

@@ -21,6 +21,13 @@ export function pseudoHeaderSum(pseudo: PseudoHeader, protocol: number, length: 
   return sum(new DataView(addresses.buffer), 0, 32, fold(protocol + (length >>> 16) + (length & 0xffff)));
 }
 
+/** As {@link requireBits}, for what is int32 here and uint32 there: an IPv4 address, a sequence number. */
+export function requireWord(name: string, value: number): void {
+  if (value !== (value | 0) && value !== value >>> 0) {
+    throw new RangeError(`${name} is ${value}, expected an integer from ${-(2 ** 31)} to ${2 ** 32 - 1}`);
+  }
+}
+
 /** Stops a programmer's mistake: a value that its field cannot hold. Cold functions only. */
 export function requireBits(name: string, value: number, bits: number): void {
   if (!Number.isInteger(value) || value < 0 || value >= 2 ** bits) {

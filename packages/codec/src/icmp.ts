@@ -20,7 +20,7 @@
  */
 import { formatIpv4 } from "./address.ts";
 import { ChecksumStatus, complement, sum } from "./checksum.ts";
-import { type EncodeOptions, requireBits } from "./encode.ts";
+import { type EncodeOptions, requireBits, requireWord } from "./encode.ts";
 import { type Field, field, writeField } from "./field.ts";
 import { codeName, IcmpType, typeName, UnreachableCode } from "./icmp-code-points.ts";
 import * as extension from "./icmp-extension.ts";
@@ -463,9 +463,9 @@ function encodeRest(view: DataView, icmp: IcmpInit, messageType: number): void {
   const values = icmp as unknown as Readonly<Record<string, number | undefined>>;
   for (const row of layoutOf(messageType).slice(layout.length)) {
     const value = values[row.name] ?? 0;
-    const unsigned = row.as === "ipv4" ? value >>> 0 : value;
-    requireBits(`icmp ${row.name}`, unsigned, row.bits);
-    writeField(view, 0, row, unsigned);
+    if (row.as === "ipv4") requireWord(`icmp ${row.name}`, value);
+    else requireBits(`icmp ${row.name}`, value, row.bits);
+    writeField(view, 0, row, row.as === "ipv4" ? value >>> 0 : value);
   }
 }
 

@@ -379,6 +379,9 @@ function encodeOption(option: NdOption): Uint8Array {
       const { bytes, view } = blank(NdOptionType.prefixInformation, 16 + ADDRESS_LENGTH);
       requireBits("nd prefixLength", option.prefixLength, 8);
       requireBits("nd prefix flags", option.flags, 8);
+      requireBits("nd validLifetime", option.validLifetime, 32);
+      requireBits("nd preferredLifetime", option.preferredLifetime, 32);
+      requireBits("nd prefix reserved", option.reserved, 32);
       requireAddress("nd prefix", option.prefix);
       bytes.set([option.prefixLength, option.flags], 2);
       view.setUint32(4, option.validLifetime);

@@ -281,6 +281,7 @@ export function encode(
   bytes.set(payload, head.length);
   requireBits("icmpv6 type", icmpv6.type ?? view.getUint8(0), 8);
   requireBits("icmpv6 code", icmpv6.code ?? 0, 8);
+  requireBits("icmpv6 checksum", icmpv6.checksum ?? 0, 16);
   setType(view, 0, icmpv6.type ?? view.getUint8(0));
   setCode(view, 0, icmpv6.code ?? 0);
   if (options.checksums === "keep") setChecksum(view, 0, icmpv6.checksum ?? 0);

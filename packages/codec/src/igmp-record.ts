@@ -16,7 +16,7 @@
  */
 import { formatIpv4 } from "./address.ts";
 import { bytesAt } from "./bytes.ts";
-import { requireBits } from "./encode.ts";
+import { requireBits, requireWord } from "./encode.ts";
 import { type Field, field } from "./field.ts";
 import { Status } from "./status.ts";
 
@@ -119,6 +119,8 @@ export function encode(record: IgmpRecordInit, keepCounts: boolean = false): Uin
   requireBits("igmp recordType", record.recordType, 8);
   requireBits("igmp auxiliaryWords", words, 8);
   requireBits("igmp numberOfSources", count, 16);
+  requireWord("igmp group", record.group);
+  for (const source of sources) requireWord("igmp source", source);
   const bytes = new Uint8Array(HEADER_LENGTH + sources.length * 4 + auxiliary.length);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, record.recordType);

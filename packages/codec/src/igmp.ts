@@ -21,7 +21,7 @@
 import { formatIpv4 } from "./address.ts";
 import { joined } from "./bytes.ts";
 import { ChecksumStatus, complement, sum } from "./checksum.ts";
-import { type EncodeOptions, requireBits } from "./encode.ts";
+import { type EncodeOptions, requireBits, requireWord } from "./encode.ts";
 import { type Field, field } from "./field.ts";
 import * as record from "./igmp-record.ts";
 import { fail, ok, type Result } from "./result.ts";
@@ -388,6 +388,8 @@ function encodeBody(igmp: IgmpInit, keepCounts: boolean): Uint8Array {
   const sources = igmp.kind === "queryV3" ? (igmp.sources ?? []) : [];
   const length = igmp.kind === "queryV3" ? QUERY_V3_LENGTH + sources.length * 4 : HEADER_LENGTH;
   const view = new DataView(new ArrayBuffer(length));
+  requireWord("igmp group", igmp.group);
+  for (const source of sources) requireWord("igmp source", source);
   setGroup(view, 0, igmp.group);
   if (igmp.kind === "queryV3") {
     const count = keepCounts ? (igmp.numberOfSources ?? 0) : sources.length;

@@ -11,7 +11,7 @@
  */
 import { formatIpv4 } from "./address.ts";
 import { bytesAt, joined } from "./bytes.ts";
-import { requireBits } from "./encode.ts";
+import { requireBits, requireWord } from "./encode.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { Status } from "./status.ts";
 
@@ -279,7 +279,10 @@ function withWords(type: number, head: readonly number[], values: readonly numbe
   requireBits("ipv4 option length", bytes.length, 8);
   bytes.set([type, bytes.length, ...head]);
   const view = new DataView(bytes.buffer);
-  for (const [index, value] of values.entries()) view.setInt32(wordsAt + index * 4, value);
+  for (const [index, value] of values.entries()) {
+    requireWord("ipv4 option word", value);
+    view.setInt32(wordsAt + index * 4, value);
+  }
   return bytes;
 }
 

@@ -22,7 +22,7 @@
 import { formatIpv4 } from "./address.ts";
 import { bytesAt } from "./bytes.ts";
 import { ChecksumStatus, complement, fold, sum } from "./checksum.ts";
-import { type EncodeOptions, requireBits } from "./encode.ts";
+import { type EncodeOptions, requireBits, requireWord } from "./encode.ts";
 import { type Field, field } from "./field.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { Status } from "./status.ts";
@@ -318,6 +318,8 @@ export function encode(
   requireBits("ipv4 ttl", ipv4.ttl ?? 64, 8);
   requireBits("ipv4 protocol", ipv4.protocol, 8);
   requireBits("ipv4 headerChecksum", ipv4.headerChecksum ?? 0, 16);
+  requireWord("ipv4 srcIp", ipv4.srcIp);
+  requireWord("ipv4 dstIp", ipv4.dstIp);
   const bytes = new Uint8Array(header + payload.length);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, ((keep ? (ipv4.version ?? 4) : 4) << 4) | (keep ? (ipv4.ihl ?? header >> 2) : header >> 2));

@@ -9,7 +9,7 @@
  * Not covered beyond their raw bytes: all other kinds (MD5, AO, Fast Open, MPTCP, AccECN ...).
  */
 import { bytesAt, joined } from "./bytes.ts";
-import { requireBits } from "./encode.ts";
+import { requireBits, requireWord } from "./encode.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { Status } from "./status.ts";
 
@@ -237,7 +237,10 @@ function encodeOption(option: TcpOption): Uint8Array {
 function words(kind: number, values: readonly number[]): Uint8Array {
   const bytes = Uint8Array.of(kind, 2 + values.length * 4, ...new Uint8Array(values.length * 4));
   const view = new DataView(bytes.buffer);
-  for (const [index, value] of values.entries()) view.setUint32(2 + index * 4, value);
+  for (const [index, value] of values.entries()) {
+    requireWord("tcp option word", value);
+    view.setUint32(2 + index * 4, value);
+  }
   return bytes;
 }
 

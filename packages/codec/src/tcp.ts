@@ -24,7 +24,7 @@
 import { bytesAt } from "./bytes.ts";
 import { ChecksumStatus, complement, sum } from "./checksum.ts";
 import { IpProtocol } from "./code-points.ts";
-import { type EncodeOptions, type PseudoHeader, pseudoHeaderSum, requireBits } from "./encode.ts";
+import { type EncodeOptions, type PseudoHeader, pseudoHeaderSum, requireBits, requireWord } from "./encode.ts";
 import { type Field, field } from "./field.ts";
 import { fail, ok, type Result } from "./result.ts";
 import { Status } from "./status.ts";
@@ -300,6 +300,9 @@ export function encode(
   requireBits("tcp reserved", tcp.reserved ?? 0, 3);
   requireBits("tcp flags", tcp.flags ?? 0, 9);
   requireBits("tcp window", tcp.window ?? 0, 16);
+  requireBits("tcp checksum", tcp.checksum ?? 0, 16);
+  requireWord("tcp sequence", tcp.sequence ?? 0);
+  requireWord("tcp acknowledgment", tcp.acknowledgment ?? 0);
   requireBits("tcp urgentPointer", tcp.urgentPointer ?? 0, 16);
   const bytes = new Uint8Array(header + payload.length);
   const view = new DataView(bytes.buffer);
