@@ -44,7 +44,7 @@ export function replayCommand(io: Io, done: (code: ExitCode) => void): Command {
     .argument("<capture>", "pcap or pcapng, may be gzipped")
     .requiredOption("--scenario <file>", "scenario file: its cluster, stack and setup")
     .requiredOption("--at <node/namespace/device>", "where the frames are fed in", place)
-    .requiredOption("-o, --output <dir>", "directory for trace.pcapng; made if it is not there")
+    .option("-o, --output <dir>", "directory for trace.pcapng; made if it is not there (default: none is written)")
     .addOption(
       new Option("--as <direction>", "out: as if sent there, in: as if arrived").choices(["in", "out"]).default("out"),
     )

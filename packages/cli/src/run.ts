@@ -17,7 +17,7 @@ A scenario is a YAML file with three parts: a cluster, a Docker stack file (inli
 Steps also run on a machine (on worker1 …), create and remove what Docker has (docker run …), wait (sleep 2s), look
 (inspect worker1/host ip neigh), feed in a capture (replay …) and let links and tables go wrong (fault …).
 
-What is written:
+What is written with -o DIR:
   DIR/trace.pcapng   every frame at every device it passed, for Wireshark or hopscope decode. Each interface is a
                      point named node/namespace/device; frame.packet_id is the same on all hops of one packet; the
                      packet comment says what the hop decided.
@@ -26,6 +26,7 @@ What is written:
 What is printed: each step, below it the hops during it with what they decided, then what its program printed.
 
 Examples:
+  hopscope run scenario.yml
   hopscope run examples/first-light/scenario.yml -o out
   tshark -r out/trace.pcapng -Y 'frame.packet_id == 3'      one packet's whole way
 
@@ -36,10 +37,12 @@ scenario: all of them are listed.
 /** The command, to be added to the program; `done` takes its exit code. */
 export function runCommand(io: Io, done: (code: ExitCode) => void): Command {
   return new Command("run")
-    .summary("what would happen? Runs a scenario, writes a trace of every hop")
-    .description("Runs a scenario on a simulated swarm, shows every hop of every packet, and writes a trace.")
+    .summary("what would happen? Runs a scenario, shows every hop of every packet")
+    .description(
+      "Runs a scenario on a simulated swarm, shows every hop of every packet, and writes a trace if asked to.",
+    )
     .argument("<scenario>", "scenario file (docs/scenario-reference.md)")
-    .requiredOption("-o, --output <dir>", "directory for trace.pcapng; made if it is not there")
+    .option("-o, --output <dir>", "directory for trace.pcapng; made if it is not there (default: none is written)")
     .option("-q, --quiet", "no hop table: only what the programs printed")
     .option("--no-hops", "no hops: the steps and what they printed")
     .option(

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import {
   checkSteps,
   type Diagnostic,
+  fileProblem,
   formatDiagnostics,
   loadScenario,
   problemOfStep,
@@ -22,7 +23,7 @@ export function openScenario(file: string, io: Io): OpenScenario | undefined {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    io.stderr.write(`hopscope: cannot read ${file}: ${(error as Error).message}\n`);
+    io.stderr.write(`hopscope: cannot read ${file}: ${fileProblem(error)}\n`);
     return undefined;
   }
   const loaded = loadScenario(text, {

@@ -32,7 +32,8 @@ import type { OpenScenario } from "./scenario-file.ts";
 const ESP_SA = "esp_sa";
 
 export interface SimulationFlags {
-  readonly output: string;
+  /** Undefined: no trace is written. */
+  readonly output?: string;
   readonly quiet?: true;
   /** False after `--no-hops`. Default true. */
   readonly hops?: boolean;
@@ -90,19 +91,21 @@ export async function simulate(
     const time = formatDuration(fullAt - result.recordingStartedAt);
     io.stderr.write(`warning: the trace ends at ${time}: it is as large as it may be (--limit)\n`);
   }
-  const path = join(flags.output, "trace.pcapng");
   const { mesh, recordingStartedAt: startedAt } = result;
   const trace = { mesh, name: scenario.name, dataPathPort: scenario.cluster.dataPathPort, startedAt };
-  const associations = espSaTable(mesh);
-  try {
-    mkdirSync(flags.output, { recursive: true });
-    writeFile(path, trace);
-    if (associations !== "") writeFileSync(join(flags.output, ESP_SA), associations);
-  } catch (error) {
-    io.stderr.write(`hopscope: cannot write ${path}: ${(error as Error).message}\n`);
-    return ExitCode.usage;
+  const written = flags.output === undefined ? undefined : { folder: flags.output, associations: espSaTable(mesh) };
+  if (written !== undefined) {
+    const { folder, associations } = written;
+    try {
+      mkdirSync(folder, { recursive: true });
+      writeFile(pathIn(folder), trace);
+      if (associations !== "") writeFileSync(join(folder, ESP_SA), associations);
+    } catch (error) {
+      io.stderr.write(`hopscope: cannot write ${pathIn(folder)}: ${writeProblem(error, folder)}\n`);
+      return ExitCode.usage;
+    }
   }
-  await report(result, path, associations, flags, io);
+  await report(result, written, flags, io);
   return files.problems.length > 0 ? ExitCode.damaged : ExitCode.ok;
 }
 
@@ -127,13 +130,24 @@ function writeFile(path: string, trace: TraceFile): void {
   }
 }
 
-async function report(
-  result: RunResult,
-  path: string,
-  associations: string,
-  flags: SimulationFlags,
-  io: Io,
-): Promise<void> {
+/** What was written, and where. */
+interface Written {
+  readonly folder: string;
+  /** Empty: no network is encrypted. */
+  readonly associations: string;
+}
+
+function pathIn(folder: string): string {
+  return join(folder, "trace.pcapng");
+}
+
+function writeProblem(error: unknown, folder: string): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "EEXIST" || code === "ENOTDIR") return `${folder} is no directory`;
+  return code === "EACCES" ? "permission denied" : message;
+}
+
+async function report(result: RunResult, written: Written | undefined, flags: SimulationFlags, io: Io): Promise<void> {
   const output = new Output(io.stdout);
   const table = { style: styleFor(io, flags.color), hops: flags.hops ?? true };
   const lines = flags.quiet === true ? outputLines(result) : hopTable(result, table);
@@ -142,17 +156,20 @@ async function report(
     if (output.isClosed) break;
   }
   output.line("");
-  output.line(`${summaryOf(result)} -> ${path}`);
-  if (associations !== "") for (const line of decryptionHelp(associations, path, flags.output)) output.line(line);
+  if (written === undefined) output.line(`${summaryOf(result)}; -o DIR writes them for Wireshark`);
+  else {
+    output.line(`${summaryOf(result)} -> ${pathIn(written.folder)}`);
+    if (written.associations !== "") for (const line of decryptionHelp(written)) output.line(line);
+  }
   await output.end();
 }
 
 /** How to see what is inside of ESP. */
-function decryptionHelp(associations: string, path: string, folder: string): readonly string[] {
+function decryptionHelp({ associations, folder }: Written): readonly string[] {
   const count = associations.split("\n").length - 1;
   return [
     `${count} security associations -> ${join(folder, ESP_SA)}; to read what is inside of ESP:`,
-    `  WIRESHARK_CONFIG_DIR=${folder} tshark -o esp.enable_encryption_decode:TRUE -r ${path}`,
+    `  WIRESHARK_CONFIG_DIR=${folder} tshark -o esp.enable_encryption_decode:TRUE -r ${pathIn(folder)}`,
     `  Wireshark: copy ${ESP_SA} into its personal configuration folder, and switch on "Attempt to detect/decode encrypted ESP payloads"`,
   ];
 }

@@ -130,11 +130,17 @@ describe("run", () => {
   it("cannot read what is not there, nor write where it must not", async () => {
     expect(await outcomeOf(["run", join(FOLDER, "no.yml"), "-o", FOLDER])).toMatchObject({
       code: 2,
-      err: expect.stringMatching(/^hopscope: cannot read .*no\.yml: ENOENT/) as string,
+      err: expect.stringMatching(/^hopscope: cannot read .*no\.yml: there is no such file\n$/) as string,
     });
     const { code, err } = await outcomeOf(["run", scenarioOf([PING]), "-o", join(fileOf(""), "x")]);
     expect(code).toBe(2);
-    expect(err).toMatch(/^hopscope: cannot write .*trace\.pcapng: /);
+    expect(err).toMatch(/^hopscope: cannot write .*trace\.pcapng: .* is no directory\n$/);
+  });
+
+  it("writes nothing where nothing is asked for", async () => {
+    const { code, out } = await outcomeOf(["run", scenarioOf([PING])]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/\n\d+ hops of \d+ packets at \d+ points; -o DIR writes them for Wireshark\n$/);
   });
 });
 

@@ -24,6 +24,26 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
 /** Status of a command whose flags cannot be. */
 const BAD_FLAG = 125;
 
+function notModelled(): string {
+  return `not modelled; there are ${[...Object.keys(CONTAINER_COMMANDS), "network", "service", "node"].join(", ")}`;
+}
+
+const STACK = "not modelled: the scenario's stack (`compose`) is deployed before the first step";
+/** Commands of the real client, with what to say of them if it is more than that they are not here. */
+const NOT_HERE: ReadonlyMap<string, string | undefined> = new Map<string, string | undefined>([
+  ["stack", STACK],
+  ["compose", STACK],
+  ["swarm", "not modelled: the nodes of `cluster` are a swarm from the start"],
+  ["pull", "not modelled: nothing is pulled, `images` says what an image runs"],
+  ["build", "not modelled: `images` says what an image runs"],
+  ...(
+    "attach builder buildx commit config context cp diff events export history image images import info load login logout logs " +
+    "manifest pause plugin push rename rmi save search secret stats system tag top trust unpause update version volume wait"
+  )
+    .split(" ")
+    .map((name) => [name, undefined] as const),
+]);
+
 interface Found {
   readonly name: string;
   readonly command: Command;
@@ -36,6 +56,7 @@ function find(argv: readonly string[]): Found {
   const command = group === undefined ? CONTAINER_COMMANDS[first] : group[second];
   if (command === undefined) {
     const name = group === undefined ? first : `${first} ${second}`;
+    if (NOT_HERE.has(first)) throw new UsageError(`docker ${first}: ${NOT_HERE.get(first) ?? notModelled()}`);
     throw new UsageError(
       group === undefined
         ? `docker: '${name}' is not a docker command.\nSee 'docker --help'`

@@ -66,7 +66,11 @@ function readScenario(
   report: Report,
 ): Scenario | undefined {
   const root = new Place(source);
-  const keys = openMap(source.value, scenarioEntries, root, report);
+  if (isStackFile(source.value)) {
+    report.error(root, stackFileMessage(options.file));
+    return undefined;
+  }
+  const keys = openMap(withoutExtensions(source.value), scenarioEntries, root, report);
   if (keys === undefined) return undefined;
   const given = <T>(key: string, schema: Schema<T>): T | undefined =>
     keys[key] === undefined ? undefined : check(schema, keys[key], root.at(key), report);
@@ -78,7 +82,9 @@ function readScenario(
   const cluster: ClusterReading =
     clusterPart === undefined ? NO_CLUSTER : readCluster(clusterPart.value, clusterPart.place, report);
   const environment = options.environment ?? {};
-  const compose = openCompose(keys["compose"], root.at("compose"), stackName, environment, parts, report);
+  // Who leaves the stack out makes everything by commands.
+  const stack = Object.hasOwn(keys, "compose") ? keys["compose"] : { services: {} };
+  const compose = openCompose(stack, root.at("compose"), stackName, environment, parts, report);
   const placement = readPlacement(keys["placement"], root.at("placement"), cluster.names, report);
 
   const problems: Problem[] = [];
@@ -126,6 +132,22 @@ function readScenario(
     run,
     warnings: [],
   };
+}
+
+/** A stack file in a scenario's place. */
+function isStackFile(value: unknown): boolean {
+  return isMap(value) && Object.hasOwn(value, "services") && !["cluster", "compose", "run"].some((key) => key in value);
+}
+
+function stackFileMessage(file: string): string {
+  const name = file.split(/[/\\]/).at(-1) ?? file;
+  return `this is a stack file, where a scenario is expected: a file beside it with the lines "cluster: { nodes: 3 }" and "compose: ${name}"`;
+}
+
+/** `x-…` at the top is for anchors, as in stack files. */
+function withoutExtensions(value: unknown): unknown {
+  if (!isMap(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !key.startsWith("x-")));
 }
 
 /** Nothing is pulled: an image of which nothing is known makes containers in which nothing listens at its ports. */

@@ -203,9 +203,10 @@ export const scenarioEntries: Entries = {
     either(isText, text("a path", "path"), map(clusterEntries, "a path to a file, or the machines themselves")),
     "The machines, or the path of a file with these keys.",
   ),
-  compose: required(
+  compose: optional(
     either(isText, text("a path", "path"), map(composeEntries, "a path to a stack file, or the stack itself")),
     "The stack: a file that `docker stack deploy` would take, by its path from this file, or the same inline.",
+    { default: "no services" },
   ),
   images: optional(
     either(isText, text("a path", "path"), record(map(imageEntries), "IMAGE")),

@@ -25,6 +25,17 @@ export interface Line {
   readonly fail: (at: number, message: string) => undefined;
 }
 
+/** What somebody wanted who wrote something else in front. */
+function adviceFor(word: string, { tasks, machines }: Known): string {
+  const near = suggest(word, VERBS);
+  if (near !== "") return near;
+  if (word === "sudo") return "; leave sudo out, everybody may do everything";
+  if (word === "docker-compose") return "; the stack of `compose` is deployed before the first step";
+  if (machines.nodes.has(word)) return `; did you mean "on ${word} …"?`;
+  if (tasks !== undefined && tasks.missing(word) === undefined) return `; did you mean "exec ${word} …"?`;
+  return `; a program runs somewhere: "on ${[...machines.nodes][0] ?? "NODE"} ${word} …" or "exec TASK ${word} …"`;
+}
+
 type Plain<S> = S extends Step ? Omit<S, "position" | "text" | "background"> : never;
 /** A step without what all have. */
 export type StepBody = Plain<Step> & { readonly background?: boolean };
@@ -83,7 +94,7 @@ function readBody(verb: Word, line: Line): StepBody | undefined {
     default:
       return line.fail(
         verb.at,
-        `unknown command ${JSON.stringify(verb.text)}, expected ${ONE_OF_VERBS}${suggest(verb.text, VERBS)}`,
+        `unknown command ${JSON.stringify(verb.text)}, expected ${ONE_OF_VERBS}${adviceFor(verb.text, line.known)}`,
       );
   }
 }

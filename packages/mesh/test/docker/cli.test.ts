@@ -229,9 +229,7 @@ describe("containers (recordings s08, s12)", () => {
     expect(inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}")).toEqual(["172.17.0.2 "]);
     expect(inspect("{{if .State.Running}}up{{else}}down{{end}} {{len .Config.Cmd}}")).toEqual(["up 1"]);
     expect(inspect('{{index .NetworkSettings.Networks "bridge"}}')[0]).toMatch(/^map\[IPAMConfig:<nil> /);
-    expect(inspect("{{foo .Name}}")[0]).toMatch(
-      /^template parsing error: .*function "foo"/,
-    );
+    expect(inspect("{{foo .Name}}")[0]).toMatch(/^template parsing error: .*function "foo"/);
   });
 
   test("a process in the foreground prints, and its status is the command's", () => {
@@ -366,6 +364,12 @@ describe("what is not there, or not allowed", () => {
   test.each<[string, number, string | RegExp]>([
     ["docker run -d --name web -p 8080:80 bb:1 web && :", 2, /./],
     ["docker frobnicate", 2, "docker: 'frobnicate' is not a docker command.\nSee 'docker --help'"],
+    [
+      "docker stack deploy -c s.yml s",
+      2,
+      /^docker stack: not modelled: the scenario's stack \(`compose`\) is deployed/,
+    ],
+    ["docker logs c1", 2, /^docker logs: not modelled; there are run, create, /],
     ["docker network frobnicate", 2, /^docker: unknown command: docker network frobnicate/],
     ["docker run --frobnicate bb:1", 2, "unknown flag: --frobnicate\nSee 'docker run --help'."],
     ["docker run", 2, `"docker run" requires at least 1 argument.\nSee 'docker run --help'.`],

@@ -30,11 +30,19 @@ describe("the file", () => {
       '3:1 zzz: unknown key "zzz", expected one of name, cluster, compose, images, stack, placement, addresses, pins, run',
     ],
     [STACK, '1:1 (document): missing key "cluster"'],
-    [CLUSTER, '1:1 (document): missing key "compose"'],
+    [
+      "version: '3'\nservices: {web: {image: nginx}}\n",
+      /^1:1 \(document\): this is a stack file, where a scenario is expected: .*"cluster: \{ nodes: 3 \}" and "compose: \S+"$/,
+    ],
     [`${CLUSTER}${STACK}name: [a]\n`, "3:7 name: expected text, found a list"],
     [`${CLUSTER}${STACK}stack: a b\n`, '3:8 stack: expected a name of letters, digits, and - _ . inside, found "a b"'],
     [`${CLUSTER}${STACK}${CLUSTER}`, '3:1 (document): the key "cluster" is given twice'],
-  ])("%j", (text, mistake) => expect(only(text)).toBe(mistake));
+  ] as const)("%j", (text, mistake) => expect(only(text)).toMatch(mistake));
+
+  test("without a stack there are no services; x- at the top is for anchors", () => {
+    const result = load(`x-node: &node {role: manager}\ncluster: {nodes: [{name: a, <<: *node}]}\n`);
+    expect(result).toMatchObject({ ok: true, scenario: { stack: { services: [] }, warnings: [] } });
+  });
 });
 
 describe("cluster", () => {

@@ -204,6 +204,16 @@ describe("commands", () => {
     ],
     ["exec web.5 a", '15:12 run.steps[0]: there is no task or container "web.5"; did you mean "web.1"?'],
     ["slep 1s", `15:7 run.steps[0]: unknown command "slep", expected ${verbs}; did you mean "sleep"?`],
+    [
+      "ping 10.0.1.4",
+      `15:7 run.steps[0]: unknown command "ping", expected ${verbs}; a program runs somewhere: "on manager ping …" or "exec TASK ping …"`,
+    ],
+    ["worker1 ip a", `15:7 run.steps[0]: unknown command "worker1", expected ${verbs}; did you mean "on worker1 …"?`],
+    ["web.1 ip a", `15:7 run.steps[0]: unknown command "web.1", expected ${verbs}; did you mean "exec web.1 …"?`],
+    [
+      "sudo docker ps",
+      `15:7 run.steps[0]: unknown command "sudo", expected ${verbs}; leave sudo out, everybody may do everything`,
+    ],
     ["docker", "15:13 run.steps[0]: expected a command of docker such as run, found nothing"],
     ["on", "15:9 run.steps[0]: expected a machine, found nothing"],
     ["on worker1", "15:17 run.steps[0]: expected a command after worker1, found nothing"],
