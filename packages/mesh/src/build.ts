@@ -217,7 +217,7 @@ function buildDevice(
   swarm: SwarmPlan,
   peers: ReadonlyMap<string, PeerTable>,
 ): void {
-  const device = makeDevice(netns, plan, namespace, node, swarm, peers);
+  const device = makeDevice(netns, plan, node, swarm, peers);
   for (const address of plan.addresses) netns.addAddress(device, address.ip, address.prefixLength);
   if ((plan.kind === "veth" || plan.kind === "vxlan") && plan.master !== undefined) {
     const bridge = netns.deviceNamed(plan.master);
@@ -230,7 +230,6 @@ function buildDevice(
 function makeDevice(
   netns: Netns,
   plan: DevicePlan,
-  namespace: NamespacePlan,
   node: NodePlan,
   swarm: SwarmPlan,
   peers: ReadonlyMap<string, PeerTable>,
@@ -242,12 +241,8 @@ function makeDevice(
       return new Nic(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac }, delay(swarm.switch.latencyNs));
     case "bridge":
       return new Bridge(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac });
-    case "veth": {
-      // A node-side end has a name that says nothing; its other end says what it is for.
-      const isNodeSide = namespace.name === "host" || plan.master !== undefined;
-      const description = isNodeSide ? `peer ${plan.peer.namespace}/${plan.peer.device}` : "";
-      return new Veth(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac, description });
-    }
+    case "veth":
+      return new Veth(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac });
     case "vxlan":
       return new VxlanDevice(netns, {
         name: plan.name,
@@ -274,6 +269,8 @@ function connectVeths(node: Node, plan: NodePlan): void {
         );
       }
       end.connect(peer);
+      // A node-side end has a name that says nothing; its other end says what it is for.
+      if (namespace.name === "host" || device.master !== undefined) node.recorder.connectPoint(end.point, peer.point);
     }
   }
 }

@@ -19,12 +19,10 @@ export interface DeviceOptions {
   /** Bytes of layer-3 payload. */
   readonly mtu: number;
   readonly mac: number;
-  /** Said in the recording's interface block. */
-  readonly description?: string;
   /** Default true: as if it had been set up before anybody looked. False: `up` is still to come, and what it brings. */
   readonly isUp?: boolean;
   /** The namespace that it was made in and moved from, whose counter numbers it. Default: the node's own. */
-  readonly madeIn?: Netns;
+  readonly madeIn?: Netns | undefined;
 }
 
 /** Counters as `ip -s link` prints them (struct rtnl_link_stats64). Bytes are frames with their Ethernet header. */
@@ -42,13 +40,13 @@ export interface DeviceStatistics {
 /** What a device does itself, as `ethtool -K` sets it: fewer bytes to look at for the CPU, bigger frames at the tap. */
 export interface Offloads {
   /** Completes TCP and UDP checksums of frames that leave (tx-checksumming). */
-  tx: boolean;
+  readonly tx: boolean;
   /** Cuts TCP super-frames itself (tcp-segmentation-offload). */
-  tso: boolean;
+  readonly tso: boolean;
   /** TCP may hand over super-frames, whoever cuts them (generic-segmentation-offload). */
-  gso: boolean;
+  readonly gso: boolean;
   /** Received segments are merged (generic-receive-offload), by devices that have a place for that. */
-  gro: boolean;
+  readonly gro: boolean;
 }
 
 const NO_STATISTICS: DeviceStatistics = {
@@ -61,8 +59,9 @@ const NO_STATISTICS: DeviceStatistics = {
   txDropped: 0,
 };
 
-/** Virtual devices do everything: it costs nothing to leave a frame as it is. */
-const ALL_OFFLOADS: Offloads = { tx: true, tso: true, gso: true, gro: true };
+/** Virtual devices do everything: it costs nothing to leave a frame as it is. Shared by all that nobody has changed. */
+const ALL_OFFLOADS: Offloads = Object.freeze({ tx: true, tso: true, gso: true, gro: true });
+const NO_SOCKETS: readonly PacketSocket[] = [];
 
 export abstract class NetDevice {
   // Declared, and set by the constructor: a subclass each is too many for how V8 defines fields, not for how it sets them.
@@ -84,11 +83,11 @@ export abstract class NetDevice {
   /** What arrives ends here: a recording plays the part of this device's namespace (replay.ts). */
   declare isDeaf: boolean;
   declare readonly statistics: DeviceStatistics;
-  declare readonly offloads: Offloads;
+  declare offloads: Offloads;
   /** IFF_PROMISC, as `ip link set DEVICE promisc on` and captures set it. Bridges alone heed it. */
   declare isPromiscuous: boolean;
   /** Programs that look at what arrives here (the ptype list of a device). */
-  declare readonly packetSockets: PacketSocket[];
+  declare packetSockets: readonly PacketSocket[];
   /** net.ipv4.conf.DEVICE.arp_ignore: 1 answers for addresses of this device only. */
   declare arpIgnore: 0 | 1;
   /** net.ipv4.conf.DEVICE.arp_announce: 2 asks as an address of this device, whoever sends. */
@@ -108,17 +107,14 @@ export abstract class NetDevice {
     this.isDeaf = false;
     this.isPromiscuous = false;
     this.statistics = { ...NO_STATISTICS };
-    this.offloads = { ...ALL_OFFLOADS };
-    this.packetSockets = [];
+    this.offloads = ALL_OFFLOADS;
+    this.packetSockets = NO_SOCKETS;
     this.arpIgnore = 0;
     this.arpAnnounce = 0;
     this.routesLocalnet = false;
     this.port = undefined;
     this.index = netns.attach(this, options.madeIn);
-    this.point = netns.node.recorder.addPoint(
-      { node: netns.node.name, namespace: netns.name, device: options.name },
-      options.description ?? "",
-    );
+    this.point = netns.node.recorder.addPoint(netns.node.name, netns.name, options.name);
   }
 
   get mac(): number {
@@ -210,6 +206,11 @@ export abstract class NetDevice {
   /** Linux ndo_open and ndo_stop: what is the device's own to begin and end with being up. */
   protected open(): void {}
   protected stop(): void {}
+
+  /** `ethtool -K DEVICE`. */
+  setOffloads(changes: Partial<Offloads>): void {
+    this.offloads = { ...this.offloads, ...changes };
+  }
 
   /** `ip link set DEVICE mtu BYTES`. */
   setMtu(mtu: number): void {

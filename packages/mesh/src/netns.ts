@@ -30,13 +30,16 @@ export interface InterfaceAddress {
   readonly prefixLength: number;
 }
 
+/** An empty range of groups. */
+const NOBODY: readonly [number, number] = [1, 0];
+
 export class Netns {
   readonly node: Node;
   /** `host` for the node's own. */
   readonly name: string;
-  readonly devices: NetDevice[] = [];
-  readonly addresses: InterfaceAddress[] = [];
-  readonly routes: RouteTable = new RouteTable();
+  devices: readonly NetDevice[] = [];
+  #addresses: readonly InterfaceAddress[] = [];
+  readonly #routes: RouteTable = new RouteTable();
   /** Protocols come into being when they are first needed: most containers of a large swarm never see a packet. */
   #arp: Arp | undefined = undefined;
   #ipv4: Ipv4 | undefined = undefined;
@@ -55,7 +58,7 @@ export class Netns {
   #ipvs: IpVs | undefined = undefined;
   #deferred: (() => void) | undefined = undefined;
   /** net.ipv4.ping_group_range: who may have ping sockets. Docker lets all in its containers. */
-  pingGroupRange: readonly [number, number] = [1, 0];
+  pingGroupRange: readonly [number, number] = NOBODY;
   /** Associations and policies of IPsec; undefined: there never were any. */
   xfrm: Xfrm | undefined = undefined;
   isDeleted = false;
@@ -111,7 +114,7 @@ export class Netns {
     const counter = this.devices.length === 0 ? this : (madeIn ?? this.node.host ?? this);
     let index = counter.#nextIndex++;
     while (this.#find(index) !== undefined) index = this.#nextIndex++;
-    this.devices.push(device);
+    this.devices = this.devices.concat(device);
     return index;
   }
 
@@ -127,7 +130,7 @@ export class Netns {
     }
     this.routes.deleteWhere((route) => route.device === device.index);
     this.#igmp?.deleteDevice(device);
-    this.devices.splice(this.devices.indexOf(device), 1);
+    this.devices = this.devices.filter((each) => each !== device);
   }
 
   /** NETDEV_UP: the routes of its addresses come back (fib_inetaddr_event), and groups are joined. */
@@ -154,6 +157,16 @@ export class Netns {
     this.#ipv4?.fragments.clear();
     this.isDeleted = true;
     this.node.namespaces.delete(this.name);
+  }
+
+  get addresses(): readonly InterfaceAddress[] {
+    if (this.#deferred !== undefined) this.use();
+    return this.#addresses;
+  }
+
+  get routes(): RouteTable {
+    if (this.#deferred !== undefined) this.use();
+    return this.#routes;
   }
 
   /** What is registered at IPv4's hooks; undefined: nothing. */
@@ -204,7 +217,7 @@ export class Netns {
 
   set forwarding(forwards: boolean) {
     this.#forwarding = forwards;
-    this.routes.invalidate();
+    this.#routes.invalidate();
   }
 
   /** The device that a namespace is born with: its first (net->loopback_dev). */
@@ -222,13 +235,14 @@ export class Netns {
   }
 
   deviceNamed(name: string): NetDevice | undefined {
-    return this.devices.find((device) => device.name === name);
+    for (const device of this.devices) if (device.name === name) return device;
+    return undefined;
   }
 
   /** `ip addr add`: the address, and the routes that come with it (fib_frontend.c, fib_add_ifaddr). */
   addAddress(device: NetDevice, ip: number, prefixLength: number): void {
     const address = { device, ip, prefixLength };
-    this.addresses.push(address);
+    this.#addresses = this.addresses.concat(address);
     this.#addRoutes(address);
   }
 
@@ -238,7 +252,7 @@ export class Netns {
       (each) => each.device === device && each.ip === ip && each.prefixLength === prefixLength,
     );
     if (at < 0) return false;
-    this.addresses.splice(at, 1);
+    this.#addresses = this.addresses.toSpliced(at, 1);
     this.netfilter?.addressIsRemoved(device, ip);
     const other = this.addresses.find((each) => each.ip === ip);
     // With the address everything goes that would be sent from it (fib_sync_down_addr).

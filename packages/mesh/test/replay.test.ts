@@ -70,7 +70,7 @@ async function recorded(name: string, [from, only]: Point): Promise<string[]> {
 /** The same of the simulation. */
 function simulated({ mesh: { recorder } }: RunResult, [name, direction]: Point): string[] {
   const hops = Array.from(recorder.order()).filter((hop) => {
-    const { node, namespace, device } = recorder.points[recorder.point(hop)]!;
+    const { node, namespace, device } = recorder.pointAt(recorder.point(hop));
     const point = `${node}.${namespace}.${device}`;
     return point === name.replace(".ctr-", ".") && recorder.direction(hop) === Direction[direction];
   });
@@ -145,7 +145,7 @@ describe("the recording s06: what a container sent to the world outside, fed in 
     const { recorder } = result.mesh;
     const layers = new Layers();
     for (let hop = 0; hop < recorder.hopCount; hop++) {
-      const { node, namespace } = recorder.points[recorder.point(hop)]!;
+      const { node, namespace } = recorder.pointAt(recorder.point(hop));
       if (node !== "ext" || namespace !== "host") continue;
       const bytes = recorder.bytes(hop);
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

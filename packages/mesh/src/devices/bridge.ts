@@ -67,8 +67,8 @@ export class Bridge extends NetDevice {
   /** The bridge is known by the lowest address of its ports (br_stp_recalculate_bridge_id). */
   #chooseMac(): void {
     if (this.#hasFixedMac) return;
-    const macs = this.ports.map((each) => each.device.mac);
-    const mac = macs.length === 0 ? 0 : Math.min(...macs);
+    let mac = this.ports[0]?.device.mac ?? 0;
+    for (const { device } of this.ports) mac = Math.min(mac, device.mac);
     if (mac === this.mac) return;
     this.fdb.deleteLocal(this.mac, SELF);
     this.mac = mac;

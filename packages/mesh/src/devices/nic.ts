@@ -4,7 +4,7 @@
  * cable of no length hands over as a veth pair. What else a cable does to frames is in link.ts, what a card does wrong
  * in fault.ts.
  */
-import { type DeviceOptions, NetDevice } from "../device.ts";
+import { type DeviceOptions, NetDevice, type Offloads } from "../device.ts";
 import { Checksum, type Frame } from "../frame.ts";
 import { checksumHelp } from "../host/checksum-help.ts";
 import { segment } from "../host/gso.ts";
@@ -16,6 +16,9 @@ import type { Softnet } from "../sim/softnet.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import type { NicFaults } from "./fault.ts";
 import { Fate, Link, PERFECT_LINK } from "./link.ts";
+
+/** As the recordings' machines have it, so that a trace shows what is on the wire. */
+const NO_OFFLOADS: Offloads = { tx: false, tso: false, gso: false, gro: false };
 
 export class Nic extends NetDevice implements Wakeable {
   readonly softnet: Softnet;
@@ -33,8 +36,7 @@ export class Nic extends NetDevice implements Wakeable {
     this.softnet = node.softnet;
     // Cables have a generator of their own each: what one loses changes nothing elsewhere.
     this.link = new Link(cable, new Random(node.hashSeed, `link:${options.name}`));
-    // As the recordings' machines have it, so that a trace shows what is on the wire.
-    Object.assign(this.offloads, { tx: false, tso: false, gso: false, gro: false });
+    this.setOffloads(NO_OFFLOADS);
   }
 
   /** Plugs a cable in between the two. */

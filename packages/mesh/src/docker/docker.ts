@@ -71,6 +71,8 @@ export class Docker implements Host {
   readonly #housed = new Map<string, Housed>();
   /** Names and identifiers of containers, and how scenarios call tasks. */
   readonly #byName = new Map<string, Housed>();
+  /** Those that are not in there yet: nobody has asked for a name since they came. */
+  #unnamed: Housed[] = [];
   /** Containers, by identifier, to who reads their first process. */
   readonly #attached = new Map<string, (line: string) => void>();
   /** docker-proxy processes by node and key. */
@@ -122,7 +124,7 @@ export class Docker implements Host {
     this.kernels.epoch = instant.now;
     this.#instant = undefined;
     this.kernels.isSettled = false;
-    instant.handOver(this);
+    instant.handOver(swarm.host);
     swarm.renewKeys();
   }
 
@@ -240,13 +242,19 @@ export class Docker implements Host {
     }
   }
 
-  #addContainer({ node, netns, id, name, shortName }: ContainerAdd): void {
+  #addContainer({ node, netns, id, name }: ContainerAdd): void {
     const container = this.swarm.engine(node).containers.get(id);
     const space = this.#nodeOf(node).namespaces.get(netns);
     if (container === undefined || space === undefined) throw new Error(`docker: ${node} has no container ${name}`);
     const housed: Housed = { node, container, netns: space, environment: undefined };
     this.#housed.set(id, housed);
-    for (const key of [shortName, name, id]) this.#byName.set(key, housed);
+    this.#unnamed.push(housed);
+  }
+
+  #named(name: string): Housed | undefined {
+    for (const housed of this.#unnamed) for (const key of keysOf(housed)) this.#byName.set(key, housed);
+    this.#unnamed = [];
+    return this.#byName.get(name);
   }
 
   #environment(housed: Housed): Environment {
@@ -264,9 +272,7 @@ export class Docker implements Host {
     if (housed === undefined) return;
     this.#killAll(housed);
     this.#housed.delete(id);
-    const { container } = housed;
-    for (const key of [container.shortName, container.name, id])
-      if (this.#byName.get(key) === housed) this.#byName.delete(key);
+    for (const key of keysOf(housed)) if (this.#named(key) === housed) this.#byName.delete(key);
   }
 
   /** The first process is killed, and so all others of its PID namespace (zap_pid_ns_processes). */
@@ -336,7 +342,7 @@ export class Docker implements Host {
 
   /** Where programs of a container run: by its name, identifier, or a task's name (`web.1`, also `web.1.ID`). */
   find(name: string): Environment | undefined {
-    const housed = this.#byName.get(name);
+    const housed = this.#named(name);
     return housed === undefined ? undefined : this.#environment(housed);
   }
 
@@ -362,4 +368,8 @@ export class Docker implements Host {
       if (own === environment) return { engine: this.swarm.engine(node), container };
     return undefined;
   }
+}
+
+function keysOf({ container }: Housed): readonly string[] {
+  return [container.shortName, container.name, container.shortId];
 }

@@ -192,10 +192,10 @@ export class Kernels {
     const far = this.#netns({ node, netns: peer.netns });
     const isUp = this.isSettled;
     // rtnl_newlink: the peer is registered first.
-    const madeIn = bornInside ? { madeIn: far } : {};
-    const end = new Veth(far, { name: peer.device, mtu, mac: peer.mac, isUp, ...madeIn });
-    const port = new Veth(near, { name: device, mtu, mac, isUp, description: `peer ${peer.netns}/${peer.device}` });
+    const end = new Veth(far, { name: peer.device, mtu, mac: peer.mac, isUp, madeIn: bornInside ? far : undefined });
+    const port = new Veth(near, { name: device, mtu, mac, isUp });
     port.connect(end);
+    near.node.recorder.connectPoint(port.point, end.point);
   }
 
   #changeAddress(request: AddressAdd): void {

@@ -24,7 +24,7 @@ export class PacketSocket implements WaitedFor {
   constructor(device: NetDevice, etherType: number) {
     this.#device = device;
     this.#etherType = etherType;
-    device.packetSockets.push(this);
+    device.packetSockets = [...device.packetSockets, this];
   }
 
   /** Linux packet_rcv: a copy of a frame that has arrived on the device. */
@@ -40,8 +40,6 @@ export class PacketSocket implements WaitedFor {
   }
 
   close(): void {
-    const { packetSockets } = this.#device;
-    const at = packetSockets.indexOf(this);
-    if (at >= 0) packetSockets.splice(at, 1);
+    this.#device.packetSockets = this.#device.packetSockets.filter((socket) => socket !== this);
   }
 }

@@ -42,10 +42,10 @@ export const ETHTOOL: Program = {
       print("netlink error: No such device");
       return NO_DEVICE_STATUS;
     }
+    for (const [feature, isOn] of changes) device.setOffloads({ [feature]: isOn });
     const { offloads } = device;
-    for (const [feature, isOn] of changes) offloads[feature] = isOn;
     if (changes.length > 0) {
-      offloads.tso &&= offloads.tx;
+      device.setOffloads({ tso: offloads.tso && offloads.tx });
       return 0;
     }
     print(`Features for ${name}:`);

@@ -117,7 +117,7 @@ function timeOf({ mesh, recordingStartedAt }: RunResult, hop: number): number {
 
 /** `swarm-manager overlay-myoverlay/veth1` */
 function placeOf({ mesh: { recorder } }: RunResult, hop: number): string {
-  const { node, namespace, device } = recorder.points[recorder.point(hop)]!;
+  const { node, namespace, device } = recorder.pointAt(recorder.point(hop));
   return `${node} ${namespace}/${device}`;
 }
 

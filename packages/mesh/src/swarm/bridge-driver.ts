@@ -18,6 +18,8 @@ const DEFAULT_MTU = 1500;
 /** Digits of the identifier in the name of the bridge. */
 const SHORT_ID = 12;
 
+const NONE: readonly never[] = [];
+
 export interface BridgeOptions {
   readonly name: string;
   /** Default: `br-` and twelve digits of the identifier. */
@@ -107,7 +109,7 @@ export function createBridgeEndpoint(
   const { version } = engine;
   const { netns } = sandbox;
   const device = sandbox.reserveInterface(network.name);
-  const { purpose, random } = sandbox.nextChance();
+  const { chance, join, random } = sandbox.nextChance();
   const port = vethName(random);
   const portMac = random.mac();
   const mac = version.endpointMac === "from-address" ? macOf(ip) : random.mac();
@@ -126,7 +128,8 @@ export function createBridgeEndpoint(
   engine.ask({ kind: "link-up", ...place, device: port });
   engine.firewall.guard(network.device, ip, "append", engine.program(HOST));
   return {
-    purpose,
+    chance,
+    join,
     name: options.name,
     network,
     ip,
@@ -136,13 +139,15 @@ export function createBridgeEndpoint(
     portNetns: HOST,
     port,
     gateway: network.isInternal ? undefined : network.gateway,
-    routes: [],
-    aliases: options.aliases ?? [],
+    routes: NONE,
+    aliases: options.aliases ?? NONE,
     answersFor: undefined,
     holder: options.name,
     isGateway: options.isGateway ?? false,
     device,
     isUp: false,
+    names: undefined,
+    binding: undefined,
   };
 }
 

@@ -11,18 +11,20 @@ import type { Engine } from "./engine.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type PublishOption, takePorts } from "./host-ports.ts";
 import { complete, hexId } from "./identifier.ts";
-import type { NameRecord } from "./names.ts";
 import { BridgeNetwork, isPlain, type Network, OverlayNetwork } from "./network.ts";
 import { removeOverlay } from "./overlay-driver.ts";
 import { Gate, type Operation } from "./operation.ts";
 import { GATEWAY_NETWORK, Sandbox } from "./sandbox.ts";
 import type { ServiceState } from "./service.ts";
-import { activateServiceBinding, addName, deleteServiceBinding, type EndpointRecord } from "./service-binding.ts";
+import { activateServiceBinding, addName, deleteServiceBinding, leaveServiceBinding } from "./service-binding.ts";
 import { type IngressPort, programIngressPorts } from "./task-rules.ts";
 
 const SHORT_ID = 12;
 /** The kernel's words for the exit status of a killed process. */
 const KILLED = 137;
+
+const NO_ALIASES: readonly string[] = [];
+const NO_PORTS: readonly PortMapping[] = [];
 
 /** A network that a container is to be in. */
 export interface Attachment {
@@ -74,9 +76,6 @@ export class Container {
   exitCode = 0;
   /** Networks it is in, or will be in when it starts, by name. */
   readonly attachments: Map<string, Attachment> = new Map();
-  readonly names: Map<string, NameRecord> = new Map();
-  /** Of a task whose service it serves, by network. */
-  readonly bindings: Map<string, EndpointRecord> = new Map();
   /** Opens when it has started, or could not; undefined: it is not about to. */
   starting: Gate | undefined = undefined;
   /** Told when its process has ended. */
@@ -159,9 +158,10 @@ function* untilStarted(container: Container): Operation {
 function* start(engine: Engine, container: Container): Operation {
   const { sandbox } = container;
   // Another task of its slot is here still: both cannot be called so.
-  if (isTaken(engine, sandbox)) sandbox.netns = container.name;
+  if (engine.namespaces.has(sandbox.netns)) sandbox.netns = container.name;
   const { netns } = sandbox;
   container.hasNamespace = true;
+  if (!container.isInHost) engine.namespaces.add(netns);
   if (!container.isInHost)
     engine.ask({ kind: "netns-add", node: engine.name, netns, forwarding: engine.node.kernel.forwarding });
   const networks = networksOf(engine, container);
@@ -196,13 +196,6 @@ function* start(engine: Engine, container: Container): Operation {
   container.startedAt = engine.now;
   // A task's agent says when it is ready for the world.
   if (container.options.task === undefined) activateServiceBinding(engine, container);
-}
-
-function isTaken(engine: Engine, { netns }: Sandbox): boolean {
-  if (netns === "host") return false;
-  for (const { hasNamespace, sandbox } of engine.containers.values())
-    if (hasNamespace && sandbox.netns === netns) return true;
-  return false;
 }
 
 function needsResolver(network: Network): boolean {
@@ -242,7 +235,7 @@ function* joinNetwork(engine: Engine, container: Container, network: Network): O
   if (isPlain(network)) return;
   const attachment = container.attachments.get(network.name);
   const { name, shortName } = container;
-  const aliases = attachment?.aliases ?? [];
+  const aliases = attachment?.aliases ?? NO_ALIASES;
   let ip = attachment?.ip;
   if (network instanceof OverlayNetwork && container.options.task === undefined) {
     yield engine.cost("attach");
@@ -259,7 +252,7 @@ function* joinNetwork(engine: Engine, container: Container, network: Network): O
 }
 
 function portsOf(engine: Engine, { isInHost, options }: Container): readonly PortMapping[] {
-  if (isInHost || options.ports.length === 0) return [];
+  if (isInHost || options.ports.length === 0) return NO_PORTS;
   return takePorts(engine, options.ports, `${options.name} (${hexId(engine.random(`refused:${options.name}`))})`);
 }
 
@@ -301,6 +294,7 @@ export function* containerExited(engine: Engine, container: Container, status: n
 export function releaseNetwork(engine: Engine, container: Container): void {
   const { sandbox } = container;
   container.hasNamespace = false;
+  engine.namespaces.delete(sandbox.netns);
   const endpoints = [...sandbox.endpoints];
   sandbox.release();
   for (const port of sandbox.ports) engine.ports.release(port);
@@ -398,11 +392,9 @@ export function* disconnect(engine: Engine, container: Container, name: string):
   if (!container.attachments.delete(network.name)) throw Refusal.notConnected(container.id, network.name);
   if (container.state !== "running") return;
   yield engine.cost("request");
-  const record = container.names.get(network.name);
-  if (record !== undefined) engine.swarm.names.remove(record, engine.now);
-  container.names.delete(network.name);
   const endpoint = container.sandbox.endpointIn(network.name);
   if (endpoint === undefined) return;
+  leaveServiceBinding(engine, endpoint);
   yield* container.sandbox.leave(endpoint);
   // libnetwork endpoint.go, sbLeave: deleteHostsEntries.
   writeFiles(engine, container, ["/etc/hosts"]);

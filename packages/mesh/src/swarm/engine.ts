@@ -33,6 +33,8 @@ export class Engine {
   /** By identifier, in the order of their making. */
   readonly containers: Map<string, Container> = new Map();
   readonly names: Map<string, Container> = new Map();
+  /** Names of namespaces that containers have. */
+  readonly namespaces: Set<string> = new Set();
   readonly subnets: SubnetAllocator = new SubnetAllocator(LOCAL_POOLS, false);
   /** Ports of the node that lead to containers. */
   readonly ports: HostPorts = new HostPorts();

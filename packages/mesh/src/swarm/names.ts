@@ -28,14 +28,38 @@ interface Entry {
 }
 
 class NetworkNames {
-  readonly byName: Map<string, Entry[]> = new Map();
-  readonly byIp: Map<number, Entry[]> = new Map();
+  readonly #byName = new Map<string, Entry[]>();
+  readonly #byIp = new Map<number, Entry[]>();
+  /** Those that are not in there yet: nobody has asked since they came. */
+  #fresh: Entry[] = [];
+
+  add(entry: Entry): void {
+    this.#fresh.push(entry);
+  }
+
+  get byName(): Map<string, Entry[]> {
+    this.#index();
+    return this.#byName;
+  }
+
+  get byIp(): Map<number, Entry[]> {
+    this.#index();
+    return this.#byIp;
+  }
+
+  #index(): void {
+    for (const entry of this.#fresh) {
+      for (const name of namesOf(entry.record)) append(this.#byName, name, entry);
+      append(this.#byIp, entry.record.ip, entry);
+    }
+    this.#fresh = [];
+  }
 }
 
 export class Names {
   readonly #gossip: Spread;
   readonly #networks = new Map<string, NetworkNames>();
-  readonly #entries = new Map<NameRecord, { readonly network: string; readonly entry: Entry }>();
+  readonly #entries = new Map<NameRecord, Entry>();
   #sequence = 0;
 
   constructor(gossip: Spread) {
@@ -52,14 +76,8 @@ export class Names {
     const table = this.#networks.get(network) ?? new NetworkNames();
     this.#networks.set(network, table);
     const entry: Entry = { record, sequence: this.draw(), since: now, until: Number.POSITIVE_INFINITY };
-    this.#entries.set(record, { network, entry });
-    for (const name of namesOf(record)) {
-      const entries = table.byName.get(name);
-      if (entries === undefined) table.byName.set(name, [entry]);
-      // The same name twice, of one endpoint.
-      else if (entries.at(-1) !== entry) entries.push(entry);
-    }
-    append(table.byIp, record.ip, entry);
+    this.#entries.set(record, entry);
+    table.add(entry);
     return entry.sequence;
   }
 
@@ -68,7 +86,7 @@ export class Names {
     const found = this.#entries.get(record);
     if (found === undefined) return;
     this.#entries.delete(record);
-    found.entry.until = now;
+    found.until = now;
   }
 
   /** The network is gone. */
@@ -135,5 +153,6 @@ function addressFor({ ip, vip, services }: NameRecord, wanted: string): number {
 function append<Key>(table: Map<Key, Entry[]>, key: Key, entry: Entry): void {
   const entries = table.get(key);
   if (entries === undefined) table.set(key, [entry]);
-  else entries.push(entry);
+  // The same name twice, of one endpoint.
+  else if (entries.at(-1) !== entry) entries.push(entry);
 }

@@ -15,22 +15,25 @@ export function* calling(action: () => void): Operation {
 
 /** Something that several operations wait for: it opens once. */
 export class Gate {
-  #waiting: (() => void)[] | undefined = [];
+  #isOpen = false;
+  #waiting: (() => void)[] | undefined = undefined;
 
   get isOpen(): boolean {
-    return this.#waiting === undefined;
+    return this.#isOpen;
   }
 
   /** Calls `then` when it opens, or at once. */
   wait(then: () => void): void {
-    if (this.#waiting === undefined) then();
+    if (this.#isOpen) then();
+    else if (this.#waiting === undefined) this.#waiting = [then];
     else this.#waiting.push(then);
   }
 
   open(): void {
-    const waiting = this.#waiting ?? [];
+    this.#isOpen = true;
+    const waiting = this.#waiting;
     this.#waiting = undefined;
-    for (const then of waiting) then();
+    if (waiting !== undefined) for (const then of waiting) then();
   }
 }
 

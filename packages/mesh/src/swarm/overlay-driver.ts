@@ -15,6 +15,8 @@ import { Gate, type Operation } from "./operation.ts";
 import { Sandbox } from "./sandbox.ts";
 import { type BalancedService, joinServiceBindings } from "./service-binding.ts";
 
+const NONE: readonly never[] = [];
+
 const INGRESS_SANDBOX = "ingress_sbox";
 
 /** Name of a node's load-balancer endpoint in a network, as scenarios and recordings have it. */
@@ -79,11 +81,13 @@ export class LocalOverlay {
     return `veth${number}`;
   }
 
-  /** Number of the subnet's bridge and vxlan device, and whether it has them. */
-  subnetNumber(subnet: OverlaySubnet): { readonly number: number; readonly isNew: boolean } {
-    const found = this.#subnets.indexOf(subnet);
-    if (found >= 0) return { number: found, isNew: false };
-    return { number: this.#subnets.push(subnet) - 1, isNew: true };
+  /** Number of the subnet's bridge and vxlan device; negative: it has none yet. */
+  subnetNumber(subnet: OverlaySubnet): number {
+    return this.#subnets.indexOf(subnet);
+  }
+
+  addSubnet(subnet: OverlaySubnet): number {
+    return this.#subnets.push(subnet) - 1;
   }
 }
 
@@ -116,9 +120,8 @@ export function* localOverlay(engine: Engine, network: OverlayNetwork, joins: 0 
 
 /** initSubnetSandbox: the bridge first, which announces its multicast group before it has a port. */
 function* addSubnet(engine: Engine, overlay: LocalOverlay, subnet: OverlaySubnet): Operation<string> {
-  const { number, isNew } = overlay.subnetNumber(subnet);
+  const number = overlay.addSubnet(subnet);
   const bridge = `br${number}`;
-  if (!isNew) return bridge;
   const vxlan = `vxlan${number}`;
   const { netns, network } = overlay;
   const place = { node: engine.name, netns };
@@ -204,14 +207,15 @@ export function* createOverlayEndpoint(
   const { ip, name } = options;
   const subnet = network.subnetOf(ip);
   if (subnet === undefined) throw Refusal.outsideSubnets(ip);
-  const bridge = yield* addSubnet(engine, overlay, subnet);
+  const number = overlay.subnetNumber(subnet);
+  const bridge = number < 0 ? yield* addSubnet(engine, overlay, subnet) : `br${number}`;
   if (options.afterBridge !== undefined) yield options.afterBridge;
   const device = sandbox.reserveInterface(network.name);
   const pins = engine.swarm.choices.ports.get(`${engine.name}/${netns}`);
   const port = overlay.nextPort(pins?.get(options.shortName));
   const place = { node: engine.name, netns };
   const mac = macOf(ip);
-  const { purpose, random } = sandbox.nextChance();
+  const { chance, join, random } = sandbox.nextChance();
   engine.ask({
     kind: "veth-add",
     ...place,
@@ -224,15 +228,15 @@ export function* createOverlayEndpoint(
   engine.ask({ kind: "link-master", ...place, device: port, master: bridge });
   engine.ask({ kind: "link-up", ...place, device: port });
   engine.swarm.publishPeer(engine, network, ip, mac, options.shortName);
-  const routes = network.subnets
-    .filter((other) => other !== subnet)
-    .map((other) => ({
-      destination: other.subnet.address,
-      prefixLength: other.subnet.prefixLength,
-      via: subnet.gateway,
-    }));
+  const others = network.subnets.length === 1 ? NONE : network.subnets.filter((other) => other !== subnet);
+  const routes = others.map((other) => ({
+    destination: other.subnet.address,
+    prefixLength: other.subnet.prefixLength,
+    via: subnet.gateway,
+  }));
   return {
-    purpose,
+    chance,
+    join,
     name,
     network,
     ip,
@@ -243,12 +247,14 @@ export function* createOverlayEndpoint(
     port,
     gateway: undefined,
     routes,
-    aliases: options.aliases ?? [],
+    aliases: options.aliases ?? NONE,
     answersFor: network.isDsr ? options.vip : undefined,
     holder: options.shortName,
     isGateway: false,
     device,
     isUp: false,
+    names: undefined,
+    binding: undefined,
   };
 }
 

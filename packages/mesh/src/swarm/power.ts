@@ -49,7 +49,9 @@ export class PoweredHost implements Host {
   start(node: string, operation: Operation<unknown>, afterNs: number): void {
     const engine = this.#engineOf(node);
     if (engine === undefined) return this.#host.start(node, operation, afterNs);
-    if (engine.isOn) this.#host.start(node, whileOn(engine, engine.life, operation), afterNs);
+    if (!engine.isOn) return;
+    // In the first deployment no node goes off; what is left of it then comes by here again.
+    this.#host.start(node, this.isImmediate ? operation : whileOn(engine, engine.life, operation), afterNs);
   }
 }
 

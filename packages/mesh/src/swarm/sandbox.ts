@@ -8,7 +8,7 @@ import { formatIpv4 } from "@hopscope/codec/address";
 import { createBridge, createBridgeEndpoint, deleteBridgeEndpoint } from "./bridge-driver.ts";
 import type { PortMapping } from "./bridge-rules.ts";
 import type { Random } from "../sim/random.ts";
-import { compareEndpoints, type Endpoint } from "./endpoint.ts";
+import { compareEndpoints, type Endpoint, purposeOf, sortEndpoints } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
 import { BridgeNetwork, type OverlayNetwork } from "./network.ts";
 import type { Operation } from "./operation.ts";
@@ -49,7 +49,8 @@ export class Sandbox {
   #gateway: Endpoint | undefined = undefined;
   #external: Endpoint | undefined = undefined;
   #nextInterface = 0;
-  readonly #planned = new Map<string, string>();
+  /** Names of interfaces that are still to come, by network. */
+  #planned: Map<string, string> | undefined = undefined;
 
   constructor(engine: Engine, netns: string, chance: string, key: string = netns) {
     this.engine = engine;
@@ -59,27 +60,34 @@ export class Sandbox {
   }
 
   /** Chance for its next endpoint. */
-  nextChance(): { readonly purpose: string; readonly random: Random } {
-    const purpose = `endpoint:${this.#chance}:${this.#joins++}`;
-    return { purpose, random: this.engine.random(purpose) };
+  nextChance(): { readonly chance: string; readonly join: number; readonly random: Random } {
+    const drawn = { chance: this.#chance, join: this.#joins++ };
+    return { ...drawn, random: this.engine.random(purposeOf(drawn)) };
   }
 
   /** Names the interfaces of a container that starts, by network. */
   plan(networks: readonly string[]): void {
-    for (const network of networks) this.#planned.set(network, `eth${this.#nextInterface++}`);
+    for (const network of networks) {
+      this.#planned ??= new Map();
+      this.#planned.set(network, `eth${this.#nextInterface++}`);
+    }
   }
 
   /** Name of the next interface: a planned one, the next number, or the lowest free one. */
   reserveInterface(network: string): string {
-    const planned = this.#planned.get(network);
+    const planned = this.#planned?.get(network);
     if (planned !== undefined) {
-      this.#planned.delete(network);
+      this.#planned!.delete(network);
+      if (this.#planned!.size === 0) this.#planned = undefined;
       return planned;
     }
     if (this.engine.version.interfaceNumber === "next") return `eth${this.#nextInterface++}`;
     for (let number = 0; ; number++) {
       const name = `eth${number}`;
-      if (!this.endpoints.some((endpoint) => endpoint.device === name) && ![...this.#planned.values()].includes(name))
+      if (
+        !this.endpoints.some((endpoint) => endpoint.device === name) &&
+        ![...(this.#planned?.values() ?? [])].includes(name)
+      )
         return name;
     }
   }
@@ -135,15 +143,25 @@ export class Sandbox {
   attach(endpoint: Endpoint): void {
     if (!this.endpoints.includes(endpoint)) this.endpoints.push(endpoint);
     const { engine, netns } = this;
-    const { device, ip, prefixLength } = endpoint;
-    const place = { node: engine.name, netns };
-    engine.ask({ kind: "address-add", ...place, device, ip, prefixLength });
-    engine.ask({ kind: "link-up", ...place, device });
+    const { device, answersFor } = endpoint;
+    this.#inside(() => {
+      const { ip, prefixLength } = endpoint;
+      engine.ask({ kind: "address-add", node: engine.name, netns, device, ip, prefixLength });
+    });
+    engine.ask({ kind: "link-up", node: engine.name, netns, device });
     endpoint.isUp = true;
-    if (endpoint.answersFor !== undefined) this.#answerFor(endpoint.answersFor, device);
-    for (const route of endpoint.routes) engine.ask({ kind: "route-add", ...place, ...route, device });
+    if (answersFor !== undefined) this.#answerFor(answersFor, device);
+    for (const route of endpoint.routes)
+      this.#inside(() => engine.ask({ kind: "route-add", node: engine.name, netns, ...route, device }));
     if (engine.version.announcements > 0) engine.host.start(engine.name, this.#announce(endpoint), 0);
     this.#arrangeDefaultRoute();
+  }
+
+  /** What is done to addresses and routes of its namespace, which in the first deployment can wait until somebody is there. */
+  #inside(action: () => void): void {
+    const { engine, netns } = this;
+    if (engine.host.isImmediate) engine.host.defer({ node: engine.name, netns }, action);
+    else action();
   }
 
   /** The virtual IP is there, and nobody hears it (sandbox.go, populateNetworkResources; osl, DisableARPForVIP, AddLoopbackAliasIP). */
@@ -158,7 +176,7 @@ export class Sandbox {
   /** All interfaces come up: the namespace is there now (SetKey). */
   populate(): void {
     this.isPopulated = true;
-    for (const endpoint of this.endpoints.toSorted(compareEndpoints)) this.attach(endpoint);
+    for (const endpoint of sortEndpoints(this.endpoints)) this.attach(endpoint);
   }
 
   *#announce(endpoint: Endpoint): Operation {
@@ -172,8 +190,9 @@ export class Sandbox {
 
   /** getGatewayEndpoint, updateGateway; and the ports of the node go where the way out is. */
   #arrangeDefaultRoute(): void {
-    const up = this.isPopulated ? this.endpoints.toSorted(compareEndpoints) : [];
-    const gateway = up.find((endpoint) => endpoint.gateway !== undefined && endpoint.isUp);
+    const gateway = this.isPopulated
+      ? sortEndpoints(this.endpoints).find((endpoint) => endpoint.gateway !== undefined && endpoint.isUp)
+      : undefined;
     if (gateway !== this.#gateway) {
       const { engine, netns } = this;
       const previous = this.#gateway;
@@ -182,7 +201,7 @@ export class Sandbox {
         engine.ask({ kind, node: engine.name, netns, destination: 0, prefixLength: 0, via, device });
       // A device that is gone has taken its routes along.
       if (previous !== undefined && this.endpoints.includes(previous)) route("route-delete", previous);
-      if (gateway !== undefined) route("route-add", gateway);
+      if (gateway !== undefined) this.#inside(() => route("route-add", gateway));
     }
     this.#arrangePorts(gateway);
   }

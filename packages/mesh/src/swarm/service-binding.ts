@@ -10,7 +10,7 @@
  * Not modelled: two endpoints with the same address.
  */
 import type { Container } from "./container.ts";
-import { compareEndpoints, type Endpoint } from "./endpoint.ts";
+import { type Endpoint, sortEndpoints } from "./endpoint.ts";
 import type { Engine } from "./engine.ts";
 import { addBackend, removeBackend, settleBackends, settleService } from "./load-balancer.ts";
 import type { NameRecord } from "./names.ts";
@@ -216,12 +216,12 @@ function isSamePort(a: IngressPort, b: IngressPort): boolean {
 
 /** Its names become known, and a task takes connections: after its start, or when it is first found healthy. */
 export function activateServiceBinding(engine: Engine, container: Container): void {
-  for (const endpoint of container.sandbox.endpoints.toSorted(compareEndpoints)) {
+  for (const endpoint of sortEndpoints(container.sandbox.endpoints)) {
     if (endpoint.isGateway) continue;
     const sequence = addName(engine, container, endpoint);
     const { task } = container.options;
     const { network } = endpoint;
-    if (task === undefined || !(network instanceof OverlayNetwork) || container.bindings.has(network.name)) continue;
+    if (task === undefined || !(network instanceof OverlayNetwork) || endpoint.binding !== undefined) continue;
     const record: EndpointRecord = {
       service: balancedService(task.service, network),
       task: container.shortName,
@@ -234,31 +234,39 @@ export function activateServiceBinding(engine: Engine, container: Container): vo
       isDisabled: false,
       withdrawnAt: undefined,
     };
-    container.bindings.set(network.name, record);
+    endpoint.binding = record;
     engine.swarm.bindings.add(record, engine);
   }
 }
 
 /** Its names are forgotten, and a task takes no new connections; those that it has go on. */
 export function deactivateServiceBinding(engine: Engine, container: Container): void {
-  removeNames(engine, container);
-  for (const record of container.bindings.values())
-    if (!record.isDisabled) engine.swarm.bindings.disable(record, engine);
+  for (const endpoint of container.sandbox.endpoints) removeNames(engine, endpoint);
+  for (const { binding } of sortEndpoints(container.sandbox.endpoints))
+    if (binding?.isDisabled === false) engine.swarm.bindings.disable(binding, engine);
 }
 
 /** It leaves its networks: nothing of it is left. */
 export function deleteServiceBinding(engine: Engine, container: Container): void {
-  removeNames(engine, container);
-  for (const record of container.bindings.values()) engine.swarm.bindings.delete(record, engine);
-  container.bindings.clear();
+  const endpoints = sortEndpoints(container.sandbox.endpoints);
+  for (const endpoint of endpoints) removeNames(engine, endpoint);
+  for (const endpoint of endpoints) leaveServiceBinding(engine, endpoint);
+}
+
+/** It leaves one network (endpoint.go, sbLeave). */
+export function leaveServiceBinding(engine: Engine, endpoint: Endpoint): void {
+  removeNames(engine, endpoint);
+  if (endpoint.binding !== undefined) engine.swarm.bindings.delete(endpoint.binding, engine);
+  endpoint.binding = undefined;
 }
 
 /** Its names in a network become known, under the number that is answered; ingress has none, and the default bridge neither. */
-export function addName(engine: Engine, container: Container, { network, ip, aliases }: Endpoint): number | undefined {
-  if (!hasNames(network) || container.names.has(network.name)) return undefined;
+export function addName(engine: Engine, container: Container, endpoint: Endpoint): number | undefined {
+  const { network, ip, aliases } = endpoint;
+  if (!hasNames(network) || endpoint.names !== undefined) return undefined;
   const { task } = container.options;
   const services =
-    task === undefined ? [] : [task.service.spec.name, ...(task.service.spec.aliases.get(network.name) ?? [])];
+    task === undefined ? NO_SERVICES : [task.service.spec.name, ...(task.service.spec.aliases.get(network.name) ?? [])];
   const record: NameRecord = {
     ip,
     name: container.name,
@@ -267,11 +275,13 @@ export function addName(engine: Engine, container: Container, { network, ip, ali
     vip: task?.service.vips.get(network.name),
     node: engine.node.index,
   };
-  container.names.set(network.name, record);
+  endpoint.names = record;
   return engine.swarm.names.add(network.id, record, engine.now);
 }
 
-function removeNames(engine: Engine, container: Container): void {
-  for (const record of container.names.values()) engine.swarm.names.remove(record, engine.now);
-  container.names.clear();
+const NO_SERVICES: readonly string[] = [];
+
+function removeNames(engine: Engine, endpoint: Endpoint): void {
+  if (endpoint.names !== undefined) engine.swarm.names.remove(endpoint.names, engine.now);
+  endpoint.names = undefined;
 }

@@ -154,6 +154,9 @@ function isSelected(route: Route, selector: RouteSelector): boolean {
   );
 }
 
+/** So many are kept in an array of just their number: one that grows by itself has room for sixteen more at once. */
+const FEW = 8;
+
 /** Routes of one table. */
 class PrefixTable {
   /** Those of one prefix by metric, then age. */
@@ -199,7 +202,7 @@ class PrefixTable {
       const isSame = other.destination === route.destination && other.prefixLength === route.prefixLength;
       if (isSame && metricOf(other) > metricOf(route)) at = index;
     }
-    if (at === list.length) list.push(route);
+    if (list.length < FEW) this.#list = list.toSpliced(at, 0, route);
     else list.splice(at, 0, route);
     this.#index = undefined;
   }

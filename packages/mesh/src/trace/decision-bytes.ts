@@ -60,7 +60,7 @@ export class DecisionBytes {
       slot = hash(kind, a, b) & (SLOTS - 1);
     }
     const recorder = this.#recorder;
-    const deviceOf = (point: number): string => recorder.points[point]!.device;
+    const deviceOf = (point: number): string => recorder.pointAt(point).device;
     const words = encodeText(formatStep(kind, a, b, deviceOf, (label) => recorder.label(label)));
     this.#kinds[slot] = kind;
     this.#a[slot] = a;

@@ -48,7 +48,7 @@ export function* traceBlocks(file: TraceFile): Generator<Block> {
 
 function* headBlocks(file: TraceFile): Generator<Block> {
   yield sectionBlock(file);
-  for (const [index] of file.mesh.recorder.points.entries()) yield interfaceBlock(file.mesh, index);
+  for (let index = 0; index < file.mesh.recorder.pointCount; index++) yield interfaceBlock(file.mesh, index);
   yield namesBlock(file.mesh.plan);
 }
 
@@ -103,14 +103,15 @@ function sectionBlock({ name, dataPathPort }: TraceFile): SectionBlock {
 }
 
 function interfaceBlock({ recorder, captureNames }: Mesh, index: number): InterfaceBlock {
-  const { node, namespace, device } = recorder.points[index]!;
+  const { node, namespace, device } = recorder.pointAt(index);
   const nameOf = (plain: string): string => captureNames.get(plain) ?? plain;
-  const description = recorder.descriptions[index]!.replace(
-    /^peer (.+)\/([^/]+)$/,
-    (_, peer: string, end: string) => `peer ${nameOf(peer)}/${end}`,
-  );
+  const other = recorder.peerOf(index);
+  const description =
+    other === undefined
+      ? {}
+      : { description: `${other.isGone ? "was " : ""}peer ${nameOf(other.peer.namespace)}/${other.peer.device}` };
   const name = `${node}/${nameOf(namespace)}/${device}`;
-  const options = { name, timestampResolution: NANOSECONDS, ...(description === "" ? {} : { description }) };
+  const options = { name, timestampResolution: NANOSECONDS, ...description };
   return { kind: "interface", linkType: LinkType.ethernet, snapLength: 0, options };
 }
 
@@ -155,7 +156,7 @@ function packetBlock({ mesh: { recorder }, startedAt }: TraceFile, hop: number):
 /** What a hop decided, in one line; "" if the frame only passed. */
 export function decisionOf(recorder: Recorder, hop: number): string {
   let line = "";
-  const nameOf = (point: number): string => recorder.points[point]!.device;
+  const nameOf = (point: number): string => recorder.pointAt(point).device;
   const labelOf = (label: number): string => recorder.label(label);
   recorder.steps(hop, (kind: StepKind, a: number, b: number) => {
     if (line !== "") line += line.endsWith(":") ? " " : "; ";

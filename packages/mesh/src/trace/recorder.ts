@@ -17,6 +17,9 @@ const CHUNK_SIZE = 1 << 20;
 /** Bytes of frames that are kept unless somebody says otherwise: what a machine of today has to spare. */
 const DEFAULT_LIMIT: number = 1 << 30;
 
+/** Node, namespace, device. */
+const NAMES_A_POINT = 3;
+
 /** Where frames are seen: a device in a namespace on a node. */
 export interface CapturePoint {
   readonly node: string;
@@ -26,9 +29,11 @@ export interface CapturePoint {
 }
 
 export class Recorder {
-  readonly points: CapturePoint[] = [];
-  /** What an interface block says besides the name: the other end of a veth pair. */
-  readonly descriptions: string[] = [];
+  /** Of each point the names of node, namespace, and device. */
+  readonly #points: string[] = [];
+  /** Of each point the one at the other end of its veth pair; -1: nothing is to be said of it. */
+  readonly #peers: number[] = [];
+  readonly #gone: Set<number> = new Set();
   /** What steps say in words that are made when somebody reads them. */
   readonly #labels: (() => string)[] = [];
   readonly #frames: FramePool;
@@ -92,9 +97,30 @@ export class Recorder {
     this.isOn = false;
   }
 
-  addPoint(point: CapturePoint, description: string): number {
-    this.descriptions.push(description);
-    return this.points.push(point) - 1;
+  addPoint(node: string, namespace: string, device: string): number {
+    this.#points.push(node, namespace, device);
+    return this.#peers.push(-1) - 1;
+  }
+
+  get pointCount(): number {
+    return this.#peers.length;
+  }
+
+  pointAt(point: number): CapturePoint {
+    const at = point * NAMES_A_POINT;
+    const points = this.#points;
+    return { node: points[at]!, namespace: points[at + 1]!, device: points[at + 2]! };
+  }
+
+  /** The name of a point says nothing: `peer`, at the other end of the pair, says what it is for. */
+  connectPoint(point: number, peer: number): void {
+    this.#peers[point] = peer;
+  }
+
+  /** Of a point that was connected, the other end, and whether the device is there still. */
+  peerOf(point: number): { readonly peer: CapturePoint; readonly isGone: boolean } | undefined {
+    const peer = this.#peers[point]!;
+    return peer < 0 ? undefined : { peer: this.pointAt(peer), isGone: this.#gone.has(point) };
   }
 
   /** Words for a step; answers their number. */
@@ -108,7 +134,7 @@ export class Recorder {
 
   /** The device is no more: nobody can say any more what it is connected to. */
   pointIsGone(point: number): void {
-    this.descriptions[point] = this.descriptions[point]!.replace(/^peer /, "was peer ");
+    this.#gone.add(point);
   }
 
   /** The frame passes a tap. Its bytes are copied: later hops may rewrite them. */

@@ -103,7 +103,7 @@ function world(options: Partial<ResolverOptions> = {}): World {
   const seen = (): string[] => {
     const found: string[] = [];
     for (const hop of recorder.order()) {
-      const { namespace: where, device } = recorder.points[recorder.point(hop)]!;
+      const { namespace: where, device } = recorder.pointAt(recorder.point(hop));
       if (where !== "ctr" || (device === "lo" && recorder.direction(hop) === Direction.in)) continue;
       const bytes = recorder.bytes(hop);
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

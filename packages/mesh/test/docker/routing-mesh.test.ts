@@ -174,6 +174,12 @@ describe("a virtual IP", () => {
     expect(outputs(result).map(count)).toEqual([1, 2, 3]);
   });
 
+  test("of a service one of whose tasks is disconnected from the network: the other has all that is new", () => {
+    const ask = `exec client.h3 ${who("web")}`;
+    const asked = outputs(go({}, "on h1 docker network disconnect net web.1", "sleep 1s", ask, ask, ask)).slice(2);
+    expect(asked.map((output) => output.split(" ")[0])).toEqual([TASK_2, TASK_2, TASK_2]);
+  });
+
   test("of a service that is gone: nobody has it any more", () => {
     const result = go({}, "docker service rm web", "sleep 30s", "exec client.h3 ping -c 1 -W 1 10.0.1.2");
     expect(outputs(result)[2]).toContain("0 packets received");

@@ -163,7 +163,7 @@ describe("packets that wait", () => {
       const bytes = recorder.bytes(hop);
       const view = new DataView(bytes.buffer, bytes.byteOffset);
       const isEcho = ethernet.etherType(view, 0) === 0x0800 && icmp.type(view, 34) === icmp.IcmpType.echoRequest;
-      const point = recorder.points[recorder.point(hop)]!;
+      const point = recorder.pointAt(recorder.point(hop));
       if (isEcho && point.namespace === "svc.1") found.push(icmp.sequence(view, 34));
     }
     return found;

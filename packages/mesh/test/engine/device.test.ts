@@ -35,7 +35,7 @@ class Bridged extends Lab {
   points(): string[] {
     const { recorder } = this;
     return Array.from(recorder.order(), (hop) => {
-      const { namespace, device } = recorder.points[recorder.point(hop)]!;
+      const { namespace, device } = recorder.pointAt(recorder.point(hop));
       return `${namespace}/${device}`;
     });
   }
@@ -208,7 +208,7 @@ describe("a checksum that is left to a device", () => {
 
   test("is completed before a device that does not do it, and before a packet is cut", () => {
     const { lab, a } = pair();
-    a.deviceNamed("b")!.offloads.tx = false;
+    a.deviceNamed("b")!.setOffloads({ tx: false });
     send(lab, a, 20);
     expect(statusAt(lab, "a/b")).toBe(valid);
     const other = pair();

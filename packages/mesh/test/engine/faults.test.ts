@@ -33,7 +33,7 @@ const OTHER = "exec web.1 ping -c 1 -W 1 10.0.9.5";
 function drops({ mesh: { recorder } }: RunResult): string[] {
   const found: string[] = [];
   for (let hop = 0; hop < recorder.hopCount; hop++) {
-    const { node, namespace, device } = recorder.points[recorder.point(hop)]!;
+    const { node, namespace, device } = recorder.pointAt(recorder.point(hop));
     recorder.steps(hop, (kind, a) => {
       if (kind === StepKind.drop) found.push(`${node}/${namespace}/${device} ${dropReasonName(a as DropReason)}`);
     });
@@ -100,7 +100,7 @@ describe("links", () => {
     const result = go(["fault link worker1 duplicate 100%", "exec web.1 iping -c 1 -W 1 10.0.9.4"]);
     const { recorder } = result.mesh;
     const passed = (device: string): number =>
-      Array.from({ length: recorder.hopCount }, (_, hop) => recorder.points[recorder.point(hop)]!).filter(
+      Array.from({ length: recorder.hopCount }, (_, hop) => recorder.pointAt(recorder.point(hop))).filter(
         (point) => point.node === "worker1" && point.namespace === "host" && point.device === device,
       ).length;
     // Two requests in, two replies out.
@@ -167,7 +167,7 @@ describe("forwarding and neighbor entries", () => {
     expect(statuses(result)).toEqual([0, 1, 0, 0]);
     const { recorder } = result.mesh;
     const points = new Set(
-      Array.from({ length: recorder.hopCount }, (_, hop) => recorder.points[recorder.point(hop)]!),
+      Array.from({ length: recorder.hopCount }, (_, hop) => recorder.pointAt(recorder.point(hop))),
     );
     expect([...points].some(({ node, namespace }) => node === "worker2" && namespace === "overlay-front")).toBe(true);
   });

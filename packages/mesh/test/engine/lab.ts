@@ -135,7 +135,7 @@ export class Lab {
     const at = ethernet.HEADER_LENGTH;
     const payload = ipv4.payloadStart(view, at);
     const isIcmp = ipv4.protocol(view, at) === IpProtocol.icmp && ipv4.fragmentOffset(view, at) === 0;
-    const { namespace, device } = recorder.points[recorder.point(hop)]!;
+    const { namespace, device } = recorder.pointAt(recorder.point(hop));
     return {
       point: `${namespace}/${device}`,
       direction: recorder.direction(hop) === Direction.in ? "in" : "out",
@@ -163,7 +163,7 @@ export class Lab {
           kind,
           a,
           b,
-          (at) => this.recorder.points[at]!.device,
+          (at) => this.recorder.pointAt(at).device,
           (label) => this.recorder.label(label),
         ),
       ),

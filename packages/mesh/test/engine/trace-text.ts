@@ -22,7 +22,7 @@ export interface HopText {
 
 export function hopsOf(recorder: Recorder): HopText[] {
   return Array.from(recorder.order(), (hop) => {
-    const point = recorder.points[recorder.point(hop)]!;
+    const point = recorder.pointAt(recorder.point(hop));
     const bytes = recorder.bytes(hop);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const steps: string[] = [];
@@ -32,7 +32,7 @@ export function hopsOf(recorder: Recorder): HopText[] {
           kind,
           a,
           b,
-          (at) => recorder.points[at]!.device,
+          (at) => recorder.pointAt(at).device,
           (label) => recorder.label(label),
         ),
       ),

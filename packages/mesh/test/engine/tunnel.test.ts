@@ -50,7 +50,7 @@ class Tunnel {
     const { recorder } = this.mesh;
     return Array.from(recorder.order())
       .filter((hop) => {
-        const at = recorder.points[recorder.point(hop)]!;
+        const at = recorder.pointAt(recorder.point(hop));
         return (
           `${at.node}/${at.namespace}/${at.device}` === point &&
           (recorder.direction(hop) === Direction.in ? "in" : "out") === direction
@@ -162,17 +162,14 @@ describe("a TCP super-frame through the tunnel (s03)", () => {
   test("stays cut where the tunnel does not merge", () => {
     const tunnel = new Tunnel(1500);
     const vxlan = tunnel.mesh.nodes.get("node2")!.namespaces.get("overlay-net")!.deviceNamed("vxlan0")!;
-    vxlan.offloads.gro = false;
+    vxlan.setOffloads({ gro: false });
     sendSuperFrame(tunnel);
     expect(tunnel.lengths("node2/overlay-net/vxlan0", "in")).toEqual(["1450", "1450", "1450", "1450", "1450"]);
   });
 
   test("is seen whole at an interface that cuts it itself, and cut behind it", () => {
     const tunnel = new Tunnel(1500);
-    Object.assign(tunnel.mesh.nodes.get("node1")!.namespaces.get("host")!.deviceNamed("eth0")!.offloads, {
-      tso: true,
-      tx: true,
-    });
+    tunnel.mesh.nodes.get("node1")!.namespaces.get("host")!.deviceNamed("eth0")!.setOffloads({ tso: true, tx: true });
     sendSuperFrame(tunnel);
     expect(tunnel.lengths("node1/host/eth0", "out")).toEqual(["7092"]);
     expect(tunnel.lengths("switch/host/p-node1", "in")).toEqual(["1500", "1500", "1500", "1500", "1500"]);

@@ -377,7 +377,7 @@ describe("a bridged packet whose destination a rule changes", () => {
 function hopOf(machine: DockerMachine, name: string): DataView {
   const { recorder } = machine;
   for (let hop = recorder.hopCount - 1; hop >= 0; hop--) {
-    const { device } = recorder.points[recorder.point(hop)]!;
+    const { device } = recorder.pointAt(recorder.point(hop));
     const way = recorder.direction(hop) === 1 ? "in" : "out";
     const bytes = recorder.bytes(hop);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

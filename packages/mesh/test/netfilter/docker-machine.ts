@@ -128,7 +128,7 @@ export class DockerMachine {
   ip(from: number = 0): string[] {
     const lines: string[] = [];
     for (let hop = from; hop < this.recorder.hopCount; hop++) {
-      const { node, device, namespace } = this.recorder.points[this.recorder.point(hop)]!;
+      const { node, device, namespace } = this.recorder.pointAt(this.recorder.point(hop));
       const bytes = this.recorder.bytes(hop);
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       if (node === "ext" || ethernet.etherType(view, 0) !== 0x0800) continue;

@@ -97,7 +97,7 @@ class Machine {
     this.simulator.run();
     const seen: Seen[] = [];
     for (; this.#hop < this.recorder.hopCount; this.#hop++) {
-      const { namespace, device: name } = this.recorder.points[this.recorder.point(this.#hop)]!;
+      const { namespace, device: name } = this.recorder.pointAt(this.recorder.point(this.#hop));
       const text = Buffer.from(this.recorder.bytes(this.#hop)).toString("hex");
       const isWanted = namespace === "host" && name !== "lo" && text.slice(24, 28) === "0800";
       if (isWanted) seen.push([name, this.recorder.direction(this.#hop) === Direction.in ? "in" : "out", text]);

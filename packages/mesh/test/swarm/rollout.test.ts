@@ -28,7 +28,8 @@ function watch(world: World, service: ServiceState, seconds: number, isNamed = f
     for (const task of service.tasks) {
       if (!numbers.has(task))
         numbers.set(task, [...service.tasks].filter(({ name }) => name === task.name).indexOf(task));
-      const names = isNamed && (task.container?.names.size ?? 0) > 0 ? " named" : "";
+      const isKnown = task.container?.sandbox.endpoints.some(({ names }) => names !== undefined) === true;
+      const names = isNamed && isKnown ? " named" : "";
       const now = `${task.state}${names}`;
       if (seen.get(task) === now) continue;
       seen.set(task, now);

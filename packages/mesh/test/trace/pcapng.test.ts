@@ -25,7 +25,7 @@ const packets = blocks.filter((block): block is EnhancedPacketBlock => block.kin
 describe("a trace as pcapng blocks", () => {
   test("is a section, an interface for each point, names, then frames", () => {
     const kinds = blocks.map((block) => block.kind);
-    const before = ["section", ...recorder.points.map(() => "interface"), "names"];
+    const before = ["section", ...Array.from({ length: recorder.pointCount }, () => "interface"), "names"];
     expect(kinds).toEqual([...before, ...Array(recorder.hopCount).fill("enhancedPacket")]);
   });
 

@@ -52,7 +52,7 @@ function sent({ mesh: { recorder } }: RunResult, node: string): string[] {
   const layers = new Layers();
   const found: string[] = [];
   for (let hop = 0; hop < recorder.hopCount; hop++) {
-    const point = recorder.points[recorder.point(hop)]!;
+    const point = recorder.pointAt(recorder.point(hop));
     if (point.node !== node || point.device !== "eth0" || point.namespace !== "host") continue;
     if (recorder.direction(hop) !== Direction.out) continue;
     const bytes = recorder.bytes(hop);
@@ -75,7 +75,7 @@ function sent({ mesh: { recorder } }: RunResult, node: string): string[] {
 function drops({ mesh: { recorder } }: RunResult): string[] {
   const found: string[] = [];
   for (let hop = 0; hop < recorder.hopCount; hop++) {
-    const { node, namespace, device } = recorder.points[recorder.point(hop)]!;
+    const { node, namespace, device } = recorder.pointAt(recorder.point(hop));
     if (namespace !== "host" && !namespace.startsWith("overlay-")) continue;
     recorder.steps(hop, (kind, a) => {
       const reason = dropReasonName(a as DropReason);
