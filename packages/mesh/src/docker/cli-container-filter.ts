@@ -24,7 +24,7 @@ export function listedContainers(call: Call, items: readonly Container[]): reado
   const keys: FilterKeys<Container> = {
     id: ({ id }, value) => matches(id, value),
     name: ({ name }, value) => matches(name, value.replace(/^\//, "")),
-    label: ({ options }, value) => hasLabel(options.labels ?? new Map(), value),
+    label: ({ labels }, value) => hasLabel(labels, value),
     status: { values: STATES, fits: ({ state }, value) => state === value },
     exited: ({ state, exitCode }, value) => state === "exited" && exitCode === Number(value),
     health: {

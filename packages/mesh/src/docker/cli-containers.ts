@@ -110,6 +110,7 @@ function optionsOf(call: Call): ContainerOptions {
       ...(index === 0 && ip !== undefined ? { ip: readIp(ip) } : {}),
     }),
   );
+  const labels = labelsIn(words.all("label"));
   const name = words.value("name") ?? `c${hexId(engine.random(`name:${engine.made("unnamed")}`), 8)}`;
   return {
     name,
@@ -118,7 +119,7 @@ function optionsOf(call: Call): ContainerOptions {
     argv,
     attachments,
     ports: words.all("publish").flatMap((text) => readPublish(text, engine.version)),
-    labels: labelsIn(words.all("label")),
+    labels: () => labels,
     hostname: words.value("hostname"),
     dns: words.all("dns").map(readIp),
   };
@@ -244,7 +245,7 @@ function ps(call: Call): number {
     return 0;
   }
   const rows = shown.map((container) => {
-    const labels = container.options.labels ?? new Map<string, string>();
+    const { labels } = container;
     return {
       ID: id(container),
       Image: container.options.image,

@@ -56,7 +56,7 @@ export function containerJson(call: Call, container: Container): object {
       Hostname: container.hostname,
       Image: options.image,
       Cmd: options.argv,
-      Labels: Object.fromEntries(options.labels ?? []),
+      Labels: Object.fromEntries(container.labels),
     },
     NetworkSettings: {
       Bridge: "",

@@ -91,17 +91,10 @@ function containerOf(task: Task): ContainerOptions {
             const ip = addresses.get(network);
             return ip === undefined ? { network } : { network, ip };
           }),
-    ports: ports
-      .filter((port) => port.mode === "host")
-      .map(({ protocol, published, target }) => ({ protocol, hostPort: published, containerPort: target })),
-    labels: new Map([
-      ["com.docker.swarm.node.id", task.node?.id ?? ""],
-      ["com.docker.swarm.service.id", service.id],
-      ["com.docker.swarm.service.name", spec.name],
-      ["com.docker.swarm.task", ""],
-      ["com.docker.swarm.task.id", task.id],
-      ["com.docker.swarm.task.name", task.containerName],
-    ]),
+    ports: ports.flatMap(({ protocol, mode, published, target }) =>
+      mode === "host" ? [{ protocol, hostPort: published, containerPort: target }] : [],
+    ),
+    labels: () => labelsOf(task),
     hostname: spec.hostname,
     dns: spec.dns,
     task: {
@@ -110,6 +103,18 @@ function containerOf(task: Task): ContainerOptions {
       ingressPorts: ports.filter((port) => port.mode === "ingress"),
     },
   };
+}
+
+/** container.go, labels; made when somebody looks, as few ever do. */
+function labelsOf({ id, node, service, spec, containerName }: Task): ReadonlyMap<string, string> {
+  return new Map([
+    ["com.docker.swarm.node.id", node?.id ?? ""],
+    ["com.docker.swarm.service.id", service.id],
+    ["com.docker.swarm.service.name", spec.name],
+    ["com.docker.swarm.task", ""],
+    ["com.docker.swarm.task.id", id],
+    ["com.docker.swarm.task.name", containerName],
+  ]);
 }
 
 /** Its process has ended by itself, or was killed by somebody else. */

@@ -43,7 +43,8 @@ export interface ContainerOptions {
   readonly argv: readonly string[];
   readonly attachments: readonly Attachment[];
   readonly ports: readonly PublishOption[];
-  readonly labels?: ReadonlyMap<string, string>;
+  /** Made when somebody asks. */
+  readonly labels?: () => ReadonlyMap<string, string>;
   /** Undefined: the short identifier. */
   readonly hostname?: string | undefined;
   /** Empty: the engine's. */
@@ -102,6 +103,10 @@ export class Container {
 
   get hostname(): string {
     return this.options.hostname ?? (this.isInHost ? this.sandbox.engine.name : this.shortId);
+  }
+
+  get labels(): ReadonlyMap<string, string> {
+    return this.options.labels?.() ?? new Map();
   }
 
   get isInHost(): boolean {

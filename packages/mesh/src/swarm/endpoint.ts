@@ -63,11 +63,11 @@ export function sortEndpoints(endpoints: readonly Endpoint[]): readonly Endpoint
 }
 
 /** What chance for it is drawn for. */
-export function purposeOf({ chance, join }: Pick<Endpoint, "chance" | "join">): string {
+export function purposeOf(chance: string, join: number): string {
   return `endpoint:${chance}:${join}`;
 }
 
 /** 64 digits; drawn when somebody looks, as few ever do. */
 export function endpointId(engine: Engine, endpoint: Endpoint): string {
-  return hexId(engine.random(`id of ${purposeOf(endpoint)}`));
+  return hexId(engine.random(`id of ${purposeOf(endpoint.chance, endpoint.join)}`));
 }

@@ -61,8 +61,9 @@ export class Sandbox {
 
   /** Chance for its next endpoint. */
   nextChance(): { readonly chance: string; readonly join: number; readonly random: Random } {
-    const drawn = { chance: this.#chance, join: this.#joins++ };
-    return { ...drawn, random: this.engine.random(purposeOf(drawn)) };
+    const chance = this.#chance;
+    const join = this.#joins++;
+    return { chance, join, random: this.engine.random(purposeOf(chance, join)) };
   }
 
   /** Names the interfaces of a container that starts, by network. */
