@@ -21,7 +21,7 @@ const LIBRARIES = PACKAGES.filter(({ folder }) => folder !== "cli");
  * round: those that its root exports have one.
  */
 const INTERNAL: Readonly<Record<string, readonly string[]>> = {
-  codec: ["checksum-kernel", "octets"],
+  codec: ["bytes", "checksum-kernel", "octets"],
   tracer: [
     "byte-writer",
     ...["describe", "field-text", "notes", "printed", "style", "value"].map((name) => `print/${name}`),
@@ -56,6 +56,10 @@ describe.each(PACKAGES)("$manifest.name", ({ folder, manifest }) => {
   it("has the workspace's version, license and engines", () => {
     const { version, license, engines } = WORKSPACE;
     expect(manifest).toMatchObject({ version, license, engines });
+  });
+
+  it("ships the license", () => {
+    expect(readFileSync(`${ROOT}packages/${folder}/LICENSE`, "utf8")).toBe(readFileSync(`${ROOT}LICENSE`, "utf8"));
   });
 
   it("is an ES module without side effects, and ships its build and its source", () => {
