@@ -8,12 +8,12 @@ import { LinePrinter, type PrintedPacket, type Style, type TimeForm } from "@hop
 import { frameTree, treeLines } from "@hopscope/tracer/print/tree";
 import { type CaptureReader, openCapture } from "@hopscope/tracer/reader";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { systemProblem } from "./capture-problem.ts";
 import { styleFor } from "./colors.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { Output, OutputError } from "./output.ts";
 import { Progress } from "./progress.ts";
+import { captureProblem } from "./system-problem.ts";
 
 interface DecodeFlags {
   readonly tree?: true;
@@ -120,7 +120,7 @@ export async function decode(file: string, flags: DecodeFlags, io: Io): Promise<
 
 /** Says what is wrong with the file, behind `printed` good packets. */
 function report(error: CaptureError, printed: number, io: Io): ExitCode {
-  const system = systemProblem(error);
+  const system = captureProblem(error);
   if (system !== undefined && printed === 0) {
     io.stderr.write(`hopscope: ${error.file}: ${system}\n`);
     return ExitCode.usage;

@@ -1,8 +1,8 @@
 /** Capture files that a run feeds in: opened before anything runs, read while it runs. */
+import { type CapturedFrame, type Diagnostic, ReplaySelection, type ReplayStep, type Step } from "@hopscope/mesh";
 import { CaptureError } from "@hopscope/tracer/error";
 import { type CaptureReader, openCapture, openCaptureSync } from "@hopscope/tracer/reader";
-import { systemProblem } from "./capture-problem.ts";
-import { type CapturedFrame, type Diagnostic, ReplaySelection, type ReplayStep, type Step } from "@hopscope/mesh";
+import { captureProblem } from "./system-problem.ts";
 
 type Replay = Step & ReplayStep;
 
@@ -30,7 +30,7 @@ export class ReplayFiles {
       return true;
     } catch (error) {
       if (!(error instanceof CaptureError)) throw error;
-      const system = systemProblem(error);
+      const system = captureProblem(error);
       problem(system === undefined ? error.message : `${file}: ${system}`);
       return false;
     }

@@ -3,13 +3,13 @@ import { readFileSync } from "node:fs";
 import {
   checkSteps,
   type Diagnostic,
-  fileProblem,
   formatDiagnostics,
   loadScenario,
   problemOfStep,
   type Scenario,
 } from "@hopscope/mesh";
 import type { Io } from "./io.ts";
+import { systemProblem } from "./system-problem.ts";
 
 export interface OpenScenario {
   readonly scenario: Scenario;
@@ -21,14 +21,14 @@ export interface OpenScenario {
 export function openScenario(file: string, io: Io): OpenScenario | undefined {
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    text = readFile(file);
   } catch (error) {
-    io.stderr.write(`hopscope: cannot read ${file}: ${fileProblem(error)}\n`);
+    io.stderr.write(`hopscope: cannot read ${file}: ${(error as Error).message}\n`);
     return undefined;
   }
   const loaded = loadScenario(text, {
     file,
-    readFile: (path) => readFileSync(path, "utf8"),
+    readFile,
     checkStep: problemOfStep,
   });
   const tell = (diagnostics: readonly Diagnostic[], word: string): void => {
@@ -38,4 +38,13 @@ export function openScenario(file: string, io: Io): OpenScenario | undefined {
   const mistakes = loaded.ok ? checkSteps(loaded.scenario) : loaded.diagnostics;
   tell(mistakes, "");
   return loaded.ok && mistakes.length === 0 ? { scenario: loaded.scenario, tell } : undefined;
+}
+
+/** What it throws says in words what is wrong. */
+function readFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Error(systemProblem(error), { cause: error });
+  }
 }

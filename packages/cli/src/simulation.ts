@@ -1,6 +1,6 @@
 /** What `hopscope run` and `hopscope replay` have in common: a run with its capture files, its trace and its report. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import {
   type Diagnostic,
   type DropReason,
@@ -27,6 +27,7 @@ import type { Io } from "./io.ts";
 import { Output } from "./output.ts";
 import { ReplayFiles } from "./replay-files.ts";
 import type { OpenScenario } from "./scenario-file.ts";
+import { systemProblem } from "./system-problem.ts";
 
 /** As Wireshark calls its table of security associations. */
 const ESP_SA = "esp_sa";
@@ -97,11 +98,11 @@ export async function simulate(
   if (written !== undefined) {
     const { folder, associations } = written;
     try {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       writeFile(pathIn(folder), trace);
       if (associations !== "") writeFileSync(join(folder, ESP_SA), associations);
     } catch (error) {
-      io.stderr.write(`hopscope: cannot write ${pathIn(folder)}: ${writeProblem(error, folder)}\n`);
+      io.stderr.write(`hopscope: cannot write ${pathIn(folder)}: ${systemProblem(error)}\n`);
       return ExitCode.usage;
     }
   }
@@ -119,6 +120,13 @@ export function failuresOf(setup: readonly StepResult[]): Diagnostic[] {
     failures.push({ position: step.position, path: `run.setup[${index}]`, message });
   }
   return failures;
+}
+
+/** Not by `recursive`: Node tries for ever to make a folder in one that takes none, such as /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
 }
 
 function writeFile(path: string, trace: TraceFile): void {
@@ -139,12 +147,6 @@ interface Written {
 
 function pathIn(folder: string): string {
   return join(folder, "trace.pcapng");
-}
-
-function writeProblem(error: unknown, folder: string): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "EEXIST" || code === "ENOTDIR") return `${folder} is no directory`;
-  return code === "EACCES" ? "permission denied" : message;
 }
 
 async function report(result: RunResult, written: Written | undefined, flags: SimulationFlags, io: Io): Promise<void> {

@@ -142,7 +142,7 @@ describe("what is no capture", () => {
       () => fileOf("text", "root:x:0:0"),
       "byte 0: it begins with 0x726f6f74, which neither pcap nor pcapng does",
     ],
-    ["a folder", () => folder, "is a directory, not a capture"],
+    ["a folder", () => folder, "it is a directory"],
     ["nothing", () => join(folder, "missing"), "there is no such file"],
   ])("%s: says so and answers 2", async (_name, path, problem) => {
     const file = path();

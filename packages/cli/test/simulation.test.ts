@@ -137,6 +137,12 @@ describe("run", () => {
     expect(err).toMatch(/^hopscope: cannot write .*trace\.pcapng: .* is no directory\n$/);
   });
 
+  it("ends where no folder can be made", async () => {
+    const { code, err } = await outcomeOf(["run", scenarioOf([PING]), "-o", "/proc/hopscope/x"]);
+    expect(code).toBe(2);
+    expect(err).toMatch(/^hopscope: cannot write \/proc\/hopscope\/x\/trace\.pcapng: /);
+  });
+
   it("writes nothing where nothing is asked for", async () => {
     const { code, out } = await outcomeOf(["run", scenarioOf([PING])]);
     expect(code).toBe(0);
@@ -227,8 +233,8 @@ describe("inspect", () => {
 
   it.each([
     [["ip", "link", "set", "eth0", "down"], "ip link set eth0 down does more than look"],
-    [["--node", "worker7", "ip", "addr"], "there is no machine worker7"],
-    [["worker7/host", "ip", "addr"], "there is no machine worker7"],
+    [["--node", "worker7", "ip", "addr"], 'there is no machine worker7; did you mean "worker1"?'],
+    [["worker7/host", "ip", "addr"], 'there is no machine worker7; did you mean "worker1"?'],
     [["--at", "9999h", "ip", "addr"], "Expected a duration of at most 2501h."],
     [
       ["--namespace", "overlay-fron", "ip", "addr"],
@@ -302,8 +308,11 @@ describe("replay", () => {
 
   it.each([
     [["--at", "manager/web.2/eth0"], 'there is no namespace web.2 on manager; did you mean "web.1"?'],
-    [["--at", "manager/web.1/eth7"], "there is no device eth7 in web.1 on manager"],
-    [["--at", "worker9/web.1/eth0"], "there is no machine worker9"],
+    [
+      ["--at", "manager/web.1/eth7"],
+      "there is no device eth7 in web.1 on manager; the devices there are lo, eth0, eth1",
+    ],
+    [["--at", "worker9/web.1/eth0"], 'there is no machine worker9; did you mean "worker1"?'],
     [["--at", "manager/web.1"], "Expected NODE/NAMESPACE/DEVICE"],
     [["--at", "manager/web.1/eth0", "--speed", "0"], "Expected a factor such as 2 or 0.5."],
     [["--at", "manager/web.1/eth0", "--speed", "2", "--at-once"], "cannot be used with option"],

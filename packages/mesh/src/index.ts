@@ -21,7 +21,6 @@ export {
   type StepResult,
 } from "./run.ts";
 export { formatDiagnostic, formatDiagnostics } from "./scenario/diagnostic.ts";
-export { fileProblem } from "./scenario/file-part.ts";
 export { loadScenario, type LoadOptions, type LoadResult } from "./scenario/load.ts";
 export type * from "./scenario/scenario.ts";
 export { expectedDuration, formatDuration, parseBytes, parseDuration } from "./scenario/units.ts";

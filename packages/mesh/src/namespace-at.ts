@@ -12,7 +12,10 @@ export function namespaceAt(mesh: Mesh, { node, namespace }: NamespacePlace): Ne
   const named = mesh.docker?.find(namespace)?.netns;
   if (named?.node.name === node) return named;
   const namespaces = mesh.nodes.get(node)?.namespaces;
-  if (namespaces === undefined) throw new UsageError(`there is no machine ${node}`);
+  if (namespaces === undefined) {
+    const machines = [...mesh.machines.keys()];
+    throw new UsageError(`there is no machine ${node}${suggest(node, machines) || listSome("machines", machines)}`);
+  }
   const netns = namespaces.get(namespace);
   if (netns !== undefined) return netns;
   const names = [...namespaces.keys()];

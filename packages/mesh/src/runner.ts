@@ -13,6 +13,7 @@ import { spawn } from "./program/shell.ts";
 import { notesOn } from "./report/notes.ts";
 import { type CapturedFrame, Replayer } from "./replay.ts";
 import type { CommandStep, NamespacePlace, ReplayStep, Step } from "./scenario/step.ts";
+import { listSome } from "./scenario/tasks.ts";
 import type { Wakeable } from "./sim/simulator.ts";
 import { Softnet } from "./sim/softnet.ts";
 import { DockerError, fromDaemon, Refusal } from "./swarm/docker-error.ts";
@@ -175,8 +176,15 @@ export class Runner implements Wakeable {
   #replay(step: Step & ReplayStep, running: Running): void {
     const { node, namespace, device } = step.at;
     const status = this.#attempt(running, () => {
-      const end = namespaceAt(this.#mesh, step.at).deviceNamed(device);
-      if (end === undefined) throw new UsageError(`there is no device ${device} in ${namespace} on ${node}`);
+      const netns = namespaceAt(this.#mesh, step.at);
+      const end = netns.deviceNamed(device);
+      if (end === undefined) {
+        const hint = listSome(
+          "devices there",
+          netns.devices.map(({ name }) => name),
+        );
+        throw new UsageError(`there is no device ${device} in ${namespace} on ${node}${hint}`);
+      }
       const replayer = new Replayer(end, step, this.#openReplay(step), (time) => {
         running.output.push(`${replayer.fed} frames of ${step.file} fed in at ${node}/${namespace}/${device}`);
         if (replayer.tooLong > 0) running.output.push(`${replayer.tooLong} frames are too long`);

@@ -30,7 +30,7 @@ export class FileParts {
     try {
       text = this.#readFile(file || ".");
     } catch (error) {
-      this.#report.error(place, `cannot read ${file || "."}: ${fileProblem(error)}`);
+      this.#report.error(place, `cannot read ${file || "."}: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
     }
     this.#sources.set(file, text);
@@ -38,19 +38,6 @@ export class FileParts {
     adopt(source, this.#report);
     return source.readable ? { value: source.value, place: new Place(source) } : undefined;
   }
-}
-
-const FILE_PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  ENOTDIR: "there is no such file",
-  EISDIR: "it is a directory",
-  EACCES: "permission denied",
-};
-
-/** What is against a file, in words. */
-export function fileProblem(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return FILE_PROBLEMS[code] ?? (error instanceof Error ? error.message : String(error));
 }
 
 export function adopt(source: YamlSource, report: Report): void {
