@@ -1,8 +1,8 @@
 /**
- * A network namespace: devices, addresses, routes, neighbors, and a host's IPv4 stack. A packet received on a device
+ * A network namespace: devices, addresses, routes, neighbors, and a host's stack, of IPv6 what it says to itself. A packet received on a device
  * that is no bridge port comes here (Linux net/core/dev.c, the ptype handlers of __netif_receive_skb_core).
  *
- * Not modelled: IPv6; sysctls other than those that are fields here.
+ * Not modelled: sysctls other than those that are fields here.
  */
 import { EtherType } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
@@ -10,8 +10,10 @@ import type { NetDevice } from "./device.ts";
 import type { Frame } from "./frame.ts";
 import { Arp } from "./host/arp.ts";
 import { Icmp } from "./host/icmp.ts";
+import { Icmpv6 } from "./host/icmpv6.ts";
 import { Igmp } from "./host/igmp.ts";
 import { Ipv4 } from "./host/ipv4.ts";
+import { Ipv6 } from "./host/ipv6.ts";
 import { Tcp } from "./host/tcp.ts";
 import { Udp } from "./host/udp.ts";
 import type { IpVs } from "./ipvs/ip-vs.ts";
@@ -47,6 +49,9 @@ export class Netns {
   #igmp: Igmp | undefined = undefined;
   #udp: Udp | undefined = undefined;
   #tcp: Tcp | undefined = undefined;
+  #ipv6: Ipv6 | undefined = undefined;
+  #icmpv6: Icmpv6 | undefined = undefined;
+  #disablesIpv6 = false;
   /** What they draw by chance is drawn when the namespace is made, so that nobody's use changes another's. */
   readonly #reachableTime: number;
   readonly #identificationKey: number;
@@ -104,6 +109,31 @@ export class Netns {
   get tcp(): Tcp {
     this.#tcp ??= new Tcp(this, this.#portSecret);
     return this.#tcp;
+  }
+
+  get ipv6(): Ipv6 {
+    this.#ipv6 ??= new Ipv6(this);
+    return this.#ipv6;
+  }
+
+  get icmpv6(): Icmpv6 {
+    this.#icmpv6 ??= new Icmpv6(this);
+    return this.#icmpv6;
+  }
+
+  /** net.ipv6.conf.all.disable_ipv6: `::1` is no address here. */
+  get disablesIpv6(): boolean {
+    return this.#disablesIpv6;
+  }
+
+  set disablesIpv6(disables: boolean) {
+    this.#disablesIpv6 = disables;
+    this.routes.invalidate();
+  }
+
+  /** True if the loopback device has `::1` (addrconf_notify, init_loopback). */
+  get hasIpv6(): boolean {
+    return !this.#disablesIpv6 && this.loopback.isUp;
   }
 
   /**
@@ -317,6 +347,11 @@ export class Netns {
         break;
       case EtherType.arp:
         this.arp.receive(device, frame);
+        break;
+      case EtherType.ipv6:
+        // Other devices have none.
+        if (device !== this.loopback) return this.drop(frame, DropReason.UNHANDLED_PROTO);
+        this.ipv6.receive(device, frame);
         break;
       default:
         this.drop(frame, DropReason.UNHANDLED_PROTO);

@@ -6,6 +6,7 @@
  */
 import * as ethernet from "@hopscope/codec/ethernet";
 import * as ipv4 from "@hopscope/codec/ipv4";
+import * as ipv6 from "@hopscope/codec/ipv6";
 import * as tcp from "@hopscope/codec/tcp";
 import * as udp from "@hopscope/codec/udp";
 import { Checksum, type Frame, type FramePool } from "../frame.ts";
@@ -13,6 +14,7 @@ import type { Netns } from "../netns.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
 import { fillPartialChecksum, fillTransportChecksum } from "./checksum-help.ts";
+import * as ip from "./ip.ts";
 
 /** Bytes of the longest packet that comes of it, tunnel headers included (skb_gso_network_seglen). */
 export function longestSegment(frames: FramePool, frame: Frame): number {
@@ -26,7 +28,7 @@ export function segmentCount(frames: FramePool, frame: Frame): number {
 
 /** First byte of the TCP payload. */
 function payloadOf({ view }: FramePool, frame: Frame): number {
-  return tcp.payloadStart(view, ipv4.payloadStart(view, frame.start + frame.innerOffset + ethernet.HEADER_LENGTH));
+  return tcp.payloadStart(view, ip.payloadStart(view, frame.start + frame.innerOffset + ethernet.HEADER_LENGTH));
 }
 
 /**
@@ -70,7 +72,7 @@ function finishSegment(
   const { end } = part;
   const ipAt = part.start + part.innerOffset + ethernet.HEADER_LENGTH;
   finishIp(view, ipAt, end, index);
-  const tcpAt = ipv4.payloadStart(view, ipAt);
+  const tcpAt = ip.payloadStart(view, ipAt);
   tcp.setSequence(view, tcpAt, (tcp.sequence(view, tcpAt) + offset) % 0x100000000);
   let flags = tcp.flags(view, tcpAt);
   // What ends something belongs to the last, the answer to congestion to the first.
@@ -90,6 +92,7 @@ function finishSegment(
 
 /** Identifications count up from the super-frame's. */
 function finishIp(view: DataView, at: number, end: number, index: number): void {
+  if (ip.isVersion6(view, at)) return ipv6.setPayloadLength(view, at, end - at - ipv6.HEADER_LENGTH);
   ipv4.setTotalLength(view, at, end - at);
   ipv4.setIdentification(view, at, (ipv4.identification(view, at) + index) & 0xffff);
   ipv4.fillChecksum(view, at);

@@ -34,7 +34,14 @@ export interface IcmpListener {
   error(ipAt: number, icmpAt: number, sequence: number): void;
 }
 
-export class Icmp {
+/** Where a ping sends by and hears from: ICMP of either family. */
+export interface EchoHost {
+  listen(identifier: number, listener: IcmpListener): void;
+  unlisten(identifier: number): void;
+  sendEcho(request: EchoRequest, sequence: number): SendError;
+}
+
+export class Icmp implements EchoHost {
   readonly #netns: Netns;
   readonly #limit: IcmpRateLimit = new IcmpRateLimit();
   readonly #listeners: Map<number, IcmpListener> = new Map();

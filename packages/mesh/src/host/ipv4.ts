@@ -2,14 +2,18 @@
  * A namespace's IPv4, as those above it see it: where packets go, how they are made, and how they are sent. What happens
  * to them is in ip-input.ts, ip-forward.ts, ip-output.ts and ip-fragment.ts.
  */
-import { complement, sum } from "@hopscope/codec/checksum";
+import { complement, pseudoHeader4, sum } from "@hopscope/codec/checksum";
 import { EtherType } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
+import { IcmpType, UnreachableCode } from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
+import * as tcp from "@hopscope/codec/tcp";
 import type { NetDevice } from "../device.ts";
+import { Errno } from "../errno.ts";
 import type { Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
 import { DropReason } from "../trace/drop-reason.ts";
+import type { AfOps } from "./af-ops.ts";
 import { IpFragments } from "./ip-fragment.ts";
 import { receive } from "./ip-input.ts";
 import { localOut, SendError } from "./ip-output.ts";
@@ -30,8 +34,13 @@ export type PmtuDiscovery = (typeof PmtuDiscovery)[keyof typeof PmtuDiscovery];
 
 /** The longest IPv4 packet. */
 const MAX_LENGTH = 0xffff;
+const TCP_HEADERS = ipv4.HEADER_LENGTH + tcp.HEADER_LENGTH;
+/** net.ipv4.route.min_adv_mss */
+const MIN_ADVMSS = 256;
 
-export class Ipv4 {
+export class Ipv4 implements AfOps {
+  readonly headerLength: number = ipv4.HEADER_LENGTH;
+  readonly completesReplies: boolean = true;
   readonly routing: Routing;
   readonly fragments: IpFragments;
   readonly #netns: Netns;
@@ -102,6 +111,31 @@ export class Ipv4 {
     const total = ipv4.HEADER_LENGTH + length;
     if (pmtuDiscovery < PmtuDiscovery.do) return total > MAX_LENGTH;
     return total > this.routing.mtuOf(dst, this.#netns.node.softnet.now);
+  }
+
+  isLocal(ip: number): boolean {
+    return this.#netns.isLocal(ip);
+  }
+
+  whyUnreachable(): Errno {
+    return Errno.ENETUNREACH;
+  }
+
+  isValid(dst: Dst): boolean {
+    return this.routing.isValid(dst);
+  }
+
+  /** Linux ipv4_default_advmss. */
+  defaultAdvmss(mtu: number): number {
+    return Math.min(Math.max(mtu - TCP_HEADERS, MIN_ADVMSS), MAX_LENGTH - TCP_HEADERS);
+  }
+
+  pseudoHeader(srcIp: number, dstIp: number, protocol: number, length: number): number {
+    return pseudoHeader4(srcIp, dstIp, protocol, length);
+  }
+
+  portUnreachable(about: Frame): void {
+    this.#netns.icmp.error(about, IcmpType.destinationUnreachable, UnreachableCode.port, 0);
   }
 
   /** The identification of the next packet between the two, or the first of `count` (Linux __ip_select_ident). */

@@ -5,11 +5,11 @@
  * Not modelled: a limit to it; data behind data is not merged, which would be seen nowhere.
  */
 import * as ethernet from "@hopscope/codec/ethernet";
-import * as ipv4 from "@hopscope/codec/ipv4";
 import * as tcp from "@hopscope/codec/tcp";
 import type { Frame, FramePool } from "../frame.ts";
 import type { Recorder } from "../trace/recorder.ts";
 import { StepKind } from "../trace/step.ts";
+import * as ip from "./ip.ts";
 import { before } from "./tcp-sequence.ts";
 
 const { TcpFlag } = tcp;
@@ -52,13 +52,13 @@ export class TcpBacklog {
   #merge(tail: Frame, frame: Frame): boolean {
     const { view, bytes } = this.#frames;
     const ipAt = frame.start + ethernet.HEADER_LENGTH;
-    const at = ipv4.payloadStart(view, ipAt);
+    const at = ip.payloadStart(view, ipAt);
     const dataAt = tcp.payloadStart(view, at);
-    if (dataAt !== ipv4.payloadEnd(view, ipAt, frame.end)) return false;
+    if (dataAt !== ip.payloadEnd(view, ipAt, frame.end)) return false;
     const tailIpAt = tail.start + ethernet.HEADER_LENGTH;
-    const tailAt = ipv4.payloadStart(view, tailIpAt);
+    const tailAt = ip.payloadStart(view, tailIpAt);
     const tailDataAt = tcp.payloadStart(view, tailAt);
-    const tailLength = ipv4.payloadEnd(view, tailIpAt, tail.end) - tailDataAt;
+    const tailLength = ip.payloadEnd(view, tailIpAt, tail.end) - tailDataAt;
     const flags = tcp.flags(view, at);
     const tailFlags = tcp.flags(view, tailAt);
     const tailEnd = (tcp.sequenceInt32(view, tailAt) + tailLength + (tailFlags & TcpFlag.fin)) | 0;
@@ -66,7 +66,7 @@ export class TcpBacklog {
       tailEnd !== tcp.sequenceInt32(view, at) ||
       ((flags | tailFlags) & ALONE) !== 0 ||
       (flags & tailFlags & TcpFlag.ack) === 0 ||
-      ipv4.tos(view, ipAt) !== ipv4.tos(view, tailIpAt) ||
+      ip.tos(view, ipAt) !== ip.tos(view, tailIpAt) ||
       dataAt - at !== tailDataAt - tailAt;
     if (isApart) return false;
     // The same options, also the same millisecond.
@@ -74,7 +74,7 @@ export class TcpBacklog {
       if (bytes[at + option] !== bytes[tailAt + option]) return false;
     }
     if (!this.#frames.own(tail)) return false;
-    const ownAt = ipv4.payloadStart(view, tail.start + ethernet.HEADER_LENGTH);
+    const ownAt = ip.payloadStart(view, tail.start + ethernet.HEADER_LENGTH);
     if (!before(tcp.acknowledgmentInt32(view, at), tcp.acknowledgmentInt32(view, ownAt))) {
       tcp.setAcknowledgment(view, ownAt, tcp.acknowledgmentInt32(view, at));
       tcp.setWindow(view, ownAt, tcp.window(view, at));

@@ -4,6 +4,8 @@ export abstract class TcpEntry {
   localPort = 0;
   remoteIp = 0;
   remotePort = 0;
+  /** Of an AF_INET6 socket, though the connection may be IPv4 (sk_family). */
+  isInet6 = false;
   /** The next entry with the same hash. */
   chain: TcpEntry | undefined = undefined;
 

@@ -14,7 +14,7 @@ import type { TcpSock } from "./tcp-sock.ts";
 
 export function isStillInHostQueue(sk: TcpSock, skb: TcpSkb): boolean {
   const dst = routeOf(sk);
-  if (dst === undefined) return false;
+  if (dst === undefined || dst.device === sk.netns.loopback) return false;
   const { frames } = sk.netns.node;
   const pending = sk.netns.arp.neighbors.find(dst.device.index, dst.nextHop)?.pending ?? [];
   for (const id of pending) {

@@ -4,17 +4,15 @@
  *
  * Not modelled: ECN, Fast Open, MTU probing, pacing (fq, BBR).
  */
-import { pseudoHeader4 } from "@hopscope/codec/checksum";
 import { IpProtocol } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
-import * as ipv4 from "@hopscope/codec/ipv4";
 import * as tcp from "@hopscope/codec/tcp";
 import { Checksum } from "../frame.ts";
 import { PmtuDiscovery, SendError } from "./ipv4.ts";
 import type { Dst } from "./route.ts";
 import { TcpState } from "./socket.ts";
 import { packetsInFlight } from "./tcp-cong.ts";
-import { advmssOf, currentMss, syncMss } from "./tcp-mss.ts";
+import { currentMss, syncMss } from "./tcp-mss.ts";
 import {
   sackLength,
   type SynOptions,
@@ -44,9 +42,9 @@ export function timestamp(sk: TcpSock, at: number = sk.softnet.now): number {
 
 /** Linux __sk_dst_check: the route to the other side, looked up again if something has changed. */
 export function routeOf(sk: TcpSock): Dst | undefined {
-  const { ipv4 } = sk.netns;
-  if (sk.dst === undefined || !ipv4.routing.isValid(sk.dst)) {
-    sk.dst = ipv4.lookup(sk.remoteIp, sk.localIp, sk.boundDevice);
+  const { af } = sk;
+  if (sk.dst === undefined || !af.isValid(sk.dst)) {
+    sk.dst = af.lookup(sk.remoteIp, sk.localIp, sk.boundDevice);
   }
   return sk.dst;
 }
@@ -74,9 +72,9 @@ export function transmitSkb(sk: TcpSock, skb: TcpSkb, mss: number): SendError {
   return transmit(sk, skb.seq, length, skb.flags, mss);
 }
 
-/** Linux __tcp_transmit_skb: builds a segment of `length` bytes from `seq` on and hands it to IPv4. */
+/** Linux __tcp_transmit_skb: builds a segment of `length` bytes from `seq` on and hands it to IP. */
 export function transmit(sk: TcpSock, seq: number, length: number, flags: number, mss: number): SendError {
-  const { netns, softnet } = sk;
+  const { netns, softnet, af } = sk;
   const isSyn = (flags & TcpFlag.syn) !== 0;
   const options = isSyn ? synOptionsOf(sk) : undefined;
   const blocks = isSyn ? 0 : sackBlocks(sk);
@@ -88,11 +86,12 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
   const { identification } = sk;
   sk.identification = (identification + segments) & 0xffff;
   const total = headerLength + length;
-  const { localIp, remoteIp, tos, ttl } = sk;
-  const frame = netns.ipv4.make(IpProtocol.tcp, localIp, remoteIp, total, tos, ttl, PmtuDiscovery.do, identification);
+  const { localIp, remoteIp, tos, ttl, txHash } = sk;
+  const pmtu = PmtuDiscovery.do;
+  const frame = af.make(IpProtocol.tcp, localIp, remoteIp, total, tos, ttl, pmtu, identification, dst, txHash);
   if (frame === undefined) return SendError.noBufferSpace;
   const { view, bytes } = netns.node.frames;
-  const at = frame.start + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;
+  const at = frame.start + ethernet.HEADER_LENGTH + af.headerLength;
   tcp.setSrcPort(view, at, sk.localPort);
   tcp.setDstPort(view, at, sk.remotePort);
   tcp.setSequence(view, at, seq);
@@ -110,7 +109,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
       writeSack(view, optionsAt + (sk.hasTimestamps ? TIMESTAMP_LENGTH : 0), sackEdges(sk, blocks), blocks);
   }
   if (length > 0) sk.sendRing.read(seq, length, bytes, at + headerLength);
-  tcp.setChecksum(view, at, pseudoHeader4(localIp, remoteIp, IpProtocol.tcp, total));
+  tcp.setChecksum(view, at, af.pseudoHeader(localIp, remoteIp, IpProtocol.tcp, total));
   frame.csum = Checksum.partial;
   if (segments > 1) frame.gsoSize = mss;
   if ((flags & TcpFlag.ack) !== 0) eventAckSent(sk);
@@ -119,7 +118,7 @@ export function transmit(sk: TcpSock, seq: number, length: number, flags: number
     sk.isConfirmed = false;
     frame.confirmsNeighbor = true;
   }
-  return netns.ipv4.output(frame, dst);
+  return af.output(frame, dst);
 }
 
 /** The blocks of tcp_options_write: what was received twice, then what came early. */
@@ -198,11 +197,11 @@ export function connect(sk: TcpSock, isn: number): SendError {
   const { sysctl } = sk.tcp;
   const dst = routeOf(sk)!;
   const { now } = sk.softnet;
-  const mtu = sk.netns.ipv4.mtuOf(dst, now);
+  const mtu = sk.af.mtuOf(dst, now);
   sk.headerLength = tcp.HEADER_LENGTH + (sysctl.timestamps ? TIMESTAMP_LENGTH : 0);
   sk.mssClamp = MAX_MSS;
   syncMss(sk, mtu);
-  sk.advmss = advmssOf(mtu);
+  sk.advmss = sk.af.defaultAdvmss(mtu);
   const window = selectInitialWindow(fullSpace(sk), sk.advmss, sysctl.windowScaling, sysctl.rmemMax);
   sk.rcvWnd = window.rcvWnd;
   sk.windowClamp = window.windowClamp;

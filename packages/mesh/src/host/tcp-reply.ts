@@ -1,15 +1,16 @@
 /**
  * Answers without a socket (Linux net/ipv4/tcp_ipv4.c: tcp_v4_send_reset, tcp_v4_send_ack; net/ipv4/ip_output.c,
- * ip_send_unicast_reply): no identification, "don't fragment", checksums complete, the type of service of the question.
+ * ip_send_unicast_reply; net/ipv6/tcp_ipv6.c, tcp_v6_send_response): no identification, "don't fragment", the type of service
+ * of the question, and of IPv4 complete checksums. An IPv6 answer's flow label is by chance in reality.
  */
-import { pseudoHeader4 } from "@hopscope/codec/checksum";
 import { IpProtocol } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
-import * as ipv4 from "@hopscope/codec/ipv4";
 import * as tcp from "@hopscope/codec/tcp";
-import type { Frame } from "../frame.ts";
+import { Checksum, type Frame } from "../frame.ts";
 import type { Netns } from "../netns.ts";
+import * as ip from "./ip.ts";
 import { PmtuDiscovery } from "./ipv4.ts";
+import { connectionHash } from "./tcp-entry.ts";
 import { TIMESTAMP_LENGTH, writeTimestamps } from "./tcp-options.ts";
 
 const { TcpFlag } = tcp;
@@ -19,14 +20,14 @@ const TTL = 64;
 export function sendReset(netns: Netns, about: Frame): void {
   const { view } = netns.node.frames;
   const ipAt = about.start + ethernet.HEADER_LENGTH;
-  const at = ipv4.payloadStart(view, ipAt);
+  const at = ip.payloadStart(view, ipAt);
   const flags = tcp.flags(view, at);
-  if ((flags & TcpFlag.rst) !== 0 || !netns.isLocal(ipv4.dstIp(view, ipAt))) return;
+  if ((flags & TcpFlag.rst) !== 0 || !ip.familyOf(netns, ipAt).isLocal(ip.dstIp(view, ipAt))) return;
   if ((flags & TcpFlag.ack) !== 0) {
     reply(netns, ipAt, at, tcp.acknowledgmentInt32(view, at), 0, TcpFlag.rst, 0, undefined, 0);
     return;
   }
-  const length = ipv4.payloadEnd(view, ipAt, about.end) - at - tcp.headerLength(view, at);
+  const length = ip.payloadEnd(view, ipAt, about.end) - at - tcp.headerLength(view, at);
   const counted = length + (flags & TcpFlag.fin) + ((flags & TcpFlag.syn) >> 1);
   const ack = (tcp.sequenceInt32(view, at) + counted) | 0;
   reply(netns, ipAt, at, 0, ack, TcpFlag.rst | TcpFlag.ack, 0, undefined, 0);
@@ -43,7 +44,7 @@ export function sendReplyAck(
   tsOffset: number,
 ): void {
   const ipAt = about.start + ethernet.HEADER_LENGTH;
-  const at = ipv4.payloadStart(netns.node.frames.view, ipAt);
+  const at = ip.payloadStart(netns.node.frames.view, ipAt);
   reply(netns, ipAt, at, seq, ack, TcpFlag.ack, window, tsEcho, tsOffset);
 }
 
@@ -60,13 +61,16 @@ function reply(
 ): void {
   const { frames, softnet } = netns.node;
   const { view } = frames;
-  const srcIp = ipv4.dstIp(view, ipAt);
-  const dstIp = ipv4.srcIp(view, ipAt);
+  const srcIp = ip.dstIp(view, ipAt);
+  const dstIp = ip.srcIp(view, ipAt);
   const length = tcp.HEADER_LENGTH + (tsEcho === undefined ? 0 : TIMESTAMP_LENGTH);
-  const tos = ipv4.tos(view, ipAt);
-  const frame = netns.ipv4.make(IpProtocol.tcp, srcIp, dstIp, length, tos, TTL, PmtuDiscovery.do);
+  const tos = ip.tos(view, ipAt);
+  const af = ip.familyOf(netns, ipAt);
+  const hash = connectionHash(dstIp, tcp.srcPort(view, tcpAt), srcIp, tcp.dstPort(view, tcpAt));
+  const pmtu = PmtuDiscovery.do;
+  const frame = af.make(IpProtocol.tcp, srcIp, dstIp, length, tos, TTL, pmtu, undefined, undefined, hash);
   if (frame === undefined) return;
-  const at = frame.start + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;
+  const at = frame.start + ethernet.HEADER_LENGTH + af.headerLength;
   tcp.setSrcPort(view, at, tcp.dstPort(view, tcpAt));
   tcp.setDstPort(view, at, tcp.srcPort(view, tcpAt));
   tcp.setSequence(view, at, seq);
@@ -77,6 +81,11 @@ function reply(
   if (tsEcho !== undefined) {
     writeTimestamps(view, at + tcp.HEADER_LENGTH, (Math.floor(softnet.now / 1_000_000) + tsOffset) | 0, tsEcho);
   }
-  tcp.fillChecksum(view, at, at + length, pseudoHeader4(srcIp, dstIp, IpProtocol.tcp, length));
-  netns.ipv4.output(frame);
+  const pseudo = af.pseudoHeader(srcIp, dstIp, IpProtocol.tcp, length);
+  if (af.completesReplies) tcp.fillChecksum(view, at, at + length, pseudo);
+  else {
+    tcp.setChecksum(view, at, pseudo);
+    frame.csum = Checksum.partial;
+  }
+  af.output(frame);
 }

@@ -4,10 +4,8 @@
  *
  * Not modelled: SYN cookies, Fast Open, TCP_DEFER_ACCEPT.
  */
-import { pseudoHeader4 } from "@hopscope/codec/checksum";
 import { IpProtocol } from "@hopscope/codec/code-points";
 import * as ethernet from "@hopscope/codec/ethernet";
-import * as ipv4 from "@hopscope/codec/ipv4";
 import * as tcp from "@hopscope/codec/tcp";
 import { Checksum, type Frame } from "../frame.ts";
 import type { Wakeable } from "../sim/simulator.ts";
@@ -15,12 +13,15 @@ import type { Softnet } from "../sim/softnet.ts";
 import { expiryOf } from "../sim/timer-wheel.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
+import type { AfOps } from "./af-ops.ts";
+import * as ip from "./ip.ts";
 import { PmtuDiscovery } from "./ipv4.ts";
+import { isIpv6 } from "./ipv6-address.ts";
 import type { Dst } from "./route.ts";
 import { TcpState } from "./socket.ts";
 import { TcpEntry } from "./tcp-entry.ts";
 import type { TcpListener } from "./tcp-listener.ts";
-import { advmssOf, syncMss } from "./tcp-mss.ts";
+import { syncMss } from "./tcp-mss.ts";
 import { type SynOptions, synOptionsLength, TIMESTAMP_LENGTH, writeSynOptions } from "./tcp-options.ts";
 import { TcpSegment } from "./tcp-segment.ts";
 import { after, before } from "./tcp-sequence.ts";
@@ -30,11 +31,13 @@ import type { Tcp } from "./tcp.ts";
 import { type InitialWindow, initializeRcvMss, selectInitialWindow } from "./tcp-window.ts";
 
 const { TcpFlag } = tcp;
+const TTL = 64;
 
 export class TcpRequest extends TcpEntry implements Wakeable {
   readonly softnet: Softnet;
   readonly listener: TcpListener;
   readonly #tcp: Tcp;
+  readonly #af: AfOps;
   readonly #dst: Dst;
   readonly #rcvIsn: number;
   readonly #sndIsn: number;
@@ -45,6 +48,7 @@ export class TcpRequest extends TcpEntry implements Wakeable {
   #tsRecent: number;
   readonly #tsOffset: number;
   readonly #tos: number;
+  readonly #txHash: number;
   #sentAt = 0;
   #timeoutAt = 0;
   /** SYN+ACKs sent again. */
@@ -59,22 +63,26 @@ export class TcpRequest extends TcpEntry implements Wakeable {
     const { sysctl } = tcp;
     this.softnet = tcp.netns.node.softnet;
     this.listener = listener;
+    const af = ip.familyOf(tcp.netns, ipAt);
     this.#tcp = tcp;
+    this.#af = af;
     this.#dst = dst;
     this.#tos = listener.tos;
-    this.localIp = ipv4.dstIp(view, ipAt);
-    this.remoteIp = ipv4.srcIp(view, ipAt);
+    this.localIp = ip.dstIp(view, ipAt);
+    this.remoteIp = ip.srcIp(view, ipAt);
+    this.isInet6 = listener.isInet6;
     this.localPort = listener.localPort;
     this.remotePort = tcpPort(view, ipAt);
     this.#rcvIsn = segment.seq;
     this.#sndIsn = tcp.netns.node.socketRandom.int32();
     this.#tsOffset = tcp.netns.node.socketRandom.int32();
+    this.#txHash = isIpv6(this.localIp) ? tcp.netns.node.socketRandom.int32() : 0;
     this.#mss = segment.mss === 0 ? MSS_DEFAULT : segment.mss;
     this.#tsRecent = segment.hasTimestamp ? segment.tsValue : 0;
     this.#sndWscale = segment.windowScale;
     const hasTimestamps = segment.hasTimestamp && sysctl.timestamps;
     const hasScale = segment.windowScale >= 0 && sysctl.windowScaling;
-    const advmss = advmssOf(tcp.netns.ipv4.mtuOf(dst, this.softnet.now));
+    const advmss = af.defaultAdvmss(af.mtuOf(dst, this.softnet.now));
     const room = advmss - (hasTimestamps ? TIMESTAMP_LENGTH : 0);
     // tcp_openreq_init_rwin: half of the receive buffer.
     this.#window = selectInitialWindow(tcp.sysctl.rmemDefault / 2, room, hasScale, sysctl.rmemMax);
@@ -120,10 +128,13 @@ export class TcpRequest extends TcpEntry implements Wakeable {
     const { view } = frames;
     const length = tcp.HEADER_LENGTH + synOptionsLength(this.#options);
     const { localIp, remoteIp } = this;
-    const frame = netns.ipv4.make(IpProtocol.tcp, localIp, remoteIp, length, this.#tos, 64, PmtuDiscovery.do);
+    const af = this.#af;
+    const dst = af.isValid(this.#dst) ? this.#dst : undefined;
+    const [tos, pmtu, hash] = [this.#tos, PmtuDiscovery.do, this.#txHash];
+    const frame = af.make(IpProtocol.tcp, localIp, remoteIp, length, tos, TTL, pmtu, undefined, dst, hash);
     if (frame === undefined) return;
     this.#sentAt = this.softnet.now;
-    const at = frame.start + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;
+    const at = frame.start + ethernet.HEADER_LENGTH + af.headerLength;
     tcp.setSrcPort(view, at, this.localPort);
     tcp.setDstPort(view, at, this.remotePort);
     tcp.setSequence(view, at, this.#sndIsn);
@@ -133,9 +144,9 @@ export class TcpRequest extends TcpEntry implements Wakeable {
     tcp.setUrgentPointer(view, at, 0);
     const clock = (Math.floor(this.softnet.now / 1_000_000) + this.#tsOffset) | 0;
     writeSynOptions(view, at + tcp.HEADER_LENGTH, this.#options, clock, this.#tsRecent);
-    tcp.setChecksum(view, at, pseudoHeader4(localIp, remoteIp, IpProtocol.tcp, length));
+    tcp.setChecksum(view, at, af.pseudoHeader(localIp, remoteIp, IpProtocol.tcp, length));
     frame.csum = Checksum.partial;
-    netns.ipv4.output(frame, netns.ipv4.routing.isValid(this.#dst) ? this.#dst : undefined);
+    af.output(frame, dst);
   }
 
   /** Linux tcp_check_req: takes the frame. The handshake's last segment makes a socket, which goes on with it. */
@@ -205,7 +216,9 @@ export class TcpRequest extends TcpEntry implements Wakeable {
   /** Linux tcp_create_openreq_child and tcp_v4_syn_recv_sock. */
   #child(): TcpSocket {
     const { netns } = this.#tcp;
-    const sk = new TcpSocket(this.#tcp, netns);
+    const sk = new TcpSocket(this.#tcp, netns, this.#af);
+    sk.isInet6 = this.isInet6;
+    sk.txHash = this.#txHash;
     sk.localIp = this.localIp;
     sk.localPort = this.localPort;
     sk.remoteIp = this.remoteIp;
@@ -244,14 +257,14 @@ export class TcpRequest extends TcpEntry implements Wakeable {
     sk.mssClamp = this.#mss;
     if (timestamps) sk.headerLength += TIMESTAMP_LENGTH;
     sk.synAckSentAt = this.#retransmissions === 0 ? this.#sentAt : -1;
-    const mtu = netns.ipv4.mtuOf(this.#dst, this.softnet.now);
+    const mtu = this.#af.mtuOf(this.#dst, this.softnet.now);
     syncMss(sk, mtu);
-    sk.advmss = advmssOf(mtu);
+    sk.advmss = this.#af.defaultAdvmss(mtu);
     initializeRcvMss(sk);
     return sk;
   }
 }
 
 function tcpPort(view: DataView, ipAt: number): number {
-  return tcp.srcPort(view, ipv4.payloadStart(view, ipAt));
+  return tcp.srcPort(view, ip.payloadStart(view, ipAt));
 }

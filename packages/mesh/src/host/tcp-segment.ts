@@ -4,9 +4,9 @@
  *
  * Not modelled: urgent data, ECN, MD5 and AO, Fast Open, MPTCP: their options are passed over.
  */
-import * as ipv4 from "@hopscope/codec/ipv4";
 import * as tcp from "@hopscope/codec/tcp";
 import * as tcpOptions from "@hopscope/codec/tcp-options";
+import * as ip from "./ip.ts";
 
 const { TcpOptionKind } = tcpOptions;
 const MAX_SACK_BLOCKS = 4;
@@ -42,10 +42,10 @@ export class TcpSegment {
     return this.dataEnd - this.dataAt;
   }
 
-  /** Reads the segment behind the checked IPv4 header at `ipAt`; `gsoSize` is the frame's. */
+  /** Reads the segment behind the checked IP header at `ipAt`; `gsoSize` is the frame's. */
   read(view: DataView, ipAt: number, frameEnd: number, gsoSize: number): void {
-    const at = ipv4.payloadStart(view, ipAt);
-    const end = ipv4.payloadEnd(view, ipAt, frameEnd);
+    const at = ip.payloadStart(view, ipAt);
+    const end = ip.payloadEnd(view, ipAt, frameEnd);
     this.seq = tcp.sequenceInt32(view, at);
     this.ack = tcp.acknowledgmentInt32(view, at);
     this.flags = tcp.flags(view, at);

@@ -8,6 +8,7 @@ import type { Netns } from "../netns.ts";
 import type { Softnet } from "../sim/softnet.ts";
 import type { Waiter } from "../program/process.ts";
 import type { NetDevice } from "../device.ts";
+import type { AfOps } from "./af-ops.ts";
 import { ByteRing } from "./byte-ring.ts";
 import type { Dst } from "./route.ts";
 import { TcpState } from "./socket.ts";
@@ -51,6 +52,8 @@ export const MIN_MSS = 88;
 export abstract class TcpSock extends TcpEntry {
   readonly tcp: Tcp;
   readonly netns: Netns;
+  /** icsk_af_ops */
+  readonly af: AfOps;
   readonly softnet: Softnet;
   /** sk_wq: who is told. */
   waiter: Waiter | undefined = undefined;
@@ -77,6 +80,8 @@ export abstract class TcpSock extends TcpEntry {
   boundDevice: NetDevice | undefined = undefined;
   tos = 0;
   ttl = 64;
+  /** IPv6's flow label is made of it (sk_txhash). */
+  txHash = 0;
   /** Identification of the next packet (inet_id). */
   identification = 0;
   keepOpen = false;
@@ -225,10 +230,11 @@ export abstract class TcpSock extends TcpEntry {
   timerAt: number = NEVER;
   keepaliveAt: number = NEVER;
 
-  constructor(tcp: Tcp, netns: Netns) {
+  constructor(tcp: Tcp, netns: Netns, af: AfOps) {
     super();
     this.tcp = tcp;
     this.netns = netns;
+    this.af = af;
     this.backlog = new TcpBacklog(netns.node.frames, netns.node.recorder);
     this.softnet = netns.node.softnet;
   }

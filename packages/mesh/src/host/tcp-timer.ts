@@ -143,6 +143,8 @@ function retransmitTimer(sk: TcpSock): void {
   enterLoss(sk);
   sk.totalRto++;
   if (sk.retransmits++ === 0 && sk.firstRetransmitAt === 0) sk.firstRetransmitAt = sk.softnet.now;
+  // sk_rethink_txhash: another way may be better.
+  if (sk.txHash !== 0) sk.txHash = sk.netns.node.socketRandom.int32();
   // The head may have been exchanged for what it was cut into.
   const first = sk.sendQueue.retransmitHead;
   if (first !== undefined) retransmitSkb(sk, first, 1);

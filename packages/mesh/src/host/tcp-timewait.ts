@@ -45,6 +45,7 @@ export class TcpTimewait extends TcpEntry implements Wakeable {
     this.localPort = sk.localPort;
     this.remoteIp = sk.remoteIp;
     this.remotePort = sk.remotePort;
+    this.isInet6 = sk.isInet6;
     this.state = state;
     this.#rcvNxt = sk.rcvNxt;
     this.#sndNxt = sk.sndNxt;

@@ -1,11 +1,10 @@
 /**
- * A namespace's TCP (Linux net/ipv4/tcp_ipv4.c: tcp_v4_rcv, tcp_v4_connect, tcp_v4_err; inet_hashtables.c): finds the
+ * A namespace's TCP (Linux net/ipv4/tcp_ipv4.c: tcp_v4_rcv, tcp_v4_connect, tcp_v4_err; tcp_ipv6.c likewise;
+ * inet_hashtables.c): finds the
  * socket of a segment, gives ports, and answers for those that nobody has.
  */
-import { pseudoHeader4, sum } from "@hopscope/codec/checksum";
-import { IpProtocol } from "@hopscope/codec/code-points";
+import { sum } from "@hopscope/codec/checksum";
 import { IcmpType } from "@hopscope/codec/icmp";
-import * as ipv4 from "@hopscope/codec/ipv4";
 import { Status } from "@hopscope/codec/status";
 import * as tcp from "@hopscope/codec/tcp";
 import type { NetDevice } from "../device.ts";
@@ -16,6 +15,8 @@ import { RouteType } from "../tables/route.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
 import { icmpErrno, isFragmentationNeeded } from "./icmp-errno.ts";
+import * as ip from "./ip.ts";
+import { IPV6_ANY, IPV6_LOOPBACK, isAnyAddress, isIpv6 } from "./ipv6-address.ts";
 import { LOCAL_PORTS, localPort } from "./local-port.ts";
 import { TcpState } from "./socket.ts";
 import { connectionHash, type TcpEntry } from "./tcp-entry.ts";
@@ -77,18 +78,28 @@ export class Tcp {
     return [...this.#listeners.values()].flat();
   }
 
-  /** socket(2), bind(2) and listen(2). `ip` 0: all of the host's addresses. */
-  listen(ip: number, port: number, backlog: number = 128, device?: NetDevice): TcpListener | Errno {
-    if (ip !== 0 && !this.netns.isLocal(ip)) return Errno.EADDRNOTAVAIL;
+  /**
+   * socket(2), bind(2) and listen(2). `address` 0: all of the host's IPv4 addresses; `IPV6_ANY`: those and all of IPv6,
+   * but for `isIpv6Only`.
+   */
+  listen(
+    address: number,
+    port: number,
+    backlog: number = 128,
+    device?: NetDevice,
+    isIpv6Only: boolean = false,
+  ): TcpListener | Errno {
+    const isThere = isAnyAddress(address) || ip.familyFor(this.netns, address).isLocal(address);
+    if (!isThere) return Errno.EADDRNOTAVAIL;
     const chosen = port === 0 ? this.#freePort() : port;
     const others = this.#listeners.get(chosen) ?? [];
     const isTaken = others.some(
       (other) =>
-        (other.localIp === 0 || ip === 0 || other.localIp === ip) &&
+        other.conflictsWith(address, isIpv6Only) &&
         (other.device === undefined || device === undefined || other.device === device),
     );
     if (isTaken || chosen === 0) return Errno.EADDRINUSE;
-    const listener = new TcpListener(this, ip, chosen, backlog, device);
+    const listener = new TcpListener(this, address, chosen, backlog, device, isIpv6Only);
     others.push(listener);
     this.#listeners.set(chosen, others);
     return listener;
@@ -100,12 +111,15 @@ export class Tcp {
     else this.#listeners.delete(listener.localPort);
   }
 
-  /** Linux tcp_v4_connect. What cannot be is a socket that is closed, with its error. */
-  connect(ip: number, port: number, options: TcpConnectOptions = {}): TcpSocket {
+  /** Linux tcp_v4_connect and tcp_v6_connect. What cannot be is a socket that is closed, with its error. */
+  connect(address: number, port: number, options: TcpConnectOptions = {}): TcpSocket {
     const { netns } = this;
     const { localIp = 0, localPort: boundPort = 0, device } = options;
-    const sk = new TcpSocket(this, netns);
-    sk.remoteIp = ip === 0 ? LOOPBACK : ip;
+    const sk = new TcpSocket(this, netns, ip.familyFor(netns, address));
+    // To nowhere: to oneself.
+    if (isAnyAddress(address)) sk.remoteIp = address === IPV6_ANY ? IPV6_LOOPBACK : LOOPBACK;
+    else sk.remoteIp = address;
+    sk.isInet6 = isIpv6(address);
     sk.remotePort = port;
     sk.tos = options.tos ?? 0;
     sk.ttl = options.ttl ?? sk.ttl;
@@ -122,18 +136,18 @@ export class Tcp {
     sk.state = TcpState.synSent;
     sk.tsOffset = random.int32();
     sk.identification = random.int32() & 0xffff;
+    if (sk.isInet6) sk.txHash = random.int32();
     this.#hash(sk);
     sk.startConnecting(() => connect(sk, random.int32()));
     return sk;
   }
 
   #route(sk: TcpSocket, localIp: number): Errno {
-    const { netns } = this;
-    if (localIp !== 0 && !netns.isLocal(localIp)) return Errno.EADDRNOTAVAIL;
-    const dst = netns.ipv4.lookup(sk.remoteIp, localIp, sk.boundDevice);
-    if (dst === undefined || dst.type === RouteType.broadcast || dst.type === RouteType.multicast) {
-      return Errno.ENETUNREACH;
-    }
+    const { af, remoteIp } = sk;
+    if (localIp !== 0 && !af.isLocal(localIp)) return Errno.EADDRNOTAVAIL;
+    const dst = af.lookup(remoteIp, localIp, sk.boundDevice);
+    if (dst === undefined) return af.whyUnreachable(remoteIp);
+    if (dst.type === RouteType.broadcast || dst.type === RouteType.multicast) return Errno.ENETUNREACH;
     sk.dst = dst;
     sk.localIp = dst.source;
     return Errno.none;
@@ -169,14 +183,14 @@ export class Tcp {
   receive(frame: Frame, ipAt: number, device: NetDevice): void {
     const { netns } = this;
     const { view } = netns.node.frames;
-    const at = ipv4.payloadStart(view, ipAt);
-    const end = ipv4.payloadEnd(view, ipAt, frame.end);
+    const at = ip.payloadStart(view, ipAt);
+    const end = ip.payloadEnd(view, ipAt, frame.end);
     // What is for everybody or a group is not TCP's.
     if (frame.dst !== undefined && frame.dst.type !== RouteType.local) return netns.drop(frame, DropReason.NO_SOCKET);
     if (tcp.check(view, at, end) !== Status.ok) return netns.drop(frame, DropReason.PKT_TOO_SMALL);
-    const srcIp = ipv4.srcIp(view, ipAt);
-    const dstIp = ipv4.dstIp(view, ipAt);
-    if (frame.csum !== Checksum.partial && !isChecksumRight(view, at, end, srcIp, dstIp)) {
+    const srcIp = ip.srcIp(view, ipAt);
+    const dstIp = ip.dstIp(view, ipAt);
+    if (frame.csum !== Checksum.partial && !isChecksumRight(view, ipAt, at, end)) {
       return netns.drop(frame, DropReason.TCP_CSUM);
     }
     const port = tcp.dstPort(view, at);
@@ -191,12 +205,15 @@ export class Tcp {
   }
 
   /** Linux inet_lookup_listener: one that names the address before one that does not. */
-  #listenerFor(ip: number, port: number, device: NetDevice): TcpListener | undefined {
+  #listenerFor(address: number, port: number, device: NetDevice): TcpListener | undefined {
     let found: TcpListener | undefined;
+    let best = 0;
     for (const listener of this.#listeners.get(port) ?? NONE) {
       if (listener.device !== undefined && listener.device !== device) continue;
-      if (listener.localIp === ip) return listener;
-      if (listener.localIp === 0) found ??= listener;
+      const score = listener.score(address);
+      if (score <= best) continue;
+      found = listener;
+      best = score;
     }
     return found;
   }
@@ -215,7 +232,7 @@ export class Tcp {
     if ((flags & TcpFlag.rst) !== 0) return netns.drop(frame, DropReason.TCP_RESET);
     if ((flags & TcpFlag.syn) === 0 || (flags & TcpFlag.fin) !== 0) return netns.drop(frame, DropReason.TCP_FLAGS);
     if (listener.isFull || listener.isBusy) return netns.drop(frame, DropReason.TCP_LISTEN_OVERFLOW);
-    const dst = netns.ipv4.lookup(ipv4.srcIp(view, ipAt), ipv4.dstIp(view, ipAt), listener.device);
+    const dst = ip.familyOf(netns, ipAt).lookup(ip.srcIp(view, ipAt), ip.dstIp(view, ipAt), listener.device);
     if (dst === undefined) return netns.drop(frame, DropReason.IP_OUTNOROUTES);
     const request = new TcpRequest(this, listener, segment, frame, dst);
     listener.requested();
@@ -248,13 +265,8 @@ export class Tcp {
   /** Linux tcp_v4_err: an ICMP error quotes a segment of this host's, whose IPv4 header is at `ipAt`. */
   error(ipAt: number, type: number, code: number, info: number): void {
     const { view } = this.netns.node.frames;
-    const at = ipv4.payloadStart(view, ipAt);
-    const entry = this.#find(
-      ipv4.dstIp(view, ipAt),
-      tcp.dstPort(view, at),
-      ipv4.srcIp(view, ipAt),
-      tcp.srcPort(view, at),
-    );
+    const at = ip.payloadStart(view, ipAt);
+    const entry = this.#find(ip.dstIp(view, ipAt), tcp.dstPort(view, at), ip.srcIp(view, ipAt), tcp.srcPort(view, at));
     if (!(entry instanceof TcpSocket)) return;
     const seq = tcp.sequenceInt32(view, at);
     if (!between(seq, entry.sndUna, entry.sndNxt) || type === IcmpType.redirect) return;
@@ -269,12 +281,12 @@ export class Tcp {
 
   /** Linux tcp_v4_mtu_reduced. */
   #mtuReduced(sk: TcpSocket, mtu: number): void {
-    const { ipv4: ip } = this.netns;
-    ip.updatePmtu(sk.remoteIp, mtu);
-    const dst = ip.lookup(sk.remoteIp, sk.localIp, sk.boundDevice);
+    const { af } = sk;
+    af.updatePmtu(sk.remoteIp, mtu);
+    const dst = af.lookup(sk.remoteIp, sk.localIp, sk.boundDevice);
     if (dst === undefined) return;
     sk.dst = dst;
-    const believed = ip.mtuOf(dst, sk.softnet.now);
+    const believed = af.mtuOf(dst, sk.softnet.now);
     if (mtu < believed) sk.softError = Errno.EMSGSIZE;
     if (sk.pmtuCookie <= believed) return;
     syncMss(sk, believed);
@@ -331,6 +343,6 @@ const ETHERNET = 14;
 /** 127.0.0.1 */
 const LOOPBACK = 0x7f000001;
 
-function isChecksumRight(view: DataView, at: number, end: number, srcIp: number, dstIp: number): boolean {
-  return sum(view, at, end, pseudoHeader4(srcIp, dstIp, IpProtocol.tcp, end - at)) === 0xffff;
+function isChecksumRight(view: DataView, ipAt: number, at: number, end: number): boolean {
+  return sum(view, at, end, ip.pseudoHeader(view, ipAt, end - at)) === 0xffff;
 }

@@ -5,9 +5,7 @@
  * the receive buffer is a rule of thumb.
  */
 import { IpProtocol } from "@hopscope/codec/code-points";
-import { pseudoHeader4 } from "@hopscope/codec/checksum";
 import * as ethernet from "@hopscope/codec/ethernet";
-import * as ipv4 from "@hopscope/codec/ipv4";
 import * as udp from "@hopscope/codec/udp";
 import type { NetDevice } from "../device.ts";
 import { Errno } from "../errno.ts";
@@ -16,9 +14,12 @@ import type { Netns } from "../netns.ts";
 import type { WaitedFor, Waiter } from "../program/process.ts";
 import { RouteType } from "../tables/route.ts";
 import { isMulticastIp, LIMITED_BROADCAST } from "./ipv4-address.ts";
+import * as ip from "./ip.ts";
 import { PmtuDiscovery } from "./ipv4.ts";
+import { isAnyAddress, isIpv6 } from "./ipv6-address.ts";
 import { sendErrno } from "./send-errno.ts";
 import type { Datagram } from "./socket.ts";
+import { connectionHash } from "./tcp-entry.ts";
 import type { Udp } from "./udp.ts";
 
 /** net.core.rmem_default, and what the kernel's own structures take of it for each datagram. */
@@ -27,12 +28,14 @@ const DATAGRAM_OVERHEAD = 768;
 
 export class UdpSocket implements WaitedFor {
   waiter: Waiter | undefined = undefined;
-  /** 0: any of the host's. */
+  /** 0: any of the host's IPv4 addresses; `IPV6_ANY`: any at all, but for `isIpv6Only`. */
   localIp = 0;
   localPort = 0;
   /** 0: not connected. */
   remoteIp = 0;
   remotePort = 0;
+  /** IPV6_V6ONLY */
+  isIpv6Only = false;
   /** IP_TOS. */
   tos = 0;
   /** IP_TTL. */
@@ -67,24 +70,27 @@ export class UdpSocket implements WaitedFor {
   }
 
   /** bind(2). Port 0: one that the kernel chooses. */
-  bind(ip: number, port: number): Errno {
+  bind(address: number, port: number): Errno {
     if (this.localPort !== 0) return Errno.EINVAL;
-    if (ip !== 0 && !this.#netns.isLocal(ip) && !isMulticastIp(ip) && !this.#isBroadcast(ip)) {
-      return Errno.EADDRNOTAVAIL;
-    }
-    this.localIp = ip;
+    const isThere =
+      isAnyAddress(address) ||
+      ip.familyFor(this.#netns, address).isLocal(address) ||
+      (!isIpv6(address) && (isMulticastIp(address) || this.#isBroadcast(address)));
+    if (!isThere) return Errno.EADDRNOTAVAIL;
+    this.localIp = address;
     const error = this.#udp.getPort(this, port);
     if (error !== Errno.none) this.localIp = 0;
     return error;
   }
 
   /** connect(2): from now on only datagrams from there, and errors are told. */
-  connect(ip: number, port: number): Errno {
-    const dst = this.#netns.ipv4.lookup(ip, this.localIp, this.#deviceFor(ip));
-    if (dst === undefined) return Errno.ENETUNREACH;
+  connect(address: number, port: number): Errno {
+    const af = ip.familyFor(this.#netns, address);
+    const dst = af.lookup(address, this.localIp, this.#deviceFor(address));
+    if (dst === undefined) return af.whyUnreachable(address);
     if (dst.type === RouteType.broadcast && !this.broadcast) return Errno.EACCES;
-    if (this.localIp === 0) this.localIp = dst.source;
-    this.remoteIp = ip;
+    if (isAnyAddress(this.localIp)) this.localIp = dst.source;
+    this.remoteIp = address;
     this.remotePort = port;
     this.#identification = this.#netns.node.socketRandom.int32() & 0xffff;
     return this.#autobind();
@@ -176,7 +182,7 @@ export class UdpSocket implements WaitedFor {
   }
 
   /** Linux udp_sendmsg. */
-  #send(bytes: Uint8Array, ip: number, port: number, isConnected: boolean): Errno {
+  #send(bytes: Uint8Array, address: number, port: number, isConnected: boolean): Errno {
     const netns = this.#netns;
     const length = udp.HEADER_LENGTH + bytes.length;
     if (port === 0) return Errno.EINVAL;
@@ -185,33 +191,36 @@ export class UdpSocket implements WaitedFor {
     if (pending !== Errno.none) return pending;
     const unbound = this.#autobind();
     if (unbound !== Errno.none) return unbound;
-    const dst = netns.ipv4.lookup(ip, this.localIp, this.#deviceFor(ip));
-    if (dst === undefined) return Errno.ENETUNREACH;
+    const af = ip.familyFor(netns, address);
+    // Of a socket that is bound to any address the route says from which.
+    const from = isAnyAddress(this.localIp) ? 0 : this.localIp;
+    const dst = af.lookup(address, from, this.#deviceFor(address));
+    if (dst === undefined) return af.whyUnreachable(address);
     if (dst.type === RouteType.broadcast && !this.broadcast) return Errno.EACCES;
     const { tos, pmtuDiscovery } = this;
-    if (netns.ipv4.refuses(dst, length, pmtuDiscovery)) return Errno.EMSGSIZE;
+    if (af.refuses(dst, length, pmtuDiscovery)) return Errno.EMSGSIZE;
     const { frames, softnet } = netns.node;
     const ttl = dst.type === RouteType.multicast ? this.multicastTtl : this.ttl;
     const id = isConnected ? this.#nextIdentification() : undefined;
     const { source } = dst;
-    const frame = netns.ipv4.make(IpProtocol.udp, source, ip, length, tos, ttl, pmtuDiscovery, id, dst);
+    const label = connectionHash(address, port, source, this.localPort);
+    const frame = af.make(IpProtocol.udp, source, address, length, tos, ttl, pmtuDiscovery, id, dst, label);
     if (frame === undefined) return Errno.ENOBUFS;
     const { view } = frames;
-    const at = frame.start + ethernet.HEADER_LENGTH + ipv4.HEADER_LENGTH;
+    const at = frame.start + ethernet.HEADER_LENGTH + af.headerLength;
     udp.setSrcPort(view, at, this.localPort);
     udp.setDstPort(view, at, port);
     udp.setLength(view, at, length);
     frames.bytes.set(bytes, at + udp.HEADER_LENGTH);
-    const pseudo = pseudoHeader4(source, ip, IpProtocol.udp, length);
+    const pseudo = af.pseudoHeader(source, address, IpProtocol.udp, length);
     // What is cut on its way has to be right before (csum_unnecessary of __ip_append_data).
-    if (length + ipv4.HEADER_LENGTH > netns.ipv4.mtuOf(dst, softnet.now))
-      udp.fillChecksum(view, at, at + length, pseudo);
+    if (length + af.headerLength > af.mtuOf(dst, softnet.now)) udp.fillChecksum(view, at, at + length, pseudo);
     else {
       // Left to the device (udp4_hwcsum).
       udp.setChecksum(view, at, pseudo);
       frame.csum = Checksum.partial;
     }
-    return sendErrno(netns.ipv4.output(frame, dst));
+    return sendErrno(af.output(frame, dst));
   }
 
   #nextIdentification(): number {

@@ -4,10 +4,8 @@
  *
  * Not modelled: SO_REUSEPORT groups, checksums that the receiver does without (UDP_ENCAP_NO_CHECK6 …).
  */
-import { ChecksumStatus, pseudoHeader4 } from "@hopscope/codec/checksum";
-import { IpProtocol } from "@hopscope/codec/code-points";
+import { ChecksumStatus } from "@hopscope/codec/checksum";
 import { decapsulate, decapsulatedEnd, Verify } from "@hopscope/codec/encapsulation";
-import { IcmpType, UnreachableCode } from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import { Status } from "@hopscope/codec/status";
 import * as udp from "@hopscope/codec/udp";
@@ -21,7 +19,9 @@ import { RouteType } from "../tables/route.ts";
 import { DropReason } from "../trace/drop-reason.ts";
 import { StepKind } from "../trace/step.ts";
 import { icmpErrno, isFragmentationNeeded, isIcmpErrorFatal } from "./icmp-errno.ts";
+import * as ip from "./ip.ts";
 import { PmtuDiscovery } from "./ipv4.ts";
+import { IPV6_ANY, isAnyAddress, isIpv6 } from "./ipv6-address.ts";
 import { LOCAL_PORTS, localPort } from "./local-port.ts";
 import type { Datagram } from "./socket.ts";
 import { UdpSocket } from "./udp-socket.ts";
@@ -110,7 +110,7 @@ export class Udp {
       (other) =>
         !(other.reuseAddress && socket.reuseAddress) &&
         (other.device === undefined || socket.device === undefined || other.device === socket.device) &&
-        (other.localIp === 0 || socket.localIp === 0 || other.localIp === socket.localIp),
+        addressesConflict(other, socket),
     );
   }
 
@@ -118,8 +118,8 @@ export class Udp {
   receive(frame: Frame, ipAt: number, device: NetDevice): void {
     const netns = this.#netns;
     const { view } = netns.node.frames;
-    const at = ipv4.payloadStart(view, ipAt);
-    const end = ipv4.payloadEnd(view, ipAt, frame.end);
+    const at = ip.payloadStart(view, ipAt);
+    const end = ip.payloadEnd(view, ipAt, frame.end);
     if (udp.check(view, at, end) !== Status.ok) return netns.drop(frame, DropReason.PKT_TOO_SMALL);
     const port = udp.dstPort(view, at);
     const tunnels = this.#tunnels.get(port);
@@ -127,10 +127,10 @@ export class Udp {
     const type = frame.dst?.type;
     if (type === RouteType.broadcast || type === RouteType.multicast)
       return this.#deliverToAll(frame, ipAt, at, device);
-    const socket = this.#lookup(ipv4.srcIp(view, ipAt), udp.srcPort(view, at), ipv4.dstIp(view, ipAt), port, device);
+    const socket = this.#lookup(ip.srcIp(view, ipAt), udp.srcPort(view, at), ip.dstIp(view, ipAt), port, device);
     if (!this.#isChecksumRight(frame, ipAt, at)) return netns.drop(frame, DropReason.UDP_CSUM);
     if (socket === undefined) {
-      netns.icmp.error(frame, IcmpType.destinationUnreachable, UnreachableCode.port, 0);
+      ip.familyOf(netns, ipAt).portUnreachable(frame);
       return netns.drop(frame, DropReason.NO_SOCKET);
     }
     if (!socket.enqueue(this.#datagram(ipAt, at))) return netns.drop(frame, DropReason.SOCKET_RCVBUFF);
@@ -151,7 +151,8 @@ export class Udp {
     for (const socket of this.#sockets.get(udp.dstPort(view, at)) ?? NONE) {
       if (socket.remoteIp !== 0 && socket.remoteIp !== srcIp) continue;
       if (socket.remotePort !== 0 && socket.remotePort !== srcPort) continue;
-      if (socket.localIp !== 0 && socket.localIp !== dstIp) continue;
+      if (!isAnyAddress(socket.localIp) && socket.localIp !== dstIp) continue;
+      if (socket.isIpv6Only) continue;
       if (socket.device !== undefined && socket.device !== device) continue;
       if (socket.enqueue(this.#datagram(ipAt, at))) count++;
     }
@@ -167,7 +168,13 @@ export class Udp {
     let bestScore = 0;
     for (const socket of this.#sockets.get(dstPort) ?? NONE) {
       let score = 1;
-      if (socket.localIp !== 0) {
+      if (socket.localIp === 0) {
+        if (isIpv6(dstIp)) continue;
+        score += 1;
+      } else if (socket.localIp === IPV6_ANY) {
+        if (isIpv6(dstIp)) score += 1;
+        else if (socket.isIpv6Only) continue;
+      } else {
         if (socket.localIp !== dstIp) continue;
         // A socket that is bound to the address comes before any that is not.
         score += 16;
@@ -193,7 +200,7 @@ export class Udp {
     if (frame.csum === Checksum.partial) return true;
     const { view } = this.#netns.node.frames;
     const length = udp.length(view, at);
-    const pseudo = pseudoHeader4(ipv4.srcIp(view, ipAt), ipv4.dstIp(view, ipAt), IpProtocol.udp, length);
+    const pseudo = ip.pseudoHeader(view, ipAt, length);
     const status = udp.verifyChecksum(view, at, at + length, pseudo);
     return status === ChecksumStatus.valid || status === ChecksumStatus.absent;
   }
@@ -202,9 +209,9 @@ export class Udp {
     const { view, bytes } = this.#netns.node.frames;
     return {
       bytes: bytes.slice(at + udp.HEADER_LENGTH, at + udp.length(view, at)),
-      ip: ipv4.srcIp(view, ipAt),
+      ip: ip.srcIp(view, ipAt),
       port: udp.srcPort(view, at),
-      dstIp: ipv4.dstIp(view, ipAt),
+      dstIp: ip.dstIp(view, ipAt),
     };
   }
 
@@ -226,6 +233,15 @@ export class Udp {
     const errno = icmpErrno(type, code);
     // RFC 1122 §4.1.3.3, but only a socket that talks to one other hears of it, and only of what trying again does not help.
     if (errno !== Errno.none && isFatal && socket.remotePort !== 0) socket.report(errno);
+  }
+
+  /** Linux udpv6_err: nobody has the port that a datagram of this host's was for, whose IPv6 header is at `ipAt`. */
+  refused(ipAt: number, errno: Errno): void {
+    const { view } = this.#netns.node.frames;
+    const at = ip.payloadStart(view, ipAt);
+    const [remotePort, port] = [udp.dstPort(view, at), udp.srcPort(view, at)];
+    const socket = this.#lookup(ip.dstIp(view, ipAt), remotePort, ip.srcIp(view, ipAt), port, this.#netns.loopback);
+    if (socket !== undefined && socket.remotePort !== 0) socket.report(errno);
   }
 
   /** Linux vxlan_rcv. */
@@ -252,4 +268,13 @@ export class Udp {
     frames.scrub(frame);
     device.decapsulated(frame, vtep, tos);
   }
+}
+
+/** Linux ipv6_rcv_saddr_equal and inet_rcv_saddr_equal. */
+function addressesConflict(a: UdpSocket, b: UdpSocket): boolean {
+  if (isIpv6(a.localIp) !== isIpv6(b.localIp)) {
+    const six = isIpv6(a.localIp) ? a : b;
+    return six.localIp === IPV6_ANY && !six.isIpv6Only;
+  }
+  return isAnyAddress(a.localIp) || isAnyAddress(b.localIp) || a.localIp === b.localIp;
 }

@@ -3,6 +3,7 @@
  * turns it into the sentence that people read.
  */
 import { formatIpv4, formatMac } from "@hopscope/codec/address";
+import { formatIp } from "../host/ipv6-address.ts";
 import { tcpStateName as ipVsTcpStateName } from "../ipvs/proto-tcp.ts";
 import { type DropReason, dropReasonName } from "./drop-reason.ts";
 
@@ -81,6 +82,8 @@ export const StepKind = {
   ipvsNoDestination: 35,
   /** a: label of an IPVS service: of no connection, and begins none. */
   ipvsUnknown: 36,
+  /** a: ICMPv6 type, b: code. Delivered to the host's ICMPv6. */
+  deliverIcmpv6: 37,
 } as const;
 export type StepKind = (typeof StepKind)[keyof typeof StepKind];
 
@@ -102,7 +105,7 @@ export function formatStep(
     case StepKind.passUp:
       return "bridge passes it up to its own stack";
     case StepKind.route:
-      return `route to ${formatIpv4(a)} by ${device(b)}`;
+      return `route to ${formatIp(a)} by ${device(b)}`;
     case StepKind.neighbor:
       return `neighbor ${formatIpv4(a)} is at ${formatMac(b)}`;
     case StepKind.resolve:
@@ -121,6 +124,8 @@ export function formatStep(
       return `neighbor table: ${formatIpv4(a)} is at ${formatMac(b)}`;
     case StepKind.deliverIcmp:
       return `delivered to the host's ICMP: ${icmpTypeText(a, b)}`;
+    case StepKind.deliverIcmpv6:
+      return `delivered to the host's ICMPv6: ${icmpv6TypeText(a, b)}`;
     case StepKind.drop:
       return `dropped: ${dropReasonName(a as DropReason)}`;
     case StepKind.report:
@@ -192,6 +197,11 @@ const TCP_STATES: readonly string[] = [
 
 function tcpStateName(state: number): string {
   return TCP_STATES[state] ?? String(state);
+}
+
+function icmpv6TypeText(type: number, code: number): string {
+  if (type === 128) return "echo request, to be answered";
+  return type === 129 ? "echo reply" : `type ${type} code ${code}`;
 }
 
 function icmpTypeText(type: number, code: number): string {
