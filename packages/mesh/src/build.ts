@@ -94,8 +94,11 @@ function startProgram(argv: readonly string[], environment: Environment): void {
   }
 }
 
-/** As Debian installs it, without IPv6. */
-const HOSTS = ["/etc/hosts", "127.0.0.1\tlocalhost\n"] as const;
+/** As Debian installs it. */
+const HOSTS = [
+  "/etc/hosts",
+  "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n",
+] as const;
 
 /** A machine with its interface, not plugged in yet. */
 function addMachine(

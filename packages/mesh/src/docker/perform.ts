@@ -20,6 +20,7 @@ import type {
   Announce,
   IptablesRequest,
   KernelRequest,
+  NetnsAdd,
   PeerChange,
   PeersForget,
   Place,
@@ -78,7 +79,7 @@ export class Kernels {
   perform(request: KernelRequest): void {
     switch (request.kind) {
       case "netns-add":
-        return this.#addNetns(request, request.forwarding);
+        return this.#addNetns(request);
       case "sysctl":
         writeSysctl(this.#netns(request), request.key, String(request.value));
         return;
@@ -164,11 +165,12 @@ export class Kernels {
     return found;
   }
 
-  #addNetns({ node, netns: name }: Place, forwarding: boolean): void {
+  #addNetns({ node, netns: name, forwarding, disablesIpv6 }: NetnsAdd): void {
     const machine = this.#nodes.get(node);
     if (machine === undefined) throw new Error(`docker: there is no node ${node}`);
     const netns = new Netns(machine, name);
     netns.forwarding = forwarding;
+    netns.disablesIpv6 = disablesIpv6;
     netns.addAddress(new Loopback(netns, { name: "lo", mtu: LOOPBACK_MTU, mac: 0 }), LOOPBACK_IP, 8);
   }
 

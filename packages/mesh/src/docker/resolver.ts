@@ -61,7 +61,7 @@ interface Forward {
 }
 
 /** Whose socket it is. Which number a machine's dockerd has is arbitrary. */
-const DOCKERD = { name: "dockerd", tgid: 1000 } as const;
+export const DOCKERD: { readonly name: string; readonly tgid: number } = { name: "dockerd", tgid: 1000 };
 
 export class Resolver implements Waiter {
   readonly name: string = DOCKERD.name;

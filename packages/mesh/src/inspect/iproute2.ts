@@ -90,6 +90,8 @@ export interface RouteJson {
   readonly metric?: number;
   readonly flags: readonly string[];
   readonly metrics?: readonly { readonly mtu?: number }[];
+  /** IPv6 only. */
+  readonly pref?: "medium";
 }
 
 export interface NeighborJson {

@@ -1,7 +1,7 @@
 /**
  * The devices of a namespace as `ip -d -j link` and `ip -j addr` print them.
  *
- * Not modelled: IPv6 addresses, queueing disciplines other than a virtual device's, timers of bridges (all 0). A
+ * Not modelled: IPv6 addresses other than ::1, queueing disciplines other than a virtual device's, timers of bridges (all 0). A
  * physical interface is one with a single queue and no offload limits of its own.
  */
 import { formatIpv4, formatMac } from "@hopscope/codec/address";
@@ -110,8 +110,18 @@ function addressesOf(netns: Netns, device: NetDevice): AddressJson[] {
       preferred_life_time: FOREVER,
     });
   }
+  if (device === netns.loopback && netns.hasIpv6) found.push(IPV6_LOOPBACK);
   return found;
 }
+
+const IPV6_LOOPBACK: AddressJson = {
+  family: "inet6",
+  local: "::1",
+  prefixlen: 128,
+  scope: "host",
+  valid_life_time: FOREVER,
+  preferred_life_time: FOREVER,
+};
 
 function baseOf(device: NetDevice): LinkBase {
   const master = device.port?.bridge.name;

@@ -34,6 +34,10 @@ function ipv4Of(link: AddressLinkJson): AddressJson | undefined {
   return link.addr_info.find((address) => address.family === "inet");
 }
 
+function ipv6Of(link: AddressLinkJson): readonly AddressJson[] {
+  return link.addr_info.filter((address) => address.family === "inet6");
+}
+
 /** Without `-a`: interfaces that are up, by name. */
 function shown(links: readonly AddressLinkJson[], all: boolean): AddressLinkJson[] {
   return links.filter((link) => all || link.flags.includes("UP")).toSorted((a, b) => (a.ifname < b.ifname ? -1 : 1));
@@ -57,6 +61,9 @@ export function ifconfigLines(links: readonly AddressLinkJson[], { statistics, a
       const isBroadcast = isSet(link, "BROADCAST");
       const broadcast = isBroadcast ? `  broadcast ${address.broadcast ?? "0.0.0.0"}` : "";
       lines.push(`        inet ${address.local}  netmask ${mask}${broadcast}`);
+    }
+    for (const { local, prefixlen } of ipv6Of(link)) {
+      lines.push(`        inet6 ${local}  prefixlen ${prefixlen}  scopeid 0x10<host>`);
     }
     const queue = link.txqlen ?? 0;
     lines.push(
@@ -87,6 +94,8 @@ export function busyboxIfconfigLines(
       const broadcast = isSet(link, "BROADCAST") ? `  Bcast:${address.broadcast ?? "0.0.0.0"}` : "";
       lines.push(`          inet addr:${address.local}${broadcast}  Mask:${formatIpv4(maskOf(address.prefixlen))}`);
     }
+    for (const { local, prefixlen } of ipv6Of(link))
+      lines.push(`          inet6 addr: ${local}/${prefixlen} Scope:Host`);
     const words = FLAGS.filter(([word]) => isSet(link, word)).map(([word]) => `${word} `);
     lines.push(
       `          ${words.join("") || "[NO FLAGS] "} MTU:${link.mtu}  Metric:1`,

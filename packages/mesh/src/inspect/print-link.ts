@@ -114,7 +114,11 @@ export function addressLines(
     if (family === undefined) {
       return [headLine(link, ""), hardwareLine(link), ...addresses.flatMap(addressText)];
     }
-    return addresses.length === 0 ? [] : [`${headLine(link, "")}${netnsid(link)}`, ...addresses.flatMap(addressText)];
+    if (addresses.length === 0) return [];
+    // The kernel's dump of IPv6 addresses says less about the device.
+    const head = headLine(link, "");
+    const shown = family === "inet6" ? head.replace(/ (?:qdisc|group) \S+/g, "") : head;
+    return [`${shown}${netnsid(link)}`, ...addresses.flatMap(addressText)];
   });
 }
 
@@ -164,7 +168,8 @@ export function busyboxLinkLines(links: readonly (LinkJson | AddressLinkJson)[],
       return addresses.map((address) => `${link.ifindex}: ${link.ifname}${addressText(address).join("\\")}`);
     }
     if (withAddresses && family !== undefined && addresses.length === 0) return [];
-    const lines = [busyboxHeadLine(link, known)];
+    const head = busyboxHeadLine(link, known);
+    const lines = [family === "inet6" ? head.replace(/ qdisc \S+/, "") : head];
     if (family === undefined) lines.push(`    link/${link.link_type} ${link.address} brd ${link.broadcast}`);
     lines.push(...addresses.flatMap(addressText));
     return joined(lines, oneLine);

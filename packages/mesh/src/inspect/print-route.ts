@@ -21,6 +21,7 @@ export function routeLines(routes: readonly RouteJson[], details = false): strin
     if (route.metric !== undefined) words.push(`metric ${route.metric}`);
     words.push(...route.flags);
     for (const { mtu } of route.metrics ?? []) if (mtu !== undefined) words.push(`mtu ${mtu}`);
+    if (route.pref !== undefined) return [...words, `pref ${route.pref}`].join(" ");
     return `${words.join(" ")} `;
   });
 }

@@ -1,5 +1,5 @@
 /** Sockets as `ss -n` prints them where no terminal says how wide a line may be (iproute2 misc/ss.c, render). */
-import { formatIpv4 } from "@hopscope/codec/address";
+import { formatIp, IPV6_ANY, isIpv6 } from "../host/ipv6-address.ts";
 import type { SocketRow } from "./sockets.ts";
 
 export interface SocketStyle {
@@ -28,9 +28,9 @@ const STATE: Column = { header: "State", delimiter: " ", value: ({ state }) => s
 const REST: readonly Column[] = [
   { header: "Recv-Q", delimiter: " ", value: ({ received }) => `${received}`.padEnd(6) },
   { header: "Send-Q", delimiter: " ", value: ({ sent }) => `${sent}`.padEnd(6) },
-  { header: "Local Address:", delimiter: " ", right: true, value: ({ localIp }) => `${formatIpv4(localIp)}:` },
+  { header: "Local Address:", delimiter: " ", right: true, value: (row) => `${addressText(row, row.localIp)}:` },
   { header: "Port", delimiter: "", value: ({ localPort }) => `${localPort}` },
-  { header: "Peer Address:", delimiter: " ", right: true, value: ({ remoteIp }) => `${formatIpv4(remoteIp)}:` },
+  { header: "Peer Address:", delimiter: " ", right: true, value: (row) => `${addressText(row, row.remoteIp)}:` },
   { header: "Port", delimiter: "", value: ({ remotePort }) => (remotePort === 0 ? "*" : `${remotePort}`) },
 ];
 
@@ -59,6 +59,13 @@ export function socketLines(rows: readonly SocketRow[], style: SocketStyle): str
       })
       .join(""),
   );
+}
+
+/** `*` is any address of both families, of a socket that listens or has no other side. */
+function addressText({ isInet6, isIpv6Only }: SocketRow, ip: number): string {
+  if (!isInet6) return formatIp(ip);
+  if (ip === IPV6_ANY || ip === 0) return isIpv6Only ? "[::]" : "*";
+  return `[${isIpv6(ip) ? "" : "::ffff:"}${formatIp(ip)}]`;
 }
 
 function usersOf({ owner }: SocketRow): string {

@@ -1,4 +1,4 @@
-/** A namespace's routes as `ip -j -4 route show` prints them. */
+/** A namespace's routes as `ip -j -4 route show` prints them, and the one of IPv6 that is there. */
 import { formatIpv4 } from "@hopscope/codec/address";
 import type { Netns } from "../netns.ts";
 import { type Route, RouteType } from "../tables/route.ts";
@@ -23,6 +23,14 @@ export function routesOf(netns: Netns, table: "main" | "local" | "all" = "main")
   if (table === "main") return main();
   if (table === "local") return local();
   return [...main(), ...local().map(withTable)];
+}
+
+/** `ip -6 route show` */
+export function ipv6RoutesOf(netns: Netns, table: "main" | "local" | "all" = "main"): RouteJson[] {
+  if (table === "main" || !netns.hasIpv6) return [];
+  const dev = netns.loopback.name;
+  const route: RouteJson = { type: "local", dst: "::1", dev, protocol: "kernel", metric: 0, flags: [], pref: "medium" };
+  return [table === "all" ? withTable(route) : route];
 }
 
 function withTable(route: RouteJson): RouteJson {

@@ -1,5 +1,6 @@
 /** Sockets as `ss` knows them, by protocol and state (iproute2 misc/ss.c). */
 import { type TcpState, TcpState as State } from "../host/socket.ts";
+import { isIpv6 } from "../host/ipv6-address.ts";
 import { TcpSock } from "../host/tcp-sock.ts";
 import { TcpTimewait } from "../host/tcp-timewait.ts";
 import type { Netns } from "../netns.ts";
@@ -18,6 +19,10 @@ export interface SocketRow {
   readonly received: number;
   /** Bytes to be sent or acknowledged; of a listening socket how many connections may wait. */
   readonly sent: number;
+  /** Of an AF_INET6 socket, which may be IPv4's as well. */
+  readonly isInet6: boolean;
+  /** IPV6_V6ONLY, of one that listens. */
+  readonly isIpv6Only: boolean;
   readonly localIp: number;
   readonly localPort: number;
   readonly remoteIp: number;
@@ -41,13 +46,19 @@ const STATES: Readonly<Record<TcpState, string>> = {
   [State.closing]: "CLOSING",
 };
 
-/** UDP's, then TCP's that listen, then connections: as ss asks for them. Each by port; Linux has hash tables. */
+/**
+ * UDP's, then TCP's; of each IPv4's before IPv6's; of those the ones that listen before connections: as ss asks for them.
+ * Each by port; Linux has hash tables.
+ */
 export function socketsOf(netns: Netns): SocketRow[] {
-  return [...udpOf(netns), ...listenersOf(netns), ...connectionsOf(netns)];
+  const udp = udpOf(netns);
+  const tcp = [...listenersOf(netns), ...connectionsOf(netns)];
+  return [udp, tcp].flatMap((rows) => [...rows.filter((row) => !row.isInet6), ...rows.filter((row) => row.isInet6)]);
 }
 
 function udpOf({ udp }: Netns): SocketRow[] {
-  const nowhere = { localIp: 0, remoteIp: 0, remotePort: 0, received: 0, sent: 0 };
+  const family = { isInet6: false, isIpv6Only: false };
+  const nowhere = { ...family, localIp: 0, remoteIp: 0, remotePort: 0, received: 0, sent: 0 };
   const tunnels = udp.tunnelPorts.map(
     (localPort): SocketRow => ({ ...nowhere, protocol: "udp", state: "UNCONN", localPort }),
   );
@@ -55,7 +66,8 @@ function udpOf({ udp }: Netns): SocketRow[] {
     const { localIp, localPort, remoteIp, remotePort, receivedBytes: received } = socket;
     const state = remotePort === 0 ? "UNCONN" : "ESTAB";
     const ends = { localIp, localPort, remoteIp, remotePort };
-    return { protocol: "udp", state, received, sent: 0, ...ends, ...ownerOf(socket.waiter) };
+    const own = { isInet6: isIpv6(localIp), isIpv6Only: socket.isIpv6Only };
+    return { protocol: "udp", state, received, sent: 0, ...own, ...ends, ...ownerOf(socket.waiter) };
   });
   return [...tunnels, ...sockets].toSorted((a, b) => a.localPort - b.localPort);
 }
@@ -63,7 +75,8 @@ function udpOf({ udp }: Netns): SocketRow[] {
 function listenersOf({ tcp }: Netns): SocketRow[] {
   const rows = tcp.listeners.map((listener): SocketRow => {
     const { localIp, localPort, acceptable, backlog } = listener;
-    const ends = { localIp, localPort, remoteIp: 0, remotePort: 0 };
+    const { isInet6, isIpv6Only } = listener;
+    const ends = { isInet6, isIpv6Only, localIp, localPort, remoteIp: localIp, remotePort: 0 };
     const owner = ownerOf(listener.waiter);
     return { protocol: "tcp", state: "LISTEN", received: acceptable, sent: backlog, ...ends, ...owner };
   });
@@ -72,8 +85,8 @@ function listenersOf({ tcp }: Netns): SocketRow[] {
 
 function connectionsOf({ tcp }: Netns): SocketRow[] {
   return tcp.entries.map((entry): SocketRow => {
-    const { localIp, localPort, remoteIp, remotePort } = entry;
-    const ends = { localIp, localPort, remoteIp, remotePort };
+    const { isInet6, localIp, localPort, remoteIp, remotePort } = entry;
+    const ends = { isInet6, isIpv6Only: false, localIp, localPort, remoteIp, remotePort };
     if (entry instanceof TcpSock) {
       const sent = (entry.writeSeq - entry.sndUna) >>> 0;
       const received = entry.readableLength;

@@ -43,6 +43,9 @@ export function sysctlOfPath(path: string): string {
   return path.slice("/proc/sys/".length).replaceAll("/", ".");
 }
 
+/** Of the loopback device, the only one with IPv6 here; `all` is written to it as well. */
+const DISABLE_IPV6 = /^net\.ipv6\.conf\.(?:all|default|lo)\.disable_ipv6$/;
+
 /** The value, undefined: there is no such parameter. */
 export function readSysctl(netns: Netns, name: string): string | undefined {
   const device = /^net\.ipv4\.conf\.([^.]+)\.(forwarding|rp_filter|route_localnet|proxy_arp)$/.exec(name);
@@ -52,6 +55,7 @@ export function readSysctl(netns: Netns, name: string): string | undefined {
     if (parameter === "route_localnet") return netns.deviceNamed(which)?.routesLocalnet === true ? "1" : "0";
     return parameter === "forwarding" && netns.forwarding ? "1" : "0";
   }
+  if (DISABLE_IPV6.test(name)) return netns.disablesIpv6 && !name.includes(".default.") ? "1" : "0";
   const arp = arpParameter(netns, name);
   if (arp !== undefined) return String(arp.parameter === "arp_ignore" ? arp.device.arpIgnore : arp.device.arpAnnounce);
   if (name === "net.ipv4.ip_forward") return netns.forwarding ? "1" : "0";
@@ -70,6 +74,11 @@ export function readSysctl(netns: Netns, name: string): string | undefined {
 export function writeSysctl(netns: Netns, name: string, value: string): boolean {
   if (name === "net.ipv4.ip_forward" || name === "net.ipv4.conf.all.forwarding") {
     netns.forwarding = value !== "0";
+    return true;
+  }
+  if (DISABLE_IPV6.test(name) && (value === "0" || value === "1")) {
+    // What is made later asks for `default`: the loopback device is there.
+    if (!name.includes(".default.")) netns.disablesIpv6 = value === "1";
     return true;
   }
   const localnet = /^net\.ipv4\.conf\.([^.]+)\.route_localnet$/.exec(name);

@@ -1,10 +1,12 @@
 /**
- * `curl` 7.88: what it sends, prints, and answers as its exit status (recordings s07, s08, s13).
+ * `curl` 7.88: what it sends, prints, and answers as its exit status (recordings s07, s08, s13; "loopback6" of fixtures/sockets).
+ * This release knows by itself what `localhost` is, and tries 127.0.0.1 before ::1; older and newer ones may try ::1 first.
  *
- * Not modelled: https, redirections with -L, uploads other than by -d, its progress meter.
+ * Not modelled: the other family at the same time after 200 ms (happy eyeballs), https, redirections with -L, uploads other than by -d, its progress meter.
  */
 import { Errno } from "../errno.ts";
 import { TcpState } from "../host/socket.ts";
+import { IPV6_LOOPBACK, isIpv6, parseIp } from "../host/ipv6-address.ts";
 import type { TcpSocket } from "../host/tcp-socket.ts";
 import { durationOption, getopt } from "./getopt.ts";
 import { HttpHead, parseUrl, type Url } from "./http-message.ts";
@@ -19,6 +21,8 @@ const MILLISECOND = 1_000_000;
 const REQUEST = 80_000;
 const CLOSE = 60_000;
 const BUFFER = 102_400;
+/** 127.0.0.1 */
+const LOOPBACK = 0x7f000001;
 
 /** Exit statuses. */
 const Failure = {
@@ -33,6 +37,7 @@ const Failure = {
 
 interface Options {
   readonly url: Url;
+  readonly family: 4 | 6 | undefined;
   readonly isSilent: boolean;
   readonly showsErrors: boolean;
   readonly showsHead: boolean;
@@ -59,7 +64,7 @@ export const CURL: Program = {
 
 function readOptions(argv: readonly string[]): Options {
   const { given, all, rest } = getopt(argv, {
-    switches: "sSifIk4NO",
+    switches: "sSifIk46NO",
     values: "omwHXAd",
     long: {
       silent: "s",
@@ -69,6 +74,7 @@ function readOptions(argv: readonly string[]): Options {
       head: "I",
       insecure: "k",
       ipv4: "4",
+      ipv6: "6",
       output: "o",
       "max-time": "m",
       "write-out": "w",
@@ -93,6 +99,7 @@ function readOptions(argv: readonly string[]): Options {
   const data = given.get("d");
   return {
     url,
+    family: given.has("6") ? 6 : given.has("4") ? 4 : undefined,
     isSilent: given.has("s"),
     showsErrors: !given.has("s") || given.has("S"),
     showsHead: given.has("i") || isHead,
@@ -132,9 +139,9 @@ class Transfer {
 
   *#transfer(): Generator<void, number, boolean> {
     const { url } = this.#options;
-    const found = yield* resolve(this.#context, url.host);
-    if ("error" in found) return this.#fail(Failure.resolve, `Could not resolve host: ${url.host}`);
-    const socket = yield* this.#connect(found.addresses);
+    const addresses = yield* this.#resolve();
+    if (addresses.length === 0) return this.#fail(Failure.resolve, `Could not resolve host: ${url.name}`);
+    const socket = yield* this.#connect(addresses);
     if (typeof socket === "number") return socket;
     const { process } = this.#context;
     yield* process.think("curl.request", REQUEST);
@@ -142,12 +149,24 @@ class Transfer {
     return yield* this.#receive(socket);
   }
 
+  /** Curl_resolv: `localhost` is not asked for (get_localhost), and an address is of both families. */
+  *#resolve(): Generator<void, readonly number[], boolean> {
+    const { url, family } = this.#options;
+    const literal = parseIp(url.name);
+    if (literal !== undefined) return [literal];
+    if (/(?:^|\.)localhost$/i.test(url.name)) return [LOOPBACK, IPV6_LOOPBACK];
+    const found = yield* resolve(this.#context, url.name, family === undefined ? {} : { family });
+    return "error" in found ? [] : found.addresses;
+  }
+
   /** One address after the other. */
   *#connect(addresses: readonly number[]): Generator<void, TcpSocket | number, boolean> {
     const { process, environment } = this.#context;
-    const { url, connectTimeoutNs } = this.#options;
+    const { url, connectTimeoutNs, family } = this.#options;
+    const wanted = addresses.filter((ip) => family === undefined || isIpv6(ip) === (family === 6));
+    if (wanted.length === 0) return this.#fail(Failure.connect, "Couldn't connect to server");
     const deadline = Math.min(this.#deadline, this.#startedAt + connectTimeoutNs);
-    for (const ip of addresses) {
+    for (const ip of wanted) {
       const socket = process.own(environment.netns.tcp.connect(ip, url.port));
       socket.setNoDelay();
       socket.setKeepAlive(60, 60, 9);
@@ -160,13 +179,13 @@ class Transfer {
           Failure.timeout,
           isMaxTime
             ? `Connection timed out after ${late} milliseconds`
-            : `Failed to connect to ${url.host} port ${url.port} after ${late} ms: Timeout was reached`,
+            : `Failed to connect to ${url.name} port ${url.port} after ${late} ms: Timeout was reached`,
         );
       }
       if (socket.isConnected) return socket;
       process.close(socket);
     }
-    const text = `Failed to connect to ${url.host} port ${url.port} after ${Math.floor(this.#elapsedNs() / MILLISECOND)} ms: Couldn't connect to server`;
+    const text = `Failed to connect to ${url.name} port ${url.port} after ${Math.floor(this.#elapsedNs() / MILLISECOND)} ms: Couldn't connect to server`;
     return this.#fail(Failure.connect, text);
   }
 

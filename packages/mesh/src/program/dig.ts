@@ -40,7 +40,7 @@ export const DIG: Program = {
     const config = readResolverConfig(environment.files.get("/etc/resolv.conf") ?? "");
     let servers = config.nameservers;
     if (options.server !== undefined) {
-      const found = yield* resolve(context, options.server, { isIpv4Only: true });
+      const found = yield* resolve(context, options.server, { family: 4 });
       if (!("addresses" in found)) {
         print(`dig: couldn't get address for '${options.server}': not found`);
         return 1;

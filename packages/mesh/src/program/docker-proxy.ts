@@ -1,12 +1,12 @@
 /**
  * `docker-proxy`: the process that carries connections to a published port which no rule has translated: from the node
- * itself by 127.0.0.1, and from containers of the same bridge (moby cmd/docker-proxy: tcp_proxy.go, udp_proxy.go;
- * recordings s07 and s08).
+ * itself by 127.0.0.1, or by ::1 to one that listens there, and from containers of the same bridge (moby cmd/docker-proxy: tcp_proxy.go, udp_proxy.go;
+ * recordings s07, s08 and q6).
  *
  * Not modelled: SCTP.
  */
-import { parseIpv4 } from "@hopscope/codec/address";
 import { Errno, strerror } from "../errno.ts";
+import { isIpv6, parseIp } from "../host/ipv6-address.ts";
 import { TcpListener } from "../host/tcp-listener.ts";
 import type { TcpSocket } from "../host/tcp-socket.ts";
 import type { UdpSocket } from "../host/udp-socket.ts";
@@ -52,7 +52,7 @@ function readOptions(argv: readonly string[]): Options {
     given.set(word, words.shift() ?? "");
   }
   const address = (name: string): number => {
-    const ip = parseIpv4(given.get(name) ?? "");
+    const ip = parseIp(given.get(name) ?? "");
     if (ip === undefined) throw new UsageError(`docker-proxy: ${name} is no address`);
     return ip;
   };
@@ -71,7 +71,13 @@ function* proxyTcp(
   options: Options,
   { environment, process, print }: ProgramContext,
 ): Generator<void, number, boolean> {
-  const listener = environment.netns.tcp.listen(options.hostIp, options.hostPort, 4096);
+  const listener = environment.netns.tcp.listen(
+    options.hostIp,
+    options.hostPort,
+    4096,
+    undefined,
+    isIpv6(options.hostIp),
+  );
   if (!(listener instanceof TcpListener)) {
     print(`docker-proxy: listen: ${strerror(listener)}`);
     return 1;
@@ -136,6 +142,7 @@ function* proxyUdp(
   { environment, process, print }: ProgramContext,
 ): Generator<void, number, boolean> {
   const socket = process.own(environment.netns.udp.socket());
+  socket.isIpv6Only = isIpv6(options.hostIp);
   const error = socket.bind(options.hostIp, options.hostPort);
   if (error !== Errno.none) {
     print(`docker-proxy: listen: ${strerror(error)}`);

@@ -3,6 +3,7 @@
  *
  * Not modelled: chunked bodies, several requests on one connection.
  */
+import { parseIp } from "../host/ipv6-address.ts";
 import { EPOCH_SECONDS } from "../trace/pcapng.ts";
 import { UsageError } from "./program.ts";
 
@@ -12,7 +13,9 @@ export function httpDate(now: number): string {
 }
 
 export interface Url {
+  /** As it is written, an IPv6 address in brackets; and without them. */
   readonly host: string;
+  readonly name: string;
   readonly port: number;
   readonly hasPort: boolean;
   readonly path: string;
@@ -20,18 +23,16 @@ export interface Url {
 
 /** `http://host:port/path`; the scheme may be missing. */
 export function parseUrl(command: string, text: string): Url {
-  if (/^(?:\w+:\/\/)?\[/.test(text))
-    throw new UsageError(
-      `${command}: ${text}: IPv6 is not modelled; of a published port dockerd's own socket takes such connections, and never answers`,
-    );
-  const match = /^(?:(\w+):\/\/)?([^/:]+)(?::(\d+))?(\/.*)?$/.exec(text);
+  const match = /^(?:(\w+):\/\/)?(\[[^\]/]*\]|[^/:]+)(?::(\d+))?(\/.*)?$/.exec(text);
   if (match === null) throw new UsageError(`${command}: "${text}" is no URL`);
   const [, scheme = "http", host = "", port, path = "/"] = match;
   if (scheme !== "http") throw new UsageError(`${command}: ${scheme}: is not modelled, only http:`);
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) {
     throw new UsageError(`${command}: port ${port} in "${text}", expected 1 to 65535`);
   }
-  return { host, port: port === undefined ? 80 : Number(port), hasPort: port !== undefined, path };
+  const name = host.startsWith("[") ? host.slice(1, -1) : host;
+  if (name !== host && parseIp(name) === undefined) throw new UsageError(`${command}: "${name}" is no IPv6 address`);
+  return { host, name, port: port === undefined ? 80 : Number(port), hasPort: port !== undefined, path };
 }
 
 /** A head that comes in pieces: the first line and the headers. */

@@ -5,8 +5,8 @@
  *
  * Not modelled: POST, ranges, passwords, a configuration file.
  */
-import { formatIpv4 } from "@hopscope/codec/address";
 import { strerror } from "../errno.ts";
+import { formatIp, IPV6_ANY, isIpv6 } from "../host/ipv6-address.ts";
 import { TcpListener } from "../host/tcp-listener.ts";
 import type { TcpSocket } from "../host/tcp-socket.ts";
 import { getopt, portOption } from "./getopt.ts";
@@ -62,7 +62,7 @@ export const HTTPD: Program = {
   },
   *main(argv, { environment, process, print }) {
     const { port, root } = readOptions(argv);
-    const listener = environment.netns.tcp.listen(0, port, 9);
+    const listener = environment.netns.tcp.listen(IPV6_ANY, port, 9);
     if (!(listener instanceof TcpListener)) {
       print(`httpd: bind: ${strerror(listener)}`);
       return 1;
@@ -236,8 +236,8 @@ function expand(script: string, environment: Environment, socket: TcpSocket, hea
   const [method = "", target = ""] = (head.lines[0] ?? "").split(" ");
   const variables: Readonly<Record<string, string>> = {
     HOSTNAME: environment.hostname,
-    REMOTE_ADDR: `[::ffff:${formatIpv4(socket.remoteIp)}]`,
-    REMOTE_HOST: formatIpv4(socket.remoteIp),
+    REMOTE_ADDR: `[${isIpv6(socket.remoteIp) ? "" : "::ffff:"}${formatIp(socket.remoteIp)}]`,
+    REMOTE_HOST: formatIp(socket.remoteIp),
     REMOTE_PORT: String(socket.remotePort),
     SERVER_PORT: String(socket.localPort),
     REQUEST_METHOD: method,

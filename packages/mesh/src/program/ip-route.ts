@@ -6,7 +6,7 @@
 import { parseIpv4 } from "@hopscope/codec/address";
 import type { RouteJson } from "../inspect/iproute2.ts";
 import { busyboxRouteGetLines, busyboxRouteLines, routeGetLines, routeLines } from "../inspect/print-route.ts";
-import { prefixText, routeGetOf, routesOf } from "../inspect/routes.ts";
+import { ipv6RoutesOf, prefixText, routeGetOf, routesOf } from "../inspect/routes.ts";
 import { maskOf, type Route, RouteType } from "../tables/route.ts";
 import {
   deviceNamed,
@@ -121,7 +121,7 @@ function show(words: readonly string[], style: IpStyle): IpAction {
   return (context) => {
     const { netns } = context.environment;
     if (name !== undefined && deviceNamed(context, name) === undefined) return NO_DEVICE_STATUS;
-    const routes = routesOf(netns, table)
+    const routes = (style.family === "inet6" ? ipv6RoutesOf : routesOf)(netns, table)
       .filter(
         (route) =>
           isWanted(route) &&

@@ -1,7 +1,7 @@
 /**
  * `ip`: iproute2's, and busybox' where a place has that. A container's busybox takes every verb that iproute2 has.
  *
- * Not modelled: objects other than address, link, route, neighbor, rule and xfrm; `-6`, `-n`, `-b`.
+ * Not modelled: objects other than address, link, route, neighbor, rule and xfrm; `-n`, `-b`.
  */
 import { addressAction } from "./ip-address.ts";
 import { type IpAction, type IpStyle } from "./ip-action.ts";
@@ -39,7 +39,7 @@ function actionOf(argv: readonly string[]): IpAction {
     statistics: false,
     brief: false,
     oneLine: false,
-    family: undefined as "inet" | undefined,
+    family: undefined as "inet" | "inet6" | undefined,
   };
   let at = 1;
   for (; argv[at]?.startsWith("-") === true; at++) {
@@ -68,13 +68,16 @@ function actionOf(argv: readonly string[]): IpAction {
       case "-4":
         style.family = "inet";
         break;
+      case "-6":
+        style.family = "inet6";
+        break;
       // Colors and names instead of numbers: there is no terminal, and there are no names.
       case "-c":
       case "-p":
       case "-N":
         break;
       default:
-        throw new UsageError(`ip: option ${argv[at]} is not modelled; there are -4 -br -d -j -o -s`);
+        throw new UsageError(`ip: option ${argv[at]} is not modelled; there are -4 -6 -br -d -j -o -s`);
     }
   }
   const [word = "", ...rest] = argv.slice(at);
@@ -83,6 +86,10 @@ function actionOf(argv: readonly string[]): IpAction {
     throw new UsageError(`ip: object "${word}" is not modelled; there are address, link, route, neigh, rule and xfrm`);
   }
   const [verb = "show", ...words] = rest;
+  const isShown = /^(?:sh|l)/.test(verb) && (object === "address" || object === "route");
+  if (style.family === "inet6" && !isShown) {
+    throw new UsageError("ip -6: only addr show and route show are modelled: there is ::1, and nothing else");
+  }
   // `ip addr eth0` has no verb.
   return OBJECTS[object]!(verb, words, style);
 }

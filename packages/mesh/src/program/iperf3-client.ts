@@ -63,7 +63,7 @@ export function* runClient(options: ClientOptions, context: ProgramContext): Wai
 
 function* openControl(options: ClientOptions, context: ProgramContext): Wait<TcpSocket> {
   const { host, port } = options;
-  const found = yield* resolve(context, host);
+  const found = yield* resolve(context, host, { family: 4 });
   if ("error" in found) throw new Failure(`unable to connect to server: ${strerror(Errno.EAGAIN)}`);
   const control = yield* connectTo(context.process, found.addresses[0]!, port);
   if (typeof control === "number") throw new Failure(`unable to connect to server: ${strerror(control)}`);

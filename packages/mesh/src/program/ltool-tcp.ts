@@ -69,7 +69,7 @@ function* echo(
 export function tcpClient(host: string, port: number, count: number, gapNs: number): Run {
   return function* (context) {
     const { process, print } = context;
-    const found = yield* resolve(context, host, { isIpv4Only: true });
+    const found = yield* resolve(context, host, { family: 4 });
     if ("error" in found) {
       print(`resolve ${host}: ${RESOLVE_ERRORS[found.error]}`);
       return 1;
@@ -122,7 +122,7 @@ function* readLine(process: Process, socket: TcpSocket): Wait<Line> {
 export function get(host: string, port: number, path: string): Run {
   return function* (context) {
     const { process, print } = context;
-    const found = yield* resolve(context, host, { isIpv4Only: true });
+    const found = yield* resolve(context, host, { family: 4 });
     if ("error" in found) {
       print(`resolve ${host}: ${RESOLVE_ERRORS[found.error]}`);
       return 1;
@@ -164,7 +164,7 @@ export function get(host: string, port: number, path: string): Run {
 export function connectWithTtl(host: string, port: number, ttl: number): Run {
   return function* (context) {
     const { process, print } = context;
-    const found = yield* resolve(context, host, { isIpv4Only: true });
+    const found = yield* resolve(context, host, { family: 4 });
     if ("error" in found) {
       print(`socket.gaierror: [Errno -2] ${RESOLVE_ERRORS[found.error]}`);
       return 1;

@@ -41,7 +41,7 @@ export function udpServer(port: number): Run {
 export function udpClient(host: string, port: number, source: number, count: number, gapNs: number): Run {
   return function* (context) {
     const { process, environment, print } = context;
-    const found = yield* resolve(context, host, { isIpv4Only: true });
+    const found = yield* resolve(context, host, { family: 4 });
     if ("error" in found) {
       print(`resolve ${host}: ${RESOLVE_ERRORS[found.error]}`);
       return 1;

@@ -82,7 +82,7 @@ function countOf(name: string, text: string | undefined): number {
 
 function addressesOf(name: string): Run {
   return function* (context) {
-    const found = yield* resolve(context, name, { isIpv4Only: true });
+    const found = yield* resolve(context, name, { family: 4 });
     if ("error" in found) {
       context.print(`${name}: ${RESOLVE_ERRORS[found.error]}`);
       return 1;

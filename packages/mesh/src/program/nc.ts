@@ -8,8 +8,8 @@
  *
  * Not modelled: -e, UNIX sockets, proxies.
  */
-import { formatIpv4 } from "@hopscope/codec/address";
 import { Errno, strerror } from "../errno.ts";
+import { formatEndpoint, formatIp, IPV6_ANY, isIpv6 } from "../host/ipv6-address.ts";
 import { TcpListener } from "../host/tcp-listener.ts";
 import type { TcpSocket } from "../host/tcp-socket.ts";
 import { durationOption, getopt, portOption } from "./getopt.ts";
@@ -23,6 +23,7 @@ const BUFFER = 8192;
 interface Options {
   readonly host: string;
   readonly ports: readonly number[];
+  readonly family: 4 | 6 | undefined;
   readonly listens: boolean;
   readonly keeps: boolean;
   readonly isUdp: boolean;
@@ -41,7 +42,7 @@ export const NC: Program = {
   *main(argv, context) {
     const options = readOptions(argv);
     if (options.listens) return yield* options.isUdp ? listenUdp(options, context) : listen(options, context);
-    const found = yield* resolve(context, options.host);
+    const found = yield* resolve(context, options.host, options.family === undefined ? {} : { family: options.family });
     if ("error" in found) {
       context.print(`nc: bad address '${options.host}'`);
       return 1;
@@ -65,6 +66,7 @@ function readOptions(argv: readonly string[]): Options {
   const timeout = given.get("w");
   return {
     host,
+    family: given.has("6") ? 6 : given.has("4") ? 4 : undefined,
     ports: Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index),
     listens,
     keeps: given.has("k"),
@@ -78,11 +80,12 @@ function readOptions(argv: readonly string[]): Options {
 
 function* connect(options: Options, context: ProgramContext, ip: number, port: number): Wait<number> {
   const { process, print, stdin } = context;
-  const name = `${options.host} (${formatIpv4(ip)}:${port})`;
+  const name = `${options.host} (${formatEndpoint(ip, port)})`;
   const deadline = process.softnet.now + options.timeoutNs;
   const socket = yield* connectTo(process, ip, port, { localPort: options.localPort }, deadline);
   if (typeof socket === "number") {
-    if (!options.isScan || options.isVerbose) print(`nc: ${name}: ${strerror(socket)}`);
+    const what = isIpv6(ip) ? "can't connect to remote host" : name;
+    if (!options.isScan || options.isVerbose) print(`nc: ${what}: ${strerror(socket)}`);
     return 1;
   }
   if (options.isVerbose) print(`${name} open`);
@@ -111,7 +114,7 @@ function* printAll({ process, print }: ProgramContext, socket: TcpSocket, timeou
 /** A server without input is silent, and says nothing about its end either. */
 function* listen(options: Options, context: ProgramContext): Wait<number> {
   const { process, environment, print, stdin } = context;
-  const listener = environment.netns.tcp.listen(0, options.ports[0]!, 1);
+  const listener = environment.netns.tcp.listen(options.family === 4 ? 0 : IPV6_ANY, options.ports[0]!, 1);
   if (!(listener instanceof TcpListener)) {
     print(`nc: bind: ${strerror(listener)}`);
     return 1;
@@ -119,7 +122,7 @@ function* listen(options: Options, context: ProgramContext): Wait<number> {
   process.own(listener);
   do {
     const socket = yield* accept(process, listener);
-    if (options.isVerbose) print(`connect to port ${socket.localPort} from ${formatIpv4(socket.remoteIp)}`);
+    if (options.isVerbose) print(`connect to port ${socket.localPort} from ${formatIp(socket.remoteIp)}`);
     if (stdin !== "") yield* writeAll(process, socket, bytesOf(stdin));
     yield* printAll(context, socket, Number.POSITIVE_INFINITY);
     process.close(socket);
@@ -150,7 +153,7 @@ function* sendUdp(options: Options, context: ProgramContext, ip: number): Wait<n
 
 function* listenUdp(options: Options, { process, environment, print, stdin }: ProgramContext): Wait<number> {
   const socket = process.own(environment.netns.udp.socket());
-  const error = socket.bind(0, options.ports[0]!);
+  const error = socket.bind(options.family === 4 ? 0 : IPV6_ANY, options.ports[0]!);
   if (error !== Errno.none) {
     print(`nc: bind: ${strerror(error)}`);
     return 1;

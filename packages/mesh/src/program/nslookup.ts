@@ -137,7 +137,7 @@ function* serversOf(
   context: ProgramContext,
 ): Generator<void, readonly number[] | undefined, boolean> {
   if (server !== undefined) {
-    const found = yield* resolve(context, server);
+    const found = yield* resolve(context, server, { family: 4 });
     return "addresses" in found ? found.addresses.slice(0, 1) : undefined;
   }
   return readResolverConfig(context.environment.files.get("/etc/resolv.conf") ?? "").nameservers;

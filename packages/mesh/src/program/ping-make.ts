@@ -3,6 +3,7 @@
  * (Debian's and most others). What they print is compared with what they printed in a real swarm.
  */
 import { formatIpv4 } from "@hopscope/codec/address";
+import { formatIp, isIpv6 } from "../host/ipv6-address.ts";
 import * as icmp from "@hopscope/codec/icmp";
 import type { PingOptions } from "./ping-options.ts";
 
@@ -79,7 +80,7 @@ export interface PingProblem {
 }
 
 export const BUSYBOX: PingMake = {
-  switches: "qn4",
+  switches: "qn46",
   options: "csitwWI",
   firstSequence: 0,
   stampLength: 4,
@@ -92,7 +93,7 @@ export const BUSYBOX: PingMake = {
 
   greeting({ dataLength, source }, { host, dstIp, srcIp, device }) {
     const from = source === undefined || device !== undefined ? "" : ` from ${formatIpv4(srcIp)}`;
-    return `PING ${host} (${formatIpv4(dstIp)})${from}: ${dataLength} data bytes`;
+    return `PING ${host} (${formatIp(dstIp)})${from}: ${dataLength} data bytes`;
   },
 
   reply({ length, sequence, ttl, roundTripNs, isDuplicate }, from) {
@@ -114,7 +115,7 @@ export const BUSYBOX: PingMake = {
 };
 
 export const IPUTILS: PingMake = {
-  switches: "qn4b",
+  switches: "qn46b",
   options: "csitwWQMI",
   firstSequence: 1,
   stampLength: 16,
@@ -131,6 +132,11 @@ export const IPUTILS: PingMake = {
 
   greeting({ dataLength, source }, { host, dstIp, srcIp, device }) {
     const from = source === undefined ? "" : `from ${formatIpv4(srcIp)} ${device ?? ""}: `;
+    if (isIpv6(dstIp)) {
+      // A name with its address in brackets is both (iputils ping6_common.c, ping6_run).
+      const called = host === formatIp(dstIp) ? host : `${host} (${formatIp(dstIp)})`;
+      return `PING ${host}(${called}) ${dataLength} data bytes`;
+    }
     return `PING ${host} (${formatIpv4(dstIp)}) ${from}${dataLength}(${dataLength + 28}) bytes of data.`;
   },
 

@@ -26,6 +26,7 @@ export interface PingOptions {
   /** Interface or address to send from, as it is written. */
   readonly source: string | undefined;
   readonly mayBroadcast: boolean;
+  readonly family: 4 | 6 | undefined;
   readonly isQuiet: boolean;
   /** Names of addresses are not asked for. */
   readonly isNumeric: boolean;
@@ -79,6 +80,7 @@ export function readPingOptions(argv: readonly string[], make: PingMake): PingOp
     pmtuDiscovery,
     source: given.get("I"),
     mayBroadcast: given.has("b"),
+    family: given.has("6") ? 6 : given.has("4") ? 4 : undefined,
     isQuiet: given.has("q"),
     isNumeric: given.has("n"),
   };

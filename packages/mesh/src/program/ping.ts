@@ -4,11 +4,15 @@
  *
  * Not modelled: flood and adaptive ping, patterns, record route, marks.
  */
-import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
+import { parseIpv4 } from "@hopscope/codec/address";
 import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
+import * as ipv6 from "@hopscope/codec/ipv6";
+import { strerror } from "../errno.ts";
 import type { NetDevice } from "../device.ts";
-import type { EchoRequest, IcmpListener } from "../host/icmp.ts";
+import type { EchoHost, EchoRequest, IcmpListener } from "../host/icmp.ts";
+import * as ip from "../host/ip.ts";
+import { formatIp, isIpv6, parseIp } from "../host/ipv6-address.ts";
 import { isMulticastIp } from "../host/ipv4-address.ts";
 import { PmtuDiscovery, SendError } from "../host/ipv4.ts";
 import type { Dst } from "../host/route.ts";
@@ -62,7 +66,7 @@ function* findTarget(
   context: ProgramContext,
 ): Generator<void, Target | number, boolean> {
   const { netns } = context.environment;
-  const { name, host, source, mayBroadcast } = options;
+  const { name, host, family, source, mayBroadcast } = options;
   const isIputils = make === IPUTILS;
   const failed = (message: string): number => {
     context.print(`${name}: ${message}`);
@@ -71,13 +75,13 @@ function* findTarget(
   const boundDevice = source === undefined ? undefined : netns.deviceNamed(source);
   let boundIp = 0;
   if (source !== undefined && boundDevice === undefined) {
-    const ip = parseIpv4(source);
-    if (ip === undefined) {
+    const from = parseIpv4(source);
+    if (from === undefined) {
       return failed(isIputils ? `SO_BINDTODEVICE ${source}: No such device` : `bad address '${source}'`);
     }
-    boundIp = ip;
+    boundIp = from;
   }
-  const found = yield* resolve(context, host);
+  const found = yield* resolve(context, host, family === undefined ? {} : { family });
   if ("error" in found) {
     return failed(isIputils ? `${host}: ${RESOLVE_ERRORS[found.error]}` : `bad address '${host}'`);
   }
@@ -94,8 +98,9 @@ function* findTarget(
   }
   if (isSourceWrong) return failed("bind: Cannot assign requested address");
   // A UDP socket is connected first, which sends nothing: it tells the source and what is wrong (ping4_run).
-  const dst = netns.ipv4.lookup(dstIp, boundIp, boundDevice);
-  if (dst === undefined) return failed("connect: Network is unreachable");
+  const af = ip.familyFor(netns, dstIp);
+  const dst = af.lookup(dstIp, boundIp, boundDevice);
+  if (dst === undefined) return failed(`connect: ${strerror(af.whyUnreachable(dstIp))}`);
   const isBroadcast = dst.type === RouteType.broadcast;
   if (isBroadcast) {
     if (!mayBroadcast) {
@@ -126,6 +131,7 @@ class Ping implements IcmpListener, EchoRequest {
   readonly #target: Target;
   readonly #context: ProgramContext;
   readonly #netns: Netns;
+  readonly #icmp: EchoHost;
   /** Sequence number to when it was sent. */
   readonly #sentAt: Map<number, number> = new Map();
   readonly #answered: Set<number> = new Set();
@@ -150,6 +156,7 @@ class Ping implements IcmpListener, EchoRequest {
     this.identifier = context.process.pid;
     const { dstIp, boundIp, boundDevice, isBroadcast } = target;
     const isGroup = isMulticastIp(dstIp);
+    this.#icmp = isIpv6(dstIp) ? this.#netns.icmpv6 : this.#netns.icmp;
     this.dstIp = dstIp;
     this.srcIp = boundIp;
     if (boundDevice !== undefined) this.device = boundDevice;
@@ -165,7 +172,7 @@ class Ping implements IcmpListener, EchoRequest {
     const { process, print } = this.#context;
     const { count, intervalNs, deadlineNs } = this.#options;
     const { softnet } = process;
-    this.#netns.icmp.listen(this.identifier, this);
+    this.#icmp.listen(this.identifier, this);
     print(this.#make.greeting(this.#options, this.#target));
     this.#startedAt = softnet.now;
     const deadline = this.#startedAt + deadlineNs;
@@ -195,7 +202,7 @@ class Ping implements IcmpListener, EchoRequest {
 
   /** Its socket is closed. */
   stop(): void {
-    this.#netns.icmp.unlisten(this.identifier);
+    this.#icmp.unlisten(this.identifier);
   }
 
   fill(view: DataView, at: number, end: number): void {
@@ -212,8 +219,9 @@ class Ping implements IcmpListener, EchoRequest {
     const length = end - icmpAt;
     const hasStamp = length >= icmp.HEADER_LENGTH + this.#make.stampLength;
     const roundTripNs = hasStamp ? this.#netns.node.softnet.now - sentAt : undefined;
-    const srcIp = ipv4.srcIp(view, ipAt);
-    this.#arrived({ reply: { srcIp, length, sequence, ttl: ipv4.ttl(view, ipAt), roundTripNs, isDuplicate } });
+    const srcIp = ip.srcIp(view, ipAt);
+    const ttl = ip.isVersion6(view, ipAt) ? ipv6.hopLimit(view, ipAt) : ipv4.ttl(view, ipAt);
+    this.#arrived({ reply: { srcIp, length, sequence, ttl, roundTripNs, isDuplicate } });
   }
 
   error(ipAt: number, icmpAt: number, sequence: number): void {
@@ -250,13 +258,13 @@ class Ping implements IcmpListener, EchoRequest {
   }
 
   /** What is printed for an address: iputils asks for its name if it was given a name (pr_addr). */
-  *#nameOf(ip: number): Generator<void, string, boolean> {
-    const text = formatIpv4(ip);
+  *#nameOf(address: number): Generator<void, string, boolean> {
+    const text = formatIp(address);
     const { host, isNumeric } = this.#options;
-    if (this.#make === BUSYBOX || isNumeric || parseIpv4(host) !== undefined) return text;
-    if (this.#lastFrom?.ip !== ip) {
-      const name = yield* resolveAddress(this.#context, ip);
-      this.#lastFrom = { ip, text: name === undefined ? text : `${name} (${text})` };
+    if (this.#make === BUSYBOX || isNumeric || parseIp(host) !== undefined) return text;
+    if (this.#lastFrom?.ip !== address) {
+      const name = yield* resolveAddress(this.#context, address);
+      this.#lastFrom = { ip: address, text: name === undefined ? text : `${name} (${text})` };
     }
     return this.#lastFrom.text;
   }
@@ -281,7 +289,7 @@ class Ping implements IcmpListener, EchoRequest {
     this.#lastSentAt = now;
     this.#sentAt.set(sequence, now);
     this.#answered.delete(sequence);
-    return this.#netns.icmp.sendEcho(this, sequence);
+    return this.#icmp.sendEcho(this, sequence);
   }
 
   /** Says why a packet could not be sent. True if that is the end. */
@@ -295,8 +303,9 @@ class Ping implements IcmpListener, EchoRequest {
     this.#errors++;
     if (isQuiet) return false;
     if (error === SendError.messageTooLong) {
-      const dst: Dst | undefined = this.#netns.ipv4.lookup(this.dstIp, this.srcIp, this.device);
-      const mtu = dst === undefined ? 0 : this.#netns.ipv4.mtuOf(dst, process.softnet.now);
+      const af = ip.familyFor(this.#netns, this.dstIp);
+      const dst: Dst | undefined = af.lookup(this.dstIp, this.srcIp, this.device);
+      const mtu = dst === undefined ? 0 : af.mtuOf(dst, process.softnet.now);
       print(`${name}: local error: message too long, mtu=${mtu}`);
     } else print(`${name}: sendmsg: ${ERROR_TEXTS[error]}`);
     return false;

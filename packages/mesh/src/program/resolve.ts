@@ -3,14 +3,16 @@
  * A and AAAA asked one behind the other by one socket (glibc resolv/res_send.c, send_dg; sysdeps/posix/getaddrinfo.c).
  * Recordings s08, s09, s10 and s13 show the questions.
  *
- * Not modelled: IPv6 addresses, TCP for truncated answers, nsswitch.conf, the habits of musl, which asks all servers at
+ * Not modelled: names of IPv6 addresses asked from DNS, TCP for truncated answers, nsswitch.conf, the habits of musl, which asks all servers at
  * once.
  */
-import { parseIpv4 } from "@hopscope/codec/address";
+import { formatIpv6 } from "@hopscope/codec/address";
 import * as dns from "@hopscope/codec/dns";
 import { nameProblem, reverseName } from "@hopscope/codec/dns-name";
 import { DnsClass, DnsType } from "@hopscope/codec/dns-record";
 import { Errno } from "../errno.ts";
+import { familyFor } from "../host/ip.ts";
+import { isIpv6, parseIp } from "../host/ipv6-address.ts";
 import { maskOf } from "../tables/route.ts";
 import type { ProgramContext } from "./program.ts";
 import {
@@ -25,38 +27,45 @@ import {
 const DNS_PORT = 53;
 
 /** Why a name has no address (netdb.h, EAI_*). */
-export type ResolveError = "noname" | "nodata" | "again";
+export type ResolveError = "noname" | "nodata" | "again" | "family";
 
 /** gai_strerror(3) */
 export const RESOLVE_ERRORS: Readonly<Record<ResolveError, string>> = {
   noname: "Name or service not known",
   nodata: "No address associated with hostname",
   again: "Temporary failure in name resolution",
+  family: "Address family for hostname not supported",
 };
 
 export type ResolveResult =
-  /** int32, the best first; and what the host is called (AI_CANONNAME). */
+  /** The best first; and what the host is called (AI_CANONNAME). */
   { readonly addresses: readonly number[]; readonly canonicalName: string } | { readonly error: ResolveError };
 
 export interface ResolveOptions {
-  /** AF_INET: AAAA is not asked for. */
-  readonly isIpv4Only?: boolean;
+  /** AF_INET or AF_INET6: the other is not asked for. */
+  readonly family?: 4 | 6;
 }
 
-/** getaddrinfo(3): the IPv4 addresses of a name, or of an address as it is written. */
+/** getaddrinfo(3): the addresses of a name, or of an address as it is written. */
 export function* resolve(
   context: ProgramContext,
   name: string,
-  { isIpv4Only = false }: ResolveOptions = {},
+  { family }: ResolveOptions = {},
 ): Generator<void, ResolveResult, boolean> {
   const { files } = context.environment;
-  const literal = parseIpv4(name);
-  if (literal !== undefined) return { addresses: [literal], canonicalName: name };
+  const isWanted = (ip: number): boolean => family === undefined || isIpv6(ip) === (family === 6);
+  const literal = parseIp(name);
+  if (literal !== undefined) {
+    return isWanted(literal) ? { addresses: [literal], canonicalName: name } : { error: "family" };
+  }
   const hosts = files.get("/etc/hosts") ?? "";
-  const known = hostsAddresses(hosts, name);
-  if (known !== undefined) return { addresses: known, canonicalName: hostsCanonicalName(hosts, name) ?? name };
+  const known = hostsAddresses(hosts, name)?.filter(isWanted) ?? [];
+  if (known.length > 0) {
+    const addresses = known.some(isIpv6) ? sorted(context, known) : known;
+    return { addresses, canonicalName: hostsCanonicalName(hosts, name) ?? name };
+  }
   const config = readResolverConfig(files.get("/etc/resolv.conf") ?? "");
-  const types = isIpv4Only ? [DnsType.a] : [DnsType.a, DnsType.aaaa];
+  const types = [...(family === 6 ? [] : [DnsType.a]), ...(family === 4 ? [] : [DnsType.aaaa])];
   let error: ResolveError = "noname";
   for (const candidate of candidates(name, config)) {
     // res_mkquery does not take it, and nobody is asked.
@@ -64,11 +73,10 @@ export function* resolve(
     const replies = yield* ask(context, config, candidate, types);
     if (replies === undefined) error = "again";
     else {
-      const addresses = replies.flatMap((reply) =>
-        reply.answers.flatMap((each) => (each.record === "a" ? [each.address] : [])),
-      );
+      const answers = replies.flatMap((reply) => reply.answers);
+      const addresses = answers.flatMap(addressOf);
       if (addresses.length > 0) {
-        const owner = replies.flatMap(({ answers }) => answers).find(({ record }) => record === "a");
+        const owner = answers.find(({ record }) => record === "a" || record === "aaaa");
         return { addresses: sorted(context, addresses), canonicalName: owner?.name ?? candidate };
       }
       if (replies.some((reply) => reply.rcode === dns.DnsRcode.noError)) error = "nodata";
@@ -83,9 +91,16 @@ export function* resolveAddress(context: ProgramContext, ip: number): Generator<
   const known = hostsName(files.get("/etc/hosts") ?? "", ip);
   if (known !== undefined) return known;
   const config = readResolverConfig(files.get("/etc/resolv.conf") ?? "");
+  if (isIpv6(ip)) return undefined;
   const [reply] = (yield* ask(context, config, reverseName(ip), [DnsType.ptr])) ?? [];
   for (const record of reply?.answers ?? []) if (record.record === "ptr") return record.target;
   return undefined;
+}
+
+function addressOf(answer: dns.Dns["answers"][number]): readonly number[] {
+  if (answer.record === "a") return [answer.address];
+  const ip = answer.record === "aaaa" ? parseIp(formatIpv6(answer.address)) : undefined;
+  return ip === undefined ? [] : [ip];
 }
 
 /** One server after the other, all of them several times; undefined: none has answered. */
@@ -156,9 +171,11 @@ function* askServer(
 function sorted({ environment: { netns } }: ProgramContext, addresses: readonly number[]): readonly number[] {
   const distances = new Map<number, number>();
   for (const address of addresses) {
-    const dst = netns.ipv4.lookup(address);
+    const dst = familyFor(netns, address).lookup(address);
     const own = netns.addresses.find(({ ip }) => ip === dst?.source);
     if (dst === undefined) distances.set(address, Number.POSITIVE_INFINITY);
+    // Its precedence is higher than that of all of IPv4.
+    else if (isIpv6(address)) distances.set(address, -1);
     else if (own === undefined || ((own.ip ^ address) & maskOf(own.prefixLength)) !== 0) distances.set(address, 0);
     else distances.set(address, 32 - Math.clz32(own.ip ^ address));
   }

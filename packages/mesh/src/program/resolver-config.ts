@@ -1,13 +1,14 @@
 /** What a C library reads before it resolves a name: `/etc/hosts` and `/etc/resolv.conf` (hosts(5), resolv.conf(5)). */
 import { parseIpv4 } from "@hopscope/codec/address";
+import { parseIp } from "../host/ipv6-address.ts";
 
-/** IPv4 addresses (int32) of a name in `/etc/hosts`, in the order of the lines; undefined: not there. */
+/** Addresses of a name in `/etc/hosts`, in the order of the lines; undefined: not there. */
 export function hostsAddresses(text: string, name: string): number[] | undefined {
   const wanted = name.toLowerCase();
   const found: number[] = [];
   for (const line of text.split("\n")) {
     const [address = "", ...names] = line.replace(/#.*/, "").trim().split(/\s+/);
-    const ip = parseIpv4(address);
+    const ip = parseIp(address);
     if (ip !== undefined && names.some((each) => each.toLowerCase() === wanted)) found.push(ip);
   }
   return found.length === 0 ? undefined : found;
@@ -18,7 +19,7 @@ export function hostsCanonicalName(text: string, name: string): string | undefin
   const wanted = name.toLowerCase();
   for (const line of text.split("\n")) {
     const [address = "", ...names] = line.replace(/#.*/, "").trim().split(/\s+/);
-    if (parseIpv4(address) !== undefined && names.some((each) => each.toLowerCase() === wanted)) return names[0];
+    if (parseIp(address) !== undefined && names.some((each) => each.toLowerCase() === wanted)) return names[0];
   }
   return undefined;
 }
@@ -27,7 +28,7 @@ export function hostsCanonicalName(text: string, name: string): string | undefin
 export function hostsName(text: string, ip: number): string | undefined {
   for (const line of text.split("\n")) {
     const [address = "", name] = line.replace(/#.*/, "").trim().split(/\s+/);
-    if (name !== undefined && parseIpv4(address) === ip) return name;
+    if (name !== undefined && parseIp(address) === ip) return name;
   }
   return undefined;
 }

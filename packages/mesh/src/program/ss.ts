@@ -1,5 +1,5 @@
 /**
- * `ss`: UDP and TCP sockets. Not modelled: other families, names of ports (it takes `-n` only), filters, timers, what TCP
+ * `ss`: UDP and TCP sockets. Not modelled: families other than IPv4 and IPv6, names of ports (it takes `-n` only), filters, timers, what TCP
  * knows of a connection.
  */
 import { socketLines } from "../inspect/print-sockets.ts";
@@ -14,6 +14,7 @@ const LONG: ReadonlyMap<string, string> = new Map([
   ["--tcp", "t"],
   ["--udp", "u"],
   ["--ipv4", "4"],
+  ["--ipv6", "6"],
   ["--no-header", "H"],
 ]);
 
@@ -26,7 +27,11 @@ export const SS: Program = {
     const [tcp, udp] = [letters.has("t"), letters.has("u")];
     const isBoth = tcp === udp;
     const isShown = filterOf(letters);
-    const rows = socketsOf(netns).filter((row) => (isBoth || (row.protocol === "tcp") === tcp) && isShown(row));
+    const isOfFamily = ({ isInet6 }: SocketRow): boolean =>
+      letters.has("4") === letters.has("6") || isInet6 === letters.has("6");
+    const rows = socketsOf(netns).filter(
+      (row) => isOfFamily(row) && (isBoth || (row.protocol === "tcp") === tcp) && isShown(row),
+    );
     const lines = socketLines(rows, {
       header: !letters.has("H"),
       processes: letters.has("p"),
@@ -50,8 +55,8 @@ function read(argv: readonly string[]): ReadonlySet<string> {
   const letters = new Set<string>();
   for (const word of argv.slice(1)) {
     const known = LONG.get(word);
-    const found = known ?? /^-([nalptu4H]+)$/.exec(word)?.[1];
-    if (found === undefined) throw new UsageError(`ss: ${word} is not modelled; there are -n -l -a -t -u -p -4 -H`);
+    const found = known ?? /^-([nalptu46H]+)$/.exec(word)?.[1];
+    if (found === undefined) throw new UsageError(`ss: ${word} is not modelled; there are -n -l -a -t -u -p -4 -6 -H`);
     for (const letter of found) letters.add(letter);
   }
   if (!letters.has("n")) throw new UsageError("ss: names of ports are not modelled: add -n");

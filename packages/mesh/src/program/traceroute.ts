@@ -60,7 +60,7 @@ export const TRACEROUTE: Program = {
     const options = readOptions(argv);
     const { process, environment, print } = context;
     const { netns } = environment;
-    const found = yield* resolve(context, options.host);
+    const found = yield* resolve(context, options.host, { family: 4 });
     if ("error" in found) {
       print(`traceroute: bad address '${options.host}'`);
       return 1;

@@ -104,7 +104,7 @@ function* send(context: ProgramContext, { host, port, size, flags }: SendOptions
   socket.tos = Number(flags.get("--tos") ?? 0);
   const sport = flags.get("--sport");
   if (sport !== undefined && socket.bind(0, Number(sport)) !== Errno.none) return fail(print, Errno.EADDRINUSE);
-  const found = yield* resolve(context, host, { isIpv4Only: true });
+  const found = yield* resolve(context, host, { family: 4 });
   if ("error" in found) {
     print("error: gaierror(-2, 'Name or service not known')");
     return 0;

@@ -1,11 +1,12 @@
 /**
  * `wget` as busybox 1.35 has it: what it sends and prints, and that it closes the connection as soon as it has as many
- * bytes as it was told (recordings s03, s06, s07, s08, s10).
+ * bytes as it was told (recordings s03, s06, s07, s08, s10; "loopback6" of
+ * fixtures/sockets).
  *
  * Not modelled: https, ftp, proxies, POST, continuing a download, what its progress shows on the way.
  */
-import { formatIpv4 } from "@hopscope/codec/address";
 import { type Errno, Errno as E, strerror } from "../errno.ts";
+import { formatEndpoint, formatIp, isIpv6 } from "../host/ipv6-address.ts";
 import type { TcpSocket } from "../host/tcp-socket.ts";
 import { durationOption, getopt } from "./getopt.ts";
 import { HttpHead, parseUrl, type Url } from "./http-message.ts";
@@ -85,17 +86,18 @@ function* download(context: ProgramContext, options: Options, url: Url): Generat
   const tell = (line: string): void => {
     if (!options.isQuiet) print(line);
   };
-  const found = yield* resolve(context, url.host);
+  const found = yield* resolve(context, url.name);
   if ("error" in found) {
     print(`wget: bad address '${url.host}'`);
     return 1;
   }
   const ip = found.addresses[0]!;
   const port = url.hasPort ? `:${url.port}` : "";
-  tell(`Connecting to ${url.host}${port} (${formatIpv4(ip)}:${url.port})`);
+  tell(`Connecting to ${url.host}${port} (${formatEndpoint(ip, url.port)})`);
   const socket = yield* connectTo(process, ip, url.port, {}, process.softnet.now + options.timeoutNs);
   if (typeof socket === "number") {
-    print(`wget: can't connect to remote host (${formatIpv4(ip)}): ${strerror(socket)}`);
+    // xconnect names an IPv4 address only.
+    print(`wget: can't connect to remote host${isIpv6(ip) ? "" : ` (${formatIp(ip)})`}: ${strerror(socket)}`);
     return 1;
   }
   yield* process.think("wget.request", REQUEST);

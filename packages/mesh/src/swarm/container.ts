@@ -166,9 +166,10 @@ function* start(engine: Engine, container: Container): Operation {
   if (engine.namespaces.has(sandbox.netns)) sandbox.netns = container.name;
   const { netns } = sandbox;
   container.hasNamespace = true;
-  if (!container.isInHost) engine.namespaces.add(netns);
-  if (!container.isInHost)
-    engine.ask({ kind: "netns-add", node: engine.name, netns, forwarding: engine.node.kernel.forwarding });
+  if (!container.isInHost) {
+    engine.namespaces.add(netns);
+    engine.addNetns(netns);
+  }
   const networks = networksOf(engine, container);
   try {
     sandbox.ports = portsOf(engine, container);

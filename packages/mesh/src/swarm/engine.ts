@@ -107,6 +107,12 @@ export class Engine {
     this.swarm.host.request(request);
   }
 
+  /** Makes a namespace as this engine has them. */
+  addNetns(netns: string): void {
+    const { forwarding } = this.node.kernel;
+    this.ask({ kind: "netns-add", node: this.name, netns, forwarding, disablesIpv6: this.version.disablesIpv6 });
+  }
+
   /** Changes rules in a namespace. */
   program(netns: string): (table: Table, chain: string, change: RuleChange) => void {
     return (table, chain, change) => this.ask({ kind: "iptables", node: this.name, netns, table, chain, ...change });

@@ -22,6 +22,7 @@ function commandsOf(request: Request): readonly string[] {
       return [
         `ip netns add ${request.netns}`,
         `ip netns exec ${request.netns} sysctl -w net.ipv4.ip_forward=${request.forwarding ? 1 : 0}`,
+        ...(request.disablesIpv6 ? [`ip netns exec ${request.netns} sysctl -w net.ipv6.conf.all.disable_ipv6=1`] : []),
       ];
     case "netns-delete":
       return [`ip netns delete ${request.netns}`];

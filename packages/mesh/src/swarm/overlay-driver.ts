@@ -111,7 +111,7 @@ export function* localOverlay(engine: Engine, network: OverlayNetwork, joins: 0 
   overlay.joined = joins;
   engine.overlays.set(network.name, overlay);
   engine.encryption.secure(network);
-  engine.ask({ kind: "netns-add", node: engine.name, netns: overlay.netns, forwarding: engine.node.kernel.forwarding });
+  engine.addNetns(overlay.netns);
   yield* addBalancer(engine, overlay, ip);
   overlay.ready.open();
   joinServiceBindings(engine, overlay);
@@ -170,7 +170,7 @@ function* addBalancer(engine: Engine, overlay: LocalOverlay, ip: number): Operat
     `${balancerName(network)}:${engine.made(`balancer ${network.name}`)}`,
   );
   engine.balancers.set(network.name, sandbox);
-  engine.ask({ kind: "netns-add", node: engine.name, netns: sandbox.netns, forwarding: engine.node.kernel.forwarding });
+  engine.addNetns(sandbox.netns);
   sandbox.isPopulated = true;
   const endpoint = yield* createOverlayEndpoint(engine, overlay, sandbox, {
     name: `${network.name}-endpoint`,

@@ -18,10 +18,11 @@ export interface Place {
 
 export type Table = "raw" | "mangle" | "nat" | "filter";
 
-/** `ip netns add`, and `sysctl -w net.ipv4.ip_forward=` in it. */
+/** `ip netns add`, and `sysctl -w net.ipv4.ip_forward=` and `net.ipv6.conf.all.disable_ipv6=` in it. */
 export interface NetnsAdd extends Place {
   readonly kind: "netns-add";
   readonly forwarding: boolean;
+  readonly disablesIpv6: boolean;
 }
 
 /** `sysctl -w`. */

@@ -5,6 +5,7 @@
  * Not modelled: gateway priorities, IPv6, sysctls of single interfaces, links.
  */
 import { formatIpv4 } from "@hopscope/codec/address";
+import { formatIp, IPV6_ANY } from "../host/ipv6-address.ts";
 import { createBridge, createBridgeEndpoint, deleteBridgeEndpoint } from "./bridge-driver.ts";
 import type { PortMapping } from "./bridge-rules.ts";
 import type { Random } from "../sim/random.ts";
@@ -217,20 +218,24 @@ export class Sandbox {
     if (previous?.network instanceof BridgeNetwork) {
       for (const port of this.ports) {
         firewall.mapPort(previous.network.device, { ...port, containerIp: previous.ip }, false, program);
-        this.engine.ask({ kind: "process-kill", node: this.engine.name, key: proxyKey(port) });
+        for (const hostIp of proxyIps(port)) {
+          this.engine.ask({ kind: "process-kill", node: this.engine.name, key: proxyKey(port, hostIp) });
+        }
       }
     }
     if (gateway?.network instanceof BridgeNetwork) {
       for (const port of this.ports) {
         const mapping = { ...port, containerIp: gateway.ip };
         firewall.mapPort(gateway.network.device, mapping, true, program);
-        if (port.protocol !== "sctp")
+        if (port.protocol === "sctp") continue;
+        for (const hostIp of proxyIps(port)) {
           this.engine.ask({
             kind: "process-start",
             node: this.engine.name,
-            key: proxyKey(port),
-            argv: proxyCommand(this.engine, mapping),
+            key: proxyKey(port, hostIp),
+            argv: proxyCommand(this.engine, mapping, hostIp),
           });
+        }
       }
     }
   }
@@ -283,18 +288,23 @@ function gatewayNetwork(engine: Engine): BridgeNetwork {
   );
 }
 
-function proxyKey({ protocol, hostIp = 0, hostPort }: PortMapping): string {
+/** Where proxies listen: a port that is published at no address in particular is at all of both families (q6). */
+function proxyIps({ hostIp = 0 }: PortMapping): readonly number[] {
+  return hostIp === 0 ? [0, IPV6_ANY] : [hostIp];
+}
+
+function proxyKey({ protocol, hostPort }: PortMapping, hostIp: number): string {
   return `docker-proxy ${protocol}/${hostIp}/${hostPort}`;
 }
 
-/** The command line of portmapper/proxy_linux.go. One for IPv6, too, is there in reality. */
-function proxyCommand(engine: Engine, port: PortMapping): readonly string[] {
+/** The command line of portmapper/proxy_linux.go. */
+function proxyCommand(engine: Engine, port: PortMapping, hostIp: number): readonly string[] {
   const argv = [
     "docker-proxy",
     "-proto",
     port.protocol,
     "-host-ip",
-    formatIpv4(port.hostIp ?? 0),
+    formatIp(hostIp),
     "-host-port",
     String(port.hostPort),
     "-container-ip",

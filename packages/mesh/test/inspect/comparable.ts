@@ -72,7 +72,9 @@ function plain(row: Row, place: Place): unknown {
     if (ARBITRARY.test(key) || (isHardware && OF_HARDWARE.test(key))) return undefined;
     if (isBridge && isMachine && key === "tso_max_size") return undefined;
     if (command === "ip -j addr" && NOT_RECORDED.test(key) && "ifname" in this) return undefined;
-    if (Array.isArray(value)) return value.filter((each) => (each as Row | null)?.["family"] !== "inet6");
+    // Of IPv6 there is ::1 alone.
+    if (Array.isArray(value))
+      return value.filter((each) => (each as Row | null)?.["family"] !== "inet6" || each.local === "::1");
     // Age alone makes the one of the other.
     if (command === "ip -j neigh" && /^(REACHABLE|STALE|DELAY|PROBE)$/.test(String(value))) return "known";
     if (typeof value !== "string") return value;

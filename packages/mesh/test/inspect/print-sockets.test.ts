@@ -11,6 +11,8 @@ function row(protocol: "udp" | "tcp", state: string, local: string, remote = "0.
   return {
     protocol,
     state,
+    isInet6: false,
+    isIpv6Only: false,
     received: 0,
     sent: 0,
     ...ends,

@@ -1,5 +1,6 @@
-import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
+import { parseIpv4 } from "@hopscope/codec/address";
 import { describe, expect, it } from "vitest";
+import { formatIp } from "../../src/host/ipv6-address.ts";
 import { candidates, hostsAddresses, hostsName, readResolverConfig } from "../../src/program/resolver-config.ts";
 
 const HOSTS = `127.0.0.1	localhost
@@ -11,17 +12,17 @@ const HOSTS = `127.0.0.1	localhost
 
 describe("/etc/hosts", () => {
   const addresses = (name: string): string[] | undefined =>
-    hostsAddresses(HOSTS, name)?.map((address) => formatIpv4(address));
+    hostsAddresses(HOSTS, name)?.map(formatIp);
 
   it("gives all addresses of a name, in any case, in the order of the lines", () => {
     expect(addresses("69704172fe7b")).toEqual(["10.0.9.3", "172.18.0.3"]);
     expect(addresses("gateway")).toEqual(["172.18.0.3"]);
-    expect(addresses("LOCALHOST")).toEqual(["127.0.0.1"]);
+    expect(addresses("LOCALHOST")).toEqual(["127.0.0.1", "::1"]);
+    expect(addresses("ip6-localhost")).toEqual(["::1"]);
   });
 
   it("has no name that is a comment, an address or not there", () => {
-    expect(["web", "the", "10.0.9.3", "ip6-localhost", ""].map(addresses)).toEqual([
-      undefined,
+    expect(["web", "the", "10.0.9.3", ""].map(addresses)).toEqual([
       undefined,
       undefined,
       undefined,
@@ -52,7 +53,7 @@ options ndots:0
 
   it("is read past its comments", () => {
     const config = readResolverConfig(DOCKER);
-    expect(config.nameservers.map((address) => formatIpv4(address))).toEqual(["127.0.0.11"]);
+    expect(config.nameservers.map(formatIp)).toEqual(["127.0.0.11"]);
     expect(config).toMatchObject({ search: [], ndots: 0, timeoutNs: 5e9, attempts: 2 });
   });
 
@@ -65,12 +66,12 @@ search b.example c.example
 options timeout:60 attempts:9 ndots:99 edns0 rotate:x
 `,
     );
-    expect(config.nameservers.map((address) => formatIpv4(address))).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    expect(config.nameservers.map(formatIp)).toEqual(["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
     expect(config).toMatchObject({ search: ["b.example", "c.example"], ndots: 15, timeoutNs: 30e9, attempts: 5 });
   });
 
   it("stands for the host itself if it is empty", () => {
-    expect(readResolverConfig("").nameservers.map((address) => formatIpv4(address))).toEqual(["127.0.0.1"]);
+    expect(readResolverConfig("").nameservers.map(formatIp)).toEqual(["127.0.0.1"]);
   });
 
   it("says in which order a name is tried", () => {
