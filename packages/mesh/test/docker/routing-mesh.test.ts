@@ -1,7 +1,6 @@
 /** Requests by virtual IPs and published ports, from everywhere, to where they end: what clients and tasks see of it. */
 import { describe, expect, test } from "vitest";
 import { deploymentCommands } from "../../src/deployment.ts";
-import { parseUrl } from "../../src/program/http-message.ts";
 import { run, type RunResult } from "../../src/run.ts";
 import { loadScenario } from "../../src/scenario/load.ts";
 import type { Scenario } from "../../src/scenario/scenario.ts";
@@ -363,10 +362,6 @@ describe("what Docker says of published ports", () => {
       LocalLBIndex: 256,
     });
     expect(Services!["web"]!.Tasks.map(({ EndpointIP }) => EndpointIP).toSorted()).toEqual(["10.0.0.6", "10.0.0.7"]);
-  });
-
-  test("addresses in IPv6 are refused with a word about what would happen", () => {
-    expect(() => parseUrl("curl", "http://[::1]:8080/")).toThrow(/IPv6 is not modelled.*never answers/);
   });
 });
 

@@ -49,7 +49,7 @@ describe("iproute2", () => {
       ],
       ["ip route", "10.0.9.0/24 dev v0 proto kernel scope link src 10.0.9.3 linkdown "],
       ["ip link del v0"],
-      ["ip -br addr", "lo               UNKNOWN        127.0.0.1/8 "],
+      ["ip -br addr", "lo               UNKNOWN        127.0.0.1/8 ::1/128 "],
       ["ip link del lo", "RTNETLINK answers: Operation not supported", "rc=2"],
     ));
 
@@ -197,7 +197,9 @@ describe("busybox", () => {
 
 describe("what cannot be understood", () => {
   test.each([
-    ["ip -6 addr", /option -6 is not modelled/],
+    ["ip -6 neigh", /only addr show and route show/],
+    ["ip -6 addr add fd00::1/64 dev v0", /only addr show and route show/],
+    ["ip -n a addr", /option -n is not modelled/],
     ["ip tunnel", /object "tunnel" is not modelled/],
     ["ip addr frob", /"frob" is not modelled/],
     ["ip addr add 10.0.9.4 v0", /"v0" is not understood/],

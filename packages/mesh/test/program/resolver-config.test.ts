@@ -11,8 +11,7 @@ const HOSTS = `127.0.0.1	localhost
 `;
 
 describe("/etc/hosts", () => {
-  const addresses = (name: string): string[] | undefined =>
-    hostsAddresses(HOSTS, name)?.map(formatIp);
+  const addresses = (name: string): string[] | undefined => hostsAddresses(HOSTS, name)?.map(formatIp);
 
   it("gives all addresses of a name, in any case, in the order of the lines", () => {
     expect(addresses("69704172fe7b")).toEqual(["10.0.9.3", "172.18.0.3"]);
@@ -22,12 +21,7 @@ describe("/etc/hosts", () => {
   });
 
   it("has no name that is a comment, an address or not there", () => {
-    expect(["web", "the", "10.0.9.3", ""].map(addresses)).toEqual([
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-    ]);
+    expect(["web", "the", "10.0.9.3", ""].map(addresses)).toEqual([undefined, undefined, undefined, undefined]);
   });
 
   it("gives the first name of an address", () => {
