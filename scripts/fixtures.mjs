@@ -31,11 +31,16 @@ const PREFERENCES = {
   "tcp.reassemble_out_of_order": "FALSE",
   "tcp.relative_sequence_numbers": "FALSE",
   "tcp.analyze_sequence_numbers": "FALSE",
+  "sctp.checksum": "crc-32c",
+  "sctp.relative_tsns": "FALSE",
+  "sctp.tsn_analysis": "FALSE",
+  "sctp.reassembly": "FALSE",
+  "sctp.ulp_dissection": "FALSE",
 };
 
 /** The protocols whose blocks are kept, by tshark's names. The two of `_ws` say that tshark could not go on. */
 const PROTOCOLS =
-  "eth vlan ieee8021ad llc arp ip ipv6 ipv6.hopopts ipv6.routing ipv6.fraghdr ipv6.dstopts icmp icmpv6 igmp udp tcp vxlan dns esp sll null data _ws.malformed _ws.short".split(
+  "eth vlan ieee8021ad llc arp ip ipv6 ipv6.hopopts ipv6.routing ipv6.fraghdr ipv6.dstopts icmp icmpv6 igmp udp tcp sctp vxlan dns esp sll null data _ws.malformed _ws.short".split(
     " ",
   );
 
@@ -62,6 +67,18 @@ const EXTRA = {
     "tcp.options.timestamp.tsecr",
     "tcp.options.sack_le",
     "tcp.options.sack_re",
+  ],
+  sctp: [
+    "sctp.checksum.status",
+    "sctp.initack_initiate_tag",
+    "sctp.initack_credit",
+    "sctp.initack_nr_out_streams",
+    "sctp.initack_nr_in_streams",
+    "sctp.initack_initial_tsn",
+    "sctp.sack_gap_block_start",
+    "sctp.sack_gap_block_end",
+    "sctp.sack_duplicate_tsn",
+    "sctp.shutdown_cumulative_tsn_ack",
   ],
   icmp: ["icmp.checksum.status"],
   icmpv6: [

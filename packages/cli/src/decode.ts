@@ -38,7 +38,7 @@ What a line says:
 What is read:
   pcap and pcapng in both byte orders, microseconds and nanoseconds, plain or gzipped (zstd where Node has it).
   Ethernet, Linux cooked v1 and v2, raw IP, BSD loopback. VLAN tags, LLC, ARP, IPv4, IPv6 and its extension headers,
-  ICMP, ICMPv6, IGMP, UDP, TCP, VXLAN, DNS, ESP's header.
+  ICMP, ICMPv6, IGMP, UDP, TCP, SCTP, VXLAN, DNS, ESP's header.
 
 Checksums:
   "offloaded" is ordinary where the sender's own machine captured: the network card fills them in later.

@@ -27,6 +27,7 @@ export const IpProtocol = {
   icmpv6: 58,
   noNextHeader: 59,
   destinationOptions: 60,
+  sctp: 132,
   mobility: 135,
 } as const;
 export type IpProtocol = (typeof IpProtocol)[keyof typeof IpProtocol];

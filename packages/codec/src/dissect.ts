@@ -24,6 +24,7 @@ import * as linuxSll2 from "./linux-sll2.ts";
 import * as llc from "./llc.ts";
 import * as nullLoopback from "./null.ts";
 import type { LimitedBy } from "./result.ts";
+import * as sctp from "./sctp.ts";
 import { Status } from "./status.ts";
 import * as tcp from "./tcp.ts";
 import * as udp from "./udp.ts";
@@ -249,6 +250,14 @@ function walk(
         status = esp.check(view, at, stop);
         if (status === Status.ok) nextAt = esp.payloadStart(view, at);
         break;
+      case LayerKind.sctp: {
+        status = sctp.check(view, at, stop);
+        // Where the capture or a quotation cut the packet, its header is still worth reading.
+        const isCut = out.cutIndex >= 0 || limit === "icmp.quote";
+        if (status === Status.truncated && isCut && stop - at >= sctp.HEADER_LENGTH) status = Status.ok;
+        if (status === Status.ok) nextAt = stop;
+        break;
+      }
       case LayerKind.igmp:
         status = igmp.check(view, at, stop);
         if (status === Status.ok) nextAt = stop;
@@ -411,6 +420,8 @@ function kindOfIpProtocol(protocol: number): LayerKind {
       return LayerKind.icmp;
     case IpProtocol.igmp:
       return LayerKind.igmp;
+    case IpProtocol.sctp:
+      return LayerKind.sctp;
     case IpProtocol.esp:
       return LayerKind.esp;
     case IpProtocol.ipv4:

@@ -29,6 +29,7 @@ export const LayerKind = {
   linuxSll: 19,
   linuxSll2: 20,
   null: 21,
+  sctp: 22,
 } as const;
 export type LayerKind = (typeof LayerKind)[keyof typeof LayerKind];
 export type LayerName = keyof typeof LayerKind;

@@ -24,6 +24,8 @@ import * as linuxSll2 from "./linux-sll2.ts";
 import * as llc from "./llc.ts";
 import * as nullLoopback from "./null.ts";
 import { type DecodeError, decodeError, type Result } from "./result.ts";
+import * as sctp from "./sctp.ts";
+import * as sctpChunk from "./sctp-chunk.ts";
 import { Status } from "./status.ts";
 import * as tcp from "./tcp.ts";
 import * as tcpOptions from "./tcp-options.ts";
@@ -35,6 +37,8 @@ export { dnsTypeName, formatString as formatDnsString };
 
 /** How the options at the end of a header are walked. */
 export interface OptionList {
+  /** What one is called. Default: option. */
+  readonly item?: string;
   readonly start: (view: DataView, at: number) => number;
   /** Bytes of the option at `at`; 0 if it is malformed. */
   readonly length: (view: DataView, at: number, end: number) => number;
@@ -87,6 +91,16 @@ const PROTOCOLS: Readonly<Record<Exclude<LayerName, "data">, Protocol>> = {
     ...protocol("tcp", "TCP", tcp),
     plain: (view, at) => ({ ...tcp.plain(view, at), ...tcpOptionsOf(view, at) }),
     options: { start: tcp.optionsStart, length: tcpOptions.optionLength, format: tcpOptions.format },
+  },
+  sctp: {
+    ...protocol("sctp", "SCTP", sctp),
+    headerEnd: toEnd,
+    options: {
+      item: "chunk",
+      start: (_view, at) => sctp.chunksStart(at),
+      length: sctpChunk.chunkLength,
+      format: sctpChunk.format,
+    },
   },
   vxlan: protocol("vxlan", "VXLAN", vxlan),
   dns: { ...protocol("dns", "DNS", dns), headerEnd: toEnd },
@@ -293,7 +307,7 @@ const IP_PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
   [108, "IPComp"],
   [112, "VRRP"],
   [115, "L2TP"],
-  [132, "SCTP"],
+  [IpProtocol.sctp, "SCTP"],
   [IpProtocol.mobility, "mobility"],
   [136, "UDP-Lite"],
 ]);

@@ -7,6 +7,7 @@ import * as igmp from "./igmp.ts";
 import * as ipv4 from "./ipv4.ts";
 import * as extension from "./ipv6-extensions.ts";
 import { LayerKind, type Layers } from "./layers.ts";
+import * as sctp from "./sctp.ts";
 import * as tcp from "./tcp.ts";
 import * as udp from "./udp.ts";
 
@@ -32,6 +33,8 @@ export function checksumOf(view: DataView, layers: Layers, index: number): Check
   switch (kind) {
     case LayerKind.icmp:
       return icmp.verifyChecksum(view, at, end);
+    case LayerKind.sctp:
+      return sctp.verifyChecksum(view, at, end);
     case LayerKind.igmp:
       return igmp.verifyChecksum(view, at, end);
     case LayerKind.icmpv6:
@@ -88,7 +91,8 @@ function hasChecksum(kind: LayerKind): boolean {
     kind === LayerKind.tcp ||
     kind === LayerKind.icmp ||
     kind === LayerKind.icmpv6 ||
-    kind === LayerKind.igmp
+    kind === LayerKind.igmp ||
+    kind === LayerKind.sctp
   );
 }
 

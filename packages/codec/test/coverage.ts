@@ -30,6 +30,8 @@ import * as llc from "../src/llc.ts";
 import * as nullLoopback from "../src/null.ts";
 import { protocolOf } from "../src/protocols.ts";
 import type { Result } from "../src/result.ts";
+import * as sctp from "../src/sctp.ts";
+import * as sctpChunk from "../src/sctp-chunk.ts";
 import * as tcpOptions from "../src/tcp-options.ts";
 import * as tcp from "../src/tcp.ts";
 import * as udp from "../src/udp.ts";
@@ -64,6 +66,7 @@ const HEADERS: Readonly<Record<Exclude<LayerName, "data">, Header>> = {
   igmp: { file: "igmp", module: igmp, lists: ["igmp-record"] },
   udp: { file: "udp", module: udp },
   tcp: { file: "tcp", module: tcp, lists: ["tcp-options"] },
+  sctp: { file: "sctp", module: sctp, lists: ["sctp-chunk"] },
   vxlan: { file: "vxlan", module: vxlan },
   dns: { file: "dns", module: dns, lists: ["dns-record"] },
   esp: { file: "esp", module: esp },
@@ -117,6 +120,12 @@ const LISTS: Readonly<Record<string, List>> = {
     wireshark: /^igmp\.(?:record_type|aux_data_len|num_src|maddr|saddr)$/,
   },
   "tcp-options": { title: "TCP options", module: tcpOptions, encode: "encode", wireshark: /^tcp\.option/ },
+  "sctp-chunk": {
+    title: "SCTP chunks",
+    module: sctpChunk,
+    encode: "encode",
+    wireshark: /^sctp\.(?:chunk|data|init|initack|sack|shutdown)_/,
+  },
   "dns-record": {
     title: "DNS records",
     module: dnsRecord,
@@ -275,7 +284,7 @@ function isInList(row: Field, lists: readonly string[]): boolean {
 /** The words by which a plain representation tells its items apart: `readonly option: "mss" | "sack"`. */
 function wordsOf(file: string): readonly string[] {
   const source = textOf(`../src/${file}.ts`);
-  const unions = source.matchAll(/readonly (?:option|record|message): ((?:"\w+"(?: \| )?)+)/g);
+  const unions = source.matchAll(/readonly (?:option|record|message|chunk): ((?:"\w+"(?: \| )?)+)/g);
   const words = [...unions].flatMap(([, union]) => [...union!.matchAll(/\w+/g)].map(([word]) => word));
   return [...new Set(words)].filter((word) => word !== "raw");
 }

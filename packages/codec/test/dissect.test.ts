@@ -16,6 +16,7 @@ import * as linuxSll2 from "../src/linux-sll2.ts";
 import * as llc from "../src/llc.ts";
 import * as nullLoopback from "../src/null.ts";
 import { Status } from "../src/status.ts";
+import * as sctp from "../src/sctp.ts";
 import * as tcp from "../src/tcp.ts";
 import * as udp from "../src/udp.ts";
 import * as vxlan from "../src/vxlan.ts";
@@ -191,6 +192,30 @@ describe("stacks", () => {
     expect(namesOf(asked)).toEqual(["ethernet", "ipv4", "udp", "dns"]);
     expect([asked.payloadStart, asked.payloadEnd]).toEqual([42 + query.length, 42 + query.length]);
     expect(namesOf(walk(ethernetFrame(EtherType.ipv4, datagram(53, 40000, query))))).toContain("dns");
+  });
+
+  it("SCTP, whose chunks are its own; cut or quoted, its header is read", () => {
+    const data = {
+      chunk: "data",
+      tsn: 1,
+      streamId: 0,
+      streamSequence: 0,
+      payloadProtocol: 0,
+      bytes: counting(40),
+    } as const;
+    const packet = ip(IpProtocol.sctp, sctp.encode({ srcPort: 1, dstPort: 2, chunks: [data] }));
+    const frame = ethernetFrame(EtherType.ipv4, packet);
+    const whole = walk(frame);
+    expect([namesOf(whole), whole.status]).toEqual([["ethernet", "ipv4", "sctp"], Status.ok]);
+    expect(whole.payloadStart).toBe(whole.payloadEnd);
+    const cut = walk(frame.slice(0, 60));
+    expect([namesOf(cut), cut.status]).toEqual([["ethernet", "ipv4", "sctp"], Status.truncated]);
+    const error = icmp.encode({ kind: "unreachable", code: 3 }, packet.slice(0, 48));
+    const quoted = walk(ethernetFrame(EtherType.ipv4, ip(IpProtocol.icmp, error)));
+    expect([namesOf(quoted), quoted.status]).toEqual([["ethernet", "ipv4", "icmp", "ipv4", "sctp"], Status.ok]);
+    const wrong = ip(IpProtocol.sctp, sctp.encode({ srcPort: 1, dstPort: 2, chunks: bytesOf("04000003") }));
+    const refused = walk(ethernetFrame(EtherType.ipv4, wrong));
+    expect([namesOf(refused), refused.status]).toEqual([["ethernet", "ipv4"], Status.badOption]);
   });
 
   it("an empty datagram to DNS or VXLAN is UDP and no more", () => {

@@ -8,6 +8,7 @@ import * as igmp from "../src/igmp.ts";
 import * as ipv6 from "../src/ipv6.ts";
 import * as extension from "../src/ipv6-extensions.ts";
 import { layerName } from "../src/layers.ts";
+import * as sctp from "../src/sctp.ts";
 import * as tcp from "../src/tcp.ts";
 import * as udp from "../src/udp.ts";
 import { checksumOf } from "../src/verify.ts";
@@ -175,6 +176,14 @@ describe("checksums of each protocol", () => {
     const frame = ethernetFrame(EtherType.ipv4, ip(IpProtocol.igmp, report));
     expect(statesOf(frame)).toBe("ipv4 valid, igmp valid");
     expect(statesOf(damaged(frame, 40))).toBe("ipv4 valid, igmp invalid");
+  });
+
+  it("SCTP, over its own bytes alone", () => {
+    const packet = sctp.encode({ srcPort: 1, dstPort: 2, chunks: bytesOf("0b000004") });
+    const frame = ethernetFrame(EtherType.ipv4, ip(IpProtocol.sctp, packet));
+    expect(statesOf(frame)).toBe("ipv4 valid, sctp valid");
+    expect(statesOf(glued(frame, new Uint8Array(10)))).toBe("ipv4 valid, sctp valid");
+    expect(statesOf(damaged(frame, 40))).toBe("ipv4 valid, sctp invalid");
   });
 
   it("over IPv6: UDP, TCP, ICMPv6 with its pseudo-header", () => {

@@ -21,6 +21,7 @@ import * as linuxSll2 from "../../src/linux-sll2.ts";
 import * as llc from "../../src/llc.ts";
 import * as nullLoopback from "../../src/null.ts";
 import { protocolOf } from "../../src/protocols.ts";
+import * as sctp from "../../src/sctp.ts";
 import { Status, statusName } from "../../src/status.ts";
 import * as tcp from "../../src/tcp.ts";
 import * as udp from "../../src/udp.ts";
@@ -72,6 +73,7 @@ const KINDS: Readonly<Record<Exclude<LayerKind, typeof LayerKind.data>, readonly
   [LayerKind.igmp]: ["igmp", igmp],
   [LayerKind.udp]: ["udp", udp],
   [LayerKind.tcp]: ["tcp", tcp],
+  [LayerKind.sctp]: ["sctp", sctp],
   [LayerKind.vxlan]: ["vxlan", vxlan],
   [LayerKind.dns]: ["dns", dns],
   [LayerKind.esp]: ["esp", esp],

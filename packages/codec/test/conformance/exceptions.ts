@@ -86,6 +86,12 @@ export const EXCEPTIONS: readonly Exception[] = [
   {
     field: "stop",
     tshark: NONE,
+    ours: /^sctp badOption$/,
+    reason: "tshark shows an SCTP chunk whose length is less than its header as a bad value, and stops without a word",
+  },
+  {
+    field: "stop",
+    tshark: NONE,
     ours: /^ipv4 truncated$/,
     circumstance: "cut",
     reason: "tshark complains of a cut packet only if a protocol above asks for the missing bytes",

@@ -7,7 +7,7 @@ import { ChecksumStatus } from "../../src/checksum.ts";
 import { MIN_ETHERTYPE, Port } from "../../src/code-points.ts";
 import * as dns from "../../src/dns.ts";
 import type { DnsRecord } from "../../src/dns-record.ts";
-import type { FieldForm } from "../../src/field.ts";
+import { type Field, type FieldForm, readField } from "../../src/field.ts";
 import * as icmpv6 from "../../src/icmpv6.ts";
 import * as mld from "../../src/icmpv6-mld.ts";
 import * as nd from "../../src/icmpv6-nd.ts";
@@ -22,6 +22,8 @@ import { LayerKind, type Layers } from "../../src/layers.ts";
 import * as linuxSll from "../../src/linux-sll.ts";
 import * as linuxSll2 from "../../src/linux-sll2.ts";
 import * as llc from "../../src/llc.ts";
+import * as sctp from "../../src/sctp.ts";
+import * as sctpChunk from "../../src/sctp-chunk.ts";
 import { Status } from "../../src/status.ts";
 import * as tcp from "../../src/tcp.ts";
 import * as tcpOptions from "../../src/tcp-options.ts";
@@ -112,6 +114,10 @@ export function listsOf(view: DataView, layers: Layers, index: number): Lists {
     case LayerKind.igmp:
       addChecksum(lists, "igmp", checksum);
       addIgmp(lists, view, at, end);
+      break;
+    case LayerKind.sctp:
+      addChecksum(lists, "sctp", checksum);
+      addSctpChunks(lists, view, sctp.chunksStart(at), end);
       break;
     case LayerKind.hopByHop:
     case LayerKind.destinationOptions:
@@ -249,6 +255,43 @@ function addIgmp(lists: Lists, view: DataView, at: number, end: number): void {
     lists.add("igmp.num_src", record.numberOfSources);
     lists.add("igmp.maddr", formatIpv4(record.group));
     for (const source of record.sources) lists.add("igmp.saddr", formatIpv4(source));
+  }
+}
+
+function addSctpChunks(lists: Lists, view: DataView, at: number, end: number): void {
+  for (let from = at; from < end; ) {
+    const bytes = sctpChunk.chunkLength(view, from, end);
+    if (bytes === 0) return;
+    for (const row of sctpChunk.layout) lists.add(row.wireshark, readField(view, from, row));
+    addSctpChunk(lists, view, from);
+    from += bytes;
+  }
+}
+
+function addSctpChunk(lists: Lists, view: DataView, at: number): void {
+  const { SctpChunkType } = sctpChunk;
+  const add = (rows: readonly Field[], prefix = ""): void => {
+    for (const row of rows) lists.add(row.wireshark.replace("sctp.init_", prefix || "$&"), readField(view, at, row));
+  };
+  switch (sctpChunk.type(view, at)) {
+    case SctpChunkType.data:
+      return add(sctpChunk.dataLayout);
+    case SctpChunkType.init:
+      return add(sctpChunk.initLayout);
+    case SctpChunkType.initAck:
+      return add(sctpChunk.initLayout, "sctp.initack_");
+    case SctpChunkType.shutdown:
+      return lists.add("sctp.shutdown_cumulative_tsn_ack", sctpChunk.cumulativeTsn(view, at));
+    case SctpChunkType.sack:
+      add(sctpChunk.sackLayout);
+      for (let index = 0; index < sctpChunk.gapCount(view, at); index++) {
+        lists.add("sctp.sack_gap_block_start", sctpChunk.gapStart(view, at, index));
+        lists.add("sctp.sack_gap_block_end", sctpChunk.gapEnd(view, at, index));
+      }
+      for (let index = 0; index < sctpChunk.duplicateCount(view, at); index++)
+        lists.add("sctp.sack_duplicate_tsn", sctpChunk.duplicate(view, at, index));
+      return;
+    default:
   }
 }
 

@@ -8,6 +8,7 @@ import * as igmpRecord from "../../src/igmp-record.ts";
 import { LayerKind } from "../../src/layers.ts";
 import * as llc from "../../src/llc.ts";
 import { protocolOf } from "../../src/protocols.ts";
+import * as sctpChunk from "../../src/sctp-chunk.ts";
 import type { Field } from "../../src/field.ts";
 import { CAPTURES, framesOf, HAS_COMMITTED_EXPECTATIONS, hasFixture } from "./captures.ts";
 import { Comparison, type Difference } from "./compare.ts";
@@ -22,6 +23,7 @@ function* layouts(): Generator<readonly Field[]> {
     yield icmpv6.layoutOf(type);
   }
   yield* [llc.snapLayout, igmp.queryV3Layout, igmp.reportV3Layout, igmpRecord.layout];
+  yield* [sctpChunk.layout, sctpChunk.dataLayout, sctpChunk.initLayout, sctpChunk.sackLayout];
   yield* [icmpExtension.layout, icmpExtension.objectLayout];
 }
 

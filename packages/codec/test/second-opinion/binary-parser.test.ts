@@ -16,6 +16,7 @@ import { LayerKind, layerName, Layers } from "../../src/layers.ts";
 import * as linuxSll from "../../src/linux-sll.ts";
 import * as linuxSll2 from "../../src/linux-sll2.ts";
 import * as llc from "../../src/llc.ts";
+import * as sctp from "../../src/sctp.ts";
 import * as tcp from "../../src/tcp.ts";
 import * as udp from "../../src/udp.ts";
 import * as vlan from "../../src/vlan.ts";
@@ -55,6 +56,7 @@ const READINGS: ReadonlyMap<LayerKind, readonly Reading[]> = new Map<LayerKind, 
   ],
   [LayerKind.icmpv6, [{ parser: described.icmpv6, module: icmpv6 }]],
   [LayerKind.igmp, [{ parser: described.igmp, module: igmp }]],
+  [LayerKind.sctp, [{ parser: described.sctp, module: sctp }]],
   [LayerKind.vxlan, [{ parser: described.vxlan, module: vxlan }]],
   [LayerKind.dns, [{ parser: described.dns, module: dns }]],
   [LayerKind.esp, [{ parser: described.esp, module: esp }]],

@@ -97,6 +97,9 @@ export const tcp: Parser = big()
   .uint16("checksum")
   .uint16("urgentPointer");
 
+/** RFC 9260 §3.1. */
+export const sctp: Parser = big().uint16("srcPort").uint16("dstPort").uint32("verificationTag").uint32("checksum");
+
 /** RFC 792: what all messages begin with. */
 export const icmp: Parser = big().uint8("type").uint8("code").uint16("checksum");
 

@@ -127,6 +127,18 @@ export function tcp(flags: number, options: Uint8Array, payload: Uint8Array = ne
   return patched(segment, 16, checksumOf(pseudo4(6, segment)));
 }
 
+/** CRC32c, bit by bit, with the checksum's four bytes as zeros; its own bytes go the other way round. */
+export function sctp(tag: number, chunks: Uint8Array): Uint8Array {
+  const packet = bytesOf([40001, 2], [9000, 2], [tag, 4], [0, 4], chunks);
+  let crc = 0xffffffff;
+  for (const byte of packet) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  }
+  new DataView(packet.buffer, packet.byteOffset).setUint32(8, ~crc >>> 0, true);
+  return packet;
+}
+
 /** ICMP or IGMP: any message whose checksum stands at byte 2 and covers it alone. */
 export function message(type: number, code: number, rest: Uint8Array): Uint8Array {
   const whole = bytesOf([type, 1], [code, 1], [0, 2], rest);

@@ -1,5 +1,20 @@
-/** TCP with odd options and flags, UDP with odd lengths, ESP, and overlays: GBP, GPE, tunnels in tunnels. */
-import { arp, bytesOf, ethernet, hex, ip4, ip6, message, padded, tag, tcp, udp, udp6, vxlan } from "./odd-bytes.ts";
+/** TCP with odd options and flags, UDP with odd lengths, ESP, SCTP, and overlays: GBP, GPE, tunnels in tunnels. */
+import {
+  arp,
+  bytesOf,
+  ethernet,
+  hex,
+  ip4,
+  ip6,
+  message,
+  padded,
+  sctp,
+  tag,
+  tcp,
+  udp,
+  udp6,
+  vxlan,
+} from "./odd-bytes.ts";
 import { odd, type OddPacket, text } from "./odd-packet.ts";
 
 const ETHERNET = 1;
@@ -121,6 +136,42 @@ export const ODD_TRANSPORTS: readonly OddPacket[] = [
     "ethernet ipv4 esp",
     { "esp.spi": [0x453f6df3], "esp.sequence": [1] },
     "513441f4f4bffa5200112233445566778899aabb",
+  ),
+  odd(
+    "SCTP: a SACK with gaps and duplicates, an unknown chunk, DATA whose padding is missing",
+    ETHERNET,
+    ethernet(
+      0x0800,
+      ip4(
+        132,
+        sctp(
+          0xa5add867,
+          hex(
+            "0300001c 00000064 0001fc00 0002 0001 0002 0003 0005 0005 00000063 fe000005 ff000000 00 0f 0012 00000065 0001 0002 0000002e 6869",
+          ),
+        ),
+      ),
+    ),
+    "ethernet ipv4 sctp",
+    { "sctp.verificationTag": [0xa5add867], "sctp.srcPort": [40001] },
+  ),
+  odd(
+    "SCTP with a chunk of three bytes",
+    ETHERNET,
+    ethernet(0x0800, ip4(132, sctp(1, hex("04000003")))),
+    "ethernet ipv4",
+    {},
+    text(sctp(1, hex("04000003"))),
+    "badOption",
+  ),
+  odd(
+    "SCTP with a chunk longer than the packet",
+    ETHERNET,
+    ethernet(0x0800, ip4(132, sctp(1, hex("04000009 01020304")))),
+    "ethernet ipv4",
+    {},
+    text(sctp(1, hex("04000009 01020304"))),
+    "truncated",
   ),
 ];
 

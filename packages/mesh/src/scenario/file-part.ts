@@ -30,7 +30,10 @@ export class FileParts {
     try {
       text = this.#readFile(file || ".");
     } catch (error) {
-      this.#report.error(place, `cannot read ${file || "."}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#report.error(
+        place,
+        `cannot read ${file || "."}: ${error instanceof Error ? error.message : String(error)}`,
+      );
       return undefined;
     }
     this.#sources.set(file, text);

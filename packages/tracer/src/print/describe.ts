@@ -23,6 +23,7 @@ import * as linuxSll from "@hopscope/codec/linux-sll";
 import * as linuxSll2 from "@hopscope/codec/linux-sll2";
 import * as llc from "@hopscope/codec/llc";
 import { etherTypeName, ipProtocolName, nextProtocolOf, titleOf } from "@hopscope/codec/protocols";
+import * as sctp from "@hopscope/codec/sctp";
 import * as tcp from "@hopscope/codec/tcp";
 import * as tcpOptions from "@hopscope/codec/tcp-options";
 import * as udp from "@hopscope/codec/udp";
@@ -129,6 +130,8 @@ function sayPacket(packet: PrintedFrame, layers: Layers, network: number, top: n
       return `${addresses(view, layers, network)} ${style.protocol("ICMPv6")} ${icmpv6.format(view, upper, layers.end(top))},${tail}`;
     case LayerKind.igmp:
       return `${addresses(view, layers, network)} ${style.protocol("IGMP")} ${igmp.format(view, upper, layers.end(top))}${tail}`;
+    case LayerKind.sctp:
+      return `${endpoints(view, layers, network, upper)} ${style.protocol("SCTP")} ${sctp.formatUpper(view, upper, layers.end(top))}${tail}`;
     case LayerKind.esp:
       return `${addresses(view, layers, network)} ${style.protocol("ESP")} ${esp.format(view, upper)}${tail}`;
     default:

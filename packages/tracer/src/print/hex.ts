@@ -87,7 +87,7 @@ function addOptions(
     const length = options.length(view, from, end);
     if (length === 0) break;
     const words = options.format(view, from, from + length);
-    const text = `${protocol.name} option ${words === "" ? "padding" : words}`;
+    const text = `${protocol.name} ${options.item ?? "option"} ${words === "" ? "padding" : words}`;
     rows.push({ kind: "field", start: from - frameStart, end: from + length - frameStart, text });
     from += length;
   }

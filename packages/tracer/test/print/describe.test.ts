@@ -11,6 +11,7 @@ import * as extension from "@hopscope/codec/ipv6-extensions";
 import * as linuxSll from "@hopscope/codec/linux-sll";
 import * as linuxSll2 from "@hopscope/codec/linux-sll2";
 import * as llc from "@hopscope/codec/llc";
+import * as sctp from "@hopscope/codec/sctp";
 import * as tcp from "@hopscope/codec/tcp";
 import * as tcpOptions from "@hopscope/codec/tcp-options";
 import * as udp from "@hopscope/codec/udp";
@@ -144,6 +145,14 @@ describe("transport", () => {
   it("IPv4 options that are only padding are not mentioned", () => {
     expect(wordsOf(frame(ip(47, new Uint8Array(10), { options: bytesOf("01010100") })))).toBe(
       "10.0.9.3 > 10.0.9.5 GRE data 10 ttl 64, 34 bytes",
+    );
+  });
+
+  it("SCTP with its chunks", () => {
+    const chunks = bytesOf("03000010 48a2dc80 00020000 00000000 0b000004");
+    const packet = sctp.encode({ srcPort: 9000, dstPort: 40001, verificationTag: 0xec8cd06c, chunks });
+    expect(wordsOf(frame(ip(132, packet)))).toBe(
+      "10.0.9.3:9000 > 10.0.9.5:40001 SCTP tag 0xec8cd06c SACK 1218632832 window 131072, COOKIE ACK ttl 64, 52 bytes",
     );
   });
 
