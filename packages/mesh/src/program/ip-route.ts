@@ -97,14 +97,17 @@ function prefixTest(rest: readonly string[], command: string): PrefixTest {
   if (mode === undefined) throw new UsageError(`${command}: "${first}" is not understood; expected a prefix`);
   const wanted = parsePrefix(second ?? first, command);
   return (route) => {
-    const { destination, prefixLength } = parsePrefix(route.dst, command);
-    const holds = (outer: Prefix, inner: Prefix): boolean =>
-      outer.prefixLength <= inner.prefixLength &&
-      ((outer.destination ^ inner.destination) & maskOf(outer.prefixLength)) === 0;
-    const own = { destination, prefixLength };
-    if (mode === "exact") return prefixLength === wanted.prefixLength && destination === wanted.destination;
+    const own = parsePrefix(route.dst, command);
+    if (mode === "exact") return own.prefixLength === wanted.prefixLength && own.destination === wanted.destination;
     return mode === "match" ? holds(own, wanted) : holds(wanted, own);
   };
+}
+
+function holds(outer: Prefix, inner: Prefix): boolean {
+  return (
+    outer.prefixLength <= inner.prefixLength &&
+    ((outer.destination ^ inner.destination) & maskOf(outer.prefixLength)) === 0
+  );
 }
 
 function show(words: readonly string[], style: IpStyle): IpAction {
