@@ -3,6 +3,7 @@ import { formatIpv4 } from "@hopscope/codec/address";
 import { Errno, strerror } from "../errno.ts";
 import { TcpListener } from "../host/tcp-listener.ts";
 import type { TcpSocket } from "../host/tcp-socket.ts";
+import { hostAddress } from "./ltool-host.ts";
 import { Process } from "./process.ts";
 import type { Environment, ProgramContext } from "./program.ts";
 import { resolve, RESOLVE_ERRORS } from "./resolve.ts";
@@ -69,12 +70,8 @@ function* echo(
 export function tcpClient(host: string, port: number, count: number, gapNs: number): Run {
   return function* (context) {
     const { process, print } = context;
-    const found = yield* resolve(context, host, { family: 4 });
-    if ("error" in found) {
-      print(`resolve ${host}: ${RESOLVE_ERRORS[found.error]}`);
-      return 1;
-    }
-    const ip = found.addresses[0]!;
+    const ip = yield* hostAddress(context, host);
+    if (ip === undefined) return 1;
     const say = (text: string): void => print(`${timestamp(process.softnet.now)} ${text}`);
     const socket = yield* connectTo(process, ip, port);
     if (typeof socket === "number") {
@@ -122,12 +119,8 @@ function* readLine(process: Process, socket: TcpSocket): Wait<Line> {
 export function get(host: string, port: number, path: string): Run {
   return function* (context) {
     const { process, print } = context;
-    const found = yield* resolve(context, host, { family: 4 });
-    if ("error" in found) {
-      print(`resolve ${host}: ${RESOLVE_ERRORS[found.error]}`);
-      return 1;
-    }
-    const ip = found.addresses[0]!;
+    const ip = yield* hostAddress(context, host);
+    if (ip === undefined) return 1;
     const socket = yield* connectTo(process, ip, port, {}, process.softnet.now + GET_TIMEOUT);
     if (typeof socket === "number") {
       const why = socket === Errno.ETIMEDOUT ? Errno.EINPROGRESS : socket;

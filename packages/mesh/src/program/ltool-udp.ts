@@ -3,9 +3,9 @@ import { formatIpv4 } from "@hopscope/codec/address";
 import { Errno, strerror } from "../errno.ts";
 import type { Datagram } from "../host/socket.ts";
 import type { UdpSocket } from "../host/udp-socket.ts";
+import { hostAddress } from "./ltool-host.ts";
 import type { Process } from "./process.ts";
 import type { ProgramContext } from "./program.ts";
-import { resolve, RESOLVE_ERRORS } from "./resolve.ts";
 import { bytesOf, textOf, timestamp } from "./text.ts";
 
 type Wait<T> = Generator<void, T, boolean>;
@@ -41,12 +41,8 @@ export function udpServer(port: number): Run {
 export function udpClient(host: string, port: number, source: number, count: number, gapNs: number): Run {
   return function* (context) {
     const { process, environment, print } = context;
-    const found = yield* resolve(context, host, { family: 4 });
-    if ("error" in found) {
-      print(`resolve ${host}: ${RESOLVE_ERRORS[found.error]}`);
-      return 1;
-    }
-    const ip = found.addresses[0]!;
+    const ip = yield* hostAddress(context, host);
+    if (ip === undefined) return 1;
     const socket = process.own(environment.netns.udp.socket());
     const error = socket.bind(0, source);
     if (error !== Errno.none) {
