@@ -16,7 +16,8 @@ export interface CaptureSection {
   readonly interfaces: readonly CaptureInterface[];
 }
 
-export interface CaptureInterface {
+/** Where an interface stands and what its fixed fields say. */
+export interface InterfacePlace {
   /** Counts from 0 across all sections; the `interfaceId` of packets. */
   readonly index: number;
   /** Index of its section. */
@@ -33,6 +34,9 @@ export interface CaptureInterface {
   readonly timestampResolution: number;
   /** if_tsoffset: seconds that are added to every time in the file. The times of packets have it already. */
   readonly timestampOffset: number;
+}
+
+export interface CaptureInterface extends InterfacePlace {
   readonly name: string | undefined;
   readonly description: string | undefined;
   readonly hardware: string | undefined;
@@ -46,19 +50,7 @@ export interface CaptureInterface {
 
 const NO_COMMENTS: readonly string[] = Object.freeze([]);
 
-/** Where an interface stands and what its fixed fields say. */
-export interface InterfacePlace {
-  readonly index: number;
-  readonly section: number;
-  readonly idInSection: number;
-  readonly linkType: number;
-  readonly snapLength: number;
-  readonly fcsLength: number | undefined;
-  readonly timestampResolution: number;
-  readonly timestampOffset: number;
-}
-
-/** Completes an interface with what its options say. */
+/** Completes an interface with what its options say. All have their properties in this order. */
 export function captureInterface(place: InterfacePlace, options: InterfaceOptions): CaptureInterface {
   return {
     index: place.index,
