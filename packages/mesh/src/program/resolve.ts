@@ -165,19 +165,24 @@ function* askServer(
 
 /**
  * The order in which a program tries them (RFC 3484 §6 as glibc has it, rfc3484_sort): what cannot be reached last; of
- * two on this host's own network the one that shares more bits with this host's address, so of several tasks of a
- * service a client may well prefer always the same one.
+ * two on this host's own network the one that shares more bits with this host's address. glibc learns how long its
+ * prefixes are only where an interface has an IPv6 address (check_pf.c), which those of containers have not: without one
+ * its own address comes first, and the others as DNS gave them (recording r2).
  */
 function sorted({ environment: { netns } }: ProgramContext, addresses: readonly number[]): readonly number[] {
-  const distances = new Map<number, number>();
+  const knowsPrefixes = netns.name === "host";
+  const shared = new Map<number, number>();
   for (const address of addresses) {
     const dst = familyFor(netns, address).lookup(address);
     const own = netns.addresses.find(({ ip }) => ip === dst?.source);
-    if (dst === undefined) distances.set(address, Number.POSITIVE_INFINITY);
+    if (dst === undefined) shared.set(address, -1);
     // Its precedence is higher than that of all of IPv4.
-    else if (isIpv6(address)) distances.set(address, -1);
-    else if (own === undefined || ((own.ip ^ address) & maskOf(own.prefixLength)) !== 0) distances.set(address, 0);
-    else distances.set(address, 32 - Math.clz32(own.ip ^ address));
+    else if (isIpv6(address)) shared.set(address, 128);
+    else if (own === undefined) shared.set(address, 0);
+    else {
+      const mask = knowsPrefixes ? maskOf(own.prefixLength) : maskOf(32);
+      shared.set(address, ((own.ip ^ address) & mask) === 0 ? Math.clz32(own.ip ^ address) : 0);
+    }
   }
-  return addresses.toSorted((a, b) => distances.get(a)! - distances.get(b)!);
+  return addresses.toSorted((a, b) => shared.get(b)! - shared.get(a)!);
 }
