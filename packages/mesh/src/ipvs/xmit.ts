@@ -123,9 +123,10 @@ export function wayOut(
     netns.icmp.error(frame, icmp.IcmpType.timeExceeded, TTL_EXCEEDED, 0);
     return netfilter.drop(frame, DropReason.IP_INHDR);
   }
-  if (!isIcmp && exceedsMtu(netns, frame, way)) return netfilter.drop(frame, DropReason.PKT_TOO_BIG);
   if (!frames.own(frame)) return netfilter.drop(frame, DropReason.NOMEM);
   ipv4.decreaseTtl(view, frame.start + ethernet.HEADER_LENGTH);
+  // Its sender reads the TTL that is left (recording r3).
+  if (!isIcmp && exceedsMtu(netns, frame, way)) return netfilter.drop(frame, DropReason.PKT_TOO_BIG);
   return way;
 }
 

@@ -38,6 +38,8 @@ describe("as a router", () => {
     expect(lineOf(error)).toBe("192.168.77.2 > 192.168.77.20 icmp 3/4 ttl 64");
     const view = new DataView(error.bytes.buffer, error.bytes.byteOffset, error.bytes.byteLength);
     expect(icmp.nextHopMtu(view, ipv4.payloadStart(view, 14))).toBe(1450);
+    // The packet is quoted with the TTL that it would have had behind the balancer (recording r3).
+    expect(ipv4.ttl(view, ipv4.payloadStart(view, 14) + 8)).toBe(63);
     expect(lab.steps()).toContain("dropped: PKT_TOO_BIG");
   });
 
