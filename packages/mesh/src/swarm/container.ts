@@ -208,32 +208,49 @@ function needsResolver(network: Network): boolean {
   return network instanceof OverlayNetwork || (network instanceof BridgeNetwork && !network.isDefault);
 }
 
-/** In the order in which they are joined: sorted by name, as maps have none; the default bridge first. */
+/**
+ * In the order in which they are joined: the default bridge first; ingress, which is the first of a task's networks, as
+ * mostly in recordings (Go begins small maps at their first entry seven times of eight); the others sorted by name.
+ */
 function networksOf(engine: Engine, container: Container): readonly Network[] {
   const networks: Network[] = [];
   for (const name of container.attachments.keys()) {
     const network = engine.network(name);
     if (network !== undefined) networks.push(network);
   }
-  const pinned = engine.swarm.choices.interfaces.get(container.shortName) ?? [];
-  const rank = ({ name }: Network): number => {
-    const at = pinned.indexOf(name);
-    return at >= 0 ? at : name === "bridge" ? pinned.length : pinned.length + 1;
-  };
-  return networks.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+  return networks.sort((a, b) => rankOf(engine, container, a) - rankOf(engine, container, b) || byName(a, b));
 }
 
-/** Networks in the order of eth0, eth1 …: docker_gwbridge last, or behind the first that needs it. */
+function rankOf(engine: Engine, container: Container, network: Network): number {
+  const pinned = engine.swarm.choices.interfaces.get(container.shortName) ?? [];
+  const at = pinned.indexOf(network.name);
+  if (at >= 0) return at;
+  if (network.name === "bridge") return pinned.length;
+  return pinned.length + (network instanceof OverlayNetwork && network.isIngress ? 1 : 2);
+}
+
+function byName(a: Network, b: Network): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+/**
+ * Networks in the order of eth0, eth1 …: as they are joined, docker_gwbridge behind the first that needs it; or, where
+ * they get their names together, by their names, docker_gwbridge last.
+ */
 function interfacesOf(engine: Engine, container: Container, networks: readonly Network[]): readonly string[] {
   const joined = networks.filter((network) => network.driver === "overlay" || network.driver === "bridge");
-  const internalLast = joined.toSorted((a, b) => Number(a.isInternal) - Number(b.isInternal));
+  const pins = engine.swarm.choices.interfaces.get(container.shortName) ?? [];
+  const pinned = (network: Network): number => (pins.includes(network.name) ? pins.indexOf(network.name) : pins.length);
+  const internalLast = joined.toSorted(
+    (a, b) => pinned(a) - pinned(b) || Number(a.isInternal) - Number(b.isInternal) || byName(a, b),
+  );
   const together = engine.version.interfaces === "together";
   const names = (together ? internalLast : joined).map(({ name }) => name);
   const leadsOut = joined.some((network) => network instanceof BridgeNetwork && !network.isInternal);
   const first = joined.find((network) => !network.isInternal);
   if (leadsOut || first === undefined) return names;
-  const pinned = engine.swarm.choices.interfaces.get(container.shortName)?.indexOf(GATEWAY_NETWORK) ?? -1;
-  const at = pinned >= 0 ? pinned : together ? names.length : names.indexOf(first.name) + 1;
+  const gateway = pins.indexOf(GATEWAY_NETWORK);
+  const at = gateway >= 0 ? gateway : together ? names.length : names.indexOf(first.name) + 1;
   return names.toSpliced(at, 0, GATEWAY_NETWORK);
 }
 
