@@ -133,7 +133,10 @@ export function* createContainer(engine: Engine, options: ContainerOptions): Ope
     if (ip !== undefined && options.task === undefined && (isPlain(found) || found.name === "bridge"))
       throw Refusal.notInSubnet();
   }
-  const given = engine.swarm.choices.containers.get(options.shortName);
+  const { choices, identified } = engine.swarm;
+  // What replaces a task is another container, and may run while that is there still.
+  const given = identified.has(options.shortName) ? undefined : choices.containers.get(options.shortName);
+  if (given !== undefined) identified.add(options.shortName);
   // A task's name is its own; that of a container may have been another's.
   const before = options.task === undefined ? engine.made(options.name) : 0;
   const drawn = hexId(engine.random(`container:${options.name}:${before}`), SHORT_ID);

@@ -147,6 +147,8 @@ export class Swarm {
   readonly host: Host;
   readonly seed: number;
   readonly choices: Choices;
+  /** Who has the identifier that a scenario gives to a container of its name: the first one. */
+  readonly identified: Set<string> = new Set();
   readonly underlay: Cidr;
   readonly dataPathPort: number;
   readonly dns: readonly number[];
