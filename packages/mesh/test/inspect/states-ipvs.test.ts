@@ -52,7 +52,10 @@ function plain(command: string, lines: readonly string[]): readonly string[] {
   return known;
 }
 
-/** An empty table is as good as none, and the order of tables is iptables' own. */
+/**
+ * An empty table is as good as none, and the order of tables is iptables' own. Ports are in the order in which they were
+ * published: of a stack sorted, of the recorded `docker service create` as they were typed.
+ */
 function rulesOf(lines: readonly string[]): readonly string[] {
   let table = "";
   const rules: { readonly table: string; readonly rule: string }[] = [];
@@ -60,9 +63,15 @@ function rulesOf(lines: readonly string[]): readonly string[] {
     if (line.startsWith("*")) table = line;
     else if (line.startsWith("-A ")) rules.push({ table, rule: line });
   }
-  return rules
+  const printed = rules
     .toSorted((a, b) => (a.table < b.table ? -1 : Number(a.table > b.table)))
     .map((each) => `${each.table} ${each.rule}`);
+  const ofPorts = printed.filter(isOfPort).toSorted();
+  return printed.map((rule) => (isOfPort(rule) ? ofPorts.shift()! : rule));
+}
+
+function isOfPort(rule: string): boolean {
+  return /--[ds]port (7000|8001|9000|80) /.test(rule);
 }
 
 /** What the real ones do not have: they have had connections before the recording, too. Those of `q2` had ended by then. */
