@@ -75,7 +75,7 @@ export const pinEntries: Entries = {
   ),
   balancing: optional(
     record(record(taskOrder, "SERVICE"), "NODE/SANDBOX"),
-    "Tasks in the order in which a node gives them the connections of their service, as a list, or the one that gets the first (`manager/ingress_sbox: {web: [web.2, web.1]}`, `manager/lb-front: {web: web.2}`).",
+    "Tasks in the order in which a node gives them the connections of their service, as a list, or the one that gets the first (`manager/ingress_sbox: {web: [web.2, web.1]}`, `manager/lb-front: {web: web.2}`). It holds while all that are named run, also when others come: those that a list does not name follow it, the one that came last first.",
     { default: "the one that the node has heard of last is the first" },
   ),
 };

@@ -98,7 +98,7 @@ export function addBackend(engine: Engine, overlay: LocalOverlay, record: Endpoi
   const { mark: fwmark } = balancer;
   engine.ask({ kind: "ipvs-dest-add", ...site.place, fwmark, ip: record.ip, weight: 1, forwarding });
   tweak(site);
-  arrange(site, balancer, record);
+  arrange(site, balancer);
 }
 
 /** rmLBBackend: the task takes no new connections, or, `isGone`, none at all. */
@@ -182,30 +182,26 @@ function tweak({ engine, overlay, place }: Site): void {
 
 /**
  * Somebody has chosen in which order the tasks get connections, or which is the first. In reality that is gossip's doing:
- * the last that has come is the first. They are put in again in the order that is wanted.
+ * the last that has come is the first. They are put in again in the order that is wanted, whenever one has come and all
+ * that were chosen are there.
  */
-function arrange({ engine, place }: Site, balancer: LoadBalancer, last: EndpointRecord): void {
+function arrange({ engine, place }: Site, balancer: LoadBalancer): void {
   const { service, backends, mark: fwmark } = balancer;
   const order = engine.swarm.choices.balancing.get(`${place.node}/${place.netns}`)?.get(service.name);
   if (order === undefined) return;
   const usual = [...backends].filter(({ isDisabled }) => !isDisabled).toReversed();
   const forwarding = service.network.isDsr ? "droute" : "masq";
-  for (const { ip } of wantedOrder(usual, order, last).toReversed()) {
+  for (const { ip } of wantedOrder(usual, order).toReversed()) {
     engine.ask({ kind: "ipvs-dest-delete", ...place, fwmark, ip });
     engine.ask({ kind: "ipvs-dest-add", ...place, fwmark, ip, weight: 1, forwarding });
   }
 }
 
 /** Empty: as they are. */
-function wantedOrder(
-  usual: readonly EndpointRecord[],
-  order: readonly string[],
-  last: EndpointRecord,
-): readonly EndpointRecord[] {
+function wantedOrder(usual: readonly EndpointRecord[], order: readonly string[]): readonly EndpointRecord[] {
   const chosen = order.flatMap((task) => usual.find((record) => record.task === task) ?? []);
   if (chosen.length < order.length) return [];
-  if (order.length > 1)
-    return order.includes(last.task) ? [...chosen, ...usual.filter((record) => !chosen.includes(record))] : [];
+  if (order.length > 1) return [...chosen, ...usual.filter((record) => !chosen.includes(record))];
   const at = usual.indexOf(chosen[0]!);
   return [...usual.slice(at), ...usual.slice(0, at)];
 }

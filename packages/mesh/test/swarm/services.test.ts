@@ -384,12 +384,13 @@ test("direct server return: tasks have the virtual IP, and nobody hears it from 
 });
 
 describe("who gets the first connection", () => {
-  const order = (balancing: Choices["balancing"]): readonly string[] => {
-    const placement = new Map(["web.1", "web.2", "web.3"].map((task) => [task, H1]));
-    const addresses = new Map([1, 2, 3].map((slot) => [`web.${slot}`, new Map([["net", ip(`10.0.1.${10 + slot}`)]])]));
+  const order = (balancing: Choices["balancing"], more = false): readonly string[] => {
+    const placement = new Map(["web.1", "web.2", "web.3", "web.4"].map((task) => [task, H1]));
+    const addresses = new Map([1, 2, 3, 4].map((slot) => [`web.${slot}`, new Map([["net", ip(`10.0.1.${10 + slot}`)]])]));
     const world = worldOf({ placement, addresses, balancing });
     world.overlay("net", "10.0.1.0/24");
     world.service("web", 3, ["net"]);
+    if (more) world.do(scaleService(world.swarm, serviceOf(world, "web"), 4));
     return balancersOf(world).order(H1, "lb-net", 256);
   };
   const pin = (...tasks: readonly string[]): Choices["balancing"] =>
@@ -403,6 +404,12 @@ describe("who gets the first connection", () => {
     expect(order(pin("web.2"))).toEqual(["10.0.1.12", "10.0.1.11", "10.0.1.13"]);
     expect(order(pin("web.1", "web.3", "web.2"))).toEqual(["10.0.1.11", "10.0.1.13", "10.0.1.12"]);
     expect(order(pin("web.1", "web.3"))).toEqual(["10.0.1.11", "10.0.1.13", "10.0.1.12"]);
+  });
+
+  test("also when another one comes", () => {
+    expect(order(new Map(), true)[0]).toBe("10.0.1.14");
+    expect(order(pin("web.2"), true)[0]).toBe("10.0.1.12");
+    expect(order(pin("web.1", "web.3"), true)).toEqual(["10.0.1.11", "10.0.1.13", "10.0.1.14", "10.0.1.12"]);
   });
 });
 
