@@ -18,13 +18,15 @@ export interface OptionSpec {
   readonly long?: Readonly<Record<string, string>>;
   /** Long names that take a value and have no letter. */
   readonly longValues?: readonly string[];
+  /** What else is to be said of a letter that is none of them. */
+  readonly advise?: (letter: string) => string | undefined;
   /** Options end at the first word that is none: what follows is another program's. */
   readonly stopsAtWord?: boolean;
 }
 
 export function getopt(argv: readonly string[], spec: OptionSpec): OptionWords {
   const [command = "", ...words] = argv;
-  const { switches = "", values = "", long = {}, longValues = [], stopsAtWord = false } = spec;
+  const { switches = "", values = "", long = {}, longValues = [], stopsAtWord = false, advise } = spec;
   const given = new Map<string, string[]>();
   const rest: string[] = [];
   const add = (name: string, value: string): void => void given.set(name, [...(given.get(name) ?? []), value]);
@@ -56,7 +58,9 @@ export function getopt(argv: readonly string[], spec: OptionSpec): OptionWords {
       if (values.includes(letter)) return add(letter, valueOf(`-${letter}`, word.slice(at + 1) || undefined));
       if (!switches.includes(letter)) {
         const known = Array.from(`${switches}${values}`, (each) => `-${each}`).join(" ");
-        throw new UsageError(`${command}: option -${letter} is not modelled; there are ${known}`);
+        throw new UsageError(
+          `${command}: ${advise?.(letter) ?? `option -${letter} is not modelled; there are ${known}`}`,
+        );
       }
       add(letter, "");
     }

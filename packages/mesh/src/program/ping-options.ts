@@ -1,5 +1,6 @@
-/** Reads a ping's command line: one-letter options as getopt(3) takes them, together or apart, and one host. */
+/** Reads a ping's command line: options, and one host. */
 import { PmtuDiscovery } from "../host/ipv4.ts";
+import { getopt } from "./getopt.ts";
 import { IPUTILS, type PingMake } from "./ping-make.ts";
 import { UsageError } from "./program.ts";
 
@@ -41,7 +42,8 @@ export function readPingOptions(argv: readonly string[], make: PingMake): PingOp
   const fail = (message: string): never => {
     throw new UsageError(`${name}: ${message}`);
   };
-  const { given, targets } = splitWords(argv.slice(1), make, fail);
+  const { switches, options: values } = make;
+  const { given, rest } = getopt(argv, { switches, values, advise: adviseOfMake });
 
   const integer = (flag: string, unset: number, min: number, max: number): number => {
     const text = given.get(flag);
@@ -56,7 +58,7 @@ export function readPingOptions(argv: readonly string[], make: PingMake): PingOp
     return value > 0 && value <= 86_400 ? Math.round(value * SECOND) : fail(`-${flag} is "${text}", expected seconds`);
   };
 
-  const [target, more] = targets;
+  const [target, more] = rest;
   if (target === undefined) return fail("a destination address is missing");
   if (more !== undefined) fail(`one destination expected, found "${target}" and "${more}"`);
   const discovery = given.get("M");
@@ -86,35 +88,8 @@ export function readPingOptions(argv: readonly string[], make: PingMake): PingOp
   };
 }
 
-interface Words {
-  /** Letter to value, "" without one. */
-  readonly given: ReadonlyMap<string, string>;
-  readonly targets: readonly string[];
-}
-
-/** As getopt(3): letters may stand together, and a value in the same word as its letter or in the next. */
-function splitWords(words: string[], { switches, options }: PingMake, fail: (message: string) => never): Words {
-  const given = new Map<string, string>();
-  const targets: string[] = [];
-  for (let word = words.shift(); word !== undefined; word = words.shift()) {
-    if (!/^-./.test(word)) {
-      targets.push(word);
-      continue;
-    }
-    for (let at = 1; at < word.length; at++) {
-      const letter = word.charAt(at);
-      if (switches.includes(letter)) given.set(letter, "");
-      else if (options.includes(letter)) {
-        const value = word.slice(at + 1) || words.shift();
-        given.set(letter, value ?? fail(`option -${letter} needs a value`));
-        break;
-      } else if (`${IPUTILS.switches}${IPUTILS.options}`.includes(letter)) {
-        fail(`busybox' ping has no -${letter}; iping has`);
-      } else {
-        const known = Array.from(`${options}${switches}`, (each) => `-${each}`).join(" ");
-        fail(`option -${letter} is not modelled; there are ${known}`);
-      }
-    }
-  }
-  return { given, targets };
+/** What busybox' ping has not, and the other has. */
+function adviseOfMake(letter: string): string | undefined {
+  const isOther = `${IPUTILS.switches}${IPUTILS.options}`.includes(letter);
+  return isOther ? `busybox' ping has no -${letter}; iping has` : undefined;
 }
