@@ -1,6 +1,6 @@
 /**
  * Makes a mesh: the machines and the switch between them, and the swarm on them, which its Docker engines deploy
- * (./docker/docker.ts). A plan, namespaces and devices as data without Docker, is built, too: for tests of a few parts.
+ * (./docker/docker.ts). The parts that have no Docker in them are there for tests that build a mesh of their own.
  */
 import { formatIpv4 } from "@hopscope/codec/address";
 import { Docker } from "./docker/docker.ts";
@@ -8,9 +8,6 @@ import { Bridge } from "./devices/bridge.ts";
 import { PERFECT_LINK } from "./devices/link.ts";
 import { Loopback } from "./devices/loopback.ts";
 import { Nic } from "./devices/nic.ts";
-import { Veth } from "./devices/veth.ts";
-import { VxlanDevice } from "./devices/vxlan.ts";
-import type { NetDevice } from "./device.ts";
 import { FramePool } from "./frame.ts";
 import { Netns } from "./netns.ts";
 import { Node } from "./node.ts";
@@ -27,13 +24,11 @@ import { planOf } from "./swarm/plan-of.ts";
 import type { Request } from "./swarm/request.ts";
 import { DEFAULT_VERSION, versionOf } from "./swarm/version.ts";
 import { swarmOptions } from "./swarm/options.ts";
-import type { DevicePlan, NamespacePlan, NetworkPlan, NodePlan, SwarmPlan } from "./swarm/plan.ts";
-import { PeerTable } from "./tables/peer.ts";
-import { maskOf, RouteType } from "./tables/route.ts";
+import type { SwarmPlan } from "./swarm/plan.ts";
 import { Recorder } from "./trace/recorder.ts";
 import type { AeadMaker } from "./xfrm/aead.ts";
 
-/** A swarm that can run: what `build` made. */
+/** A swarm that can run. */
 export interface Mesh {
   readonly plan: SwarmPlan;
   readonly simulator: Simulator;
@@ -50,11 +45,11 @@ export interface Mesh {
   readonly machines: ReadonlyMap<string, Environment>;
   /** What captures call namespaces that have another name there. */
   readonly captureNames: ReadonlyMap<string, string>;
-  /** The Docker engines; undefined in a mesh that was built of a plan. */
+  /** The Docker engines; undefined in a mesh that has none. */
   readonly docker: Docker | undefined;
 }
 
-const SWITCH = "switch";
+export const SWITCH = "switch";
 
 /**
  * The machines of a scenario with its swarm deployed. `aead`: the cipher of encrypted networks; `onRequest` is told what
@@ -115,7 +110,7 @@ function addMachine(
 }
 
 /** A cable that only delays. */
-function delay(latencyNs: number): LinkProperties {
+export function delay(latencyNs: number): LinkProperties {
   return { ...PERFECT_LINK, latencyNs };
 }
 
@@ -127,7 +122,7 @@ const LOOPBACK_MTU = 65_536;
 const LOOPBACK_IP = 0x7f000001;
 const NO_PLAN: SwarmPlan = { nodes: [], networks: [], tasks: [], switch: { mtu: 0, latencyNs: 0 } };
 
-interface BareMesh extends Mesh {
+export interface BareMesh extends Mesh {
   plan: SwarmPlan;
   docker: Docker | undefined;
   captureNames: ReadonlyMap<string, string>;
@@ -137,8 +132,8 @@ interface BareMesh extends Mesh {
   addNode(name: string): Node;
 }
 
-/** `oneKernel`: a CPU for all nodes. */
-function bareMesh(seed: number, pins: ChancePins = {}, oneKernel: boolean = false, aead?: AeadMaker): BareMesh {
+/** Without machines. `oneKernel`: a CPU for all nodes. */
+export function bareMesh(seed: number, pins: ChancePins = {}, oneKernel: boolean = false, aead?: AeadMaker): BareMesh {
   const simulator = new Simulator();
   const shared = oneKernel ? new Softnet(true) : undefined;
   const frames = new FramePool();
@@ -167,119 +162,8 @@ function bareMesh(seed: number, pins: ChancePins = {}, oneKernel: boolean = fals
   };
 }
 
-/** A plan that a test wrote. */
-export function build(plan: SwarmPlan, seed: number): Mesh {
-  const mesh = bareMesh(seed);
-  const { nodes } = mesh;
-  const peers = new Map(plan.networks.map((network) => [network.name, peerTable(network)]));
-  for (const nodePlan of plan.nodes) buildNode(mesh.addNode(nodePlan.name), nodePlan, plan, peers);
-  for (const task of plan.tasks) {
-    const netns = nodes.get(task.node)?.namespaces.get(task.name);
-    if (netns !== undefined) mesh.tasks.set(task.name, netns);
-  }
-  buildSwitch(mesh.addNode(SWITCH), plan.nodes, plan.switch, nodes);
-  knowEachOther(plan.nodes, nodes);
-  mesh.plan = plan;
-  return mesh;
-}
-
-function peerTable(network: NetworkPlan): PeerTable {
-  const table = new PeerTable();
-  for (const peer of network.peers) table.add(peer.ip, peer.mac, peer.vtep);
-  return table;
-}
-
-function buildNode(node: Node, plan: NodePlan, swarm: SwarmPlan, peers: ReadonlyMap<string, PeerTable>): void {
-  // The node's own namespace comes first: vxlan devices are made in it.
-  for (const namespace of plan.namespaces) {
-    const netns = new Netns(node, namespace.name);
-    netns.forwarding = namespace.forwarding;
-    for (const device of namespace.devices) buildDevice(netns, device, namespace, plan, swarm, peers);
-    for (const route of namespace.routes) {
-      const device = netns.deviceNamed(route.device);
-      if (device === undefined)
-        throw new Error(`plan: ${plan.name}/${namespace.name} routes by ${route.device}, which it has not`);
-      netns.routes.add({
-        type: RouteType.unicast,
-        destination: route.destination & maskOf(route.prefixLength),
-        prefixLength: route.prefixLength,
-        via: route.via,
-        device: device.index,
-        source: 0,
-      });
-    }
-  }
-  connectVeths(node, plan);
-}
-
-function buildDevice(
-  netns: Netns,
-  plan: DevicePlan,
-  namespace: NamespacePlan,
-  node: NodePlan,
-  swarm: SwarmPlan,
-  peers: ReadonlyMap<string, PeerTable>,
-): void {
-  const device = makeDevice(netns, plan, node, swarm, peers);
-  for (const address of plan.addresses) netns.addAddress(device, address.ip, address.prefixLength);
-  if ((plan.kind === "veth" || plan.kind === "vxlan") && plan.master !== undefined) {
-    const bridge = netns.deviceNamed(plan.master);
-    if (!(bridge instanceof Bridge))
-      throw new Error(`plan: ${namespace.name}/${plan.name} has master ${plan.master}, which is no bridge`);
-    bridge.addPort(device);
-  }
-}
-
-function makeDevice(
-  netns: Netns,
-  plan: DevicePlan,
-  node: NodePlan,
-  swarm: SwarmPlan,
-  peers: ReadonlyMap<string, PeerTable>,
-): NetDevice {
-  switch (plan.kind) {
-    case "loopback":
-      return new Loopback(netns, { name: plan.name, mtu: plan.mtu, mac: 0 });
-    case "nic":
-      return new Nic(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac }, delay(swarm.switch.latencyNs));
-    case "bridge":
-      return new Bridge(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac });
-    case "veth":
-      return new Veth(netns, { name: plan.name, mtu: plan.mtu, mac: plan.mac });
-    case "vxlan":
-      return new VxlanDevice(netns, {
-        name: plan.name,
-        mtu: plan.mtu,
-        mac: plan.mac,
-        vni: plan.vni,
-        udpPort: plan.port,
-        transport: netns.node.namespaces.get("host")!,
-        vtep: node.vtep,
-        peers: peers.get(plan.network)!,
-      });
-  }
-}
-
-function connectVeths(node: Node, plan: NodePlan): void {
-  for (const namespace of plan.namespaces) {
-    for (const device of namespace.devices) {
-      if (device.kind !== "veth") continue;
-      const end = node.namespaces.get(namespace.name)!.deviceNamed(device.name);
-      const peer = node.namespaces.get(device.peer.namespace)?.deviceNamed(device.peer.device);
-      if (!(end instanceof Veth) || !(peer instanceof Veth)) {
-        throw new Error(
-          `plan: ${plan.name}/${namespace.name}/${device.name} has no peer ${device.peer.namespace}/${device.peer.device}`,
-        );
-      }
-      end.connect(peer);
-      // A node-side end has a name that says nothing; its other end says what it is for.
-      if (namespace.name === "host" || device.master !== undefined) node.recorder.connectPoint(end.point, peer.point);
-    }
-  }
-}
-
 /** The physical switch: a bridge on a machine of its own, with a port and a cable for each node. */
-function buildSwitch(
+export function buildSwitch(
   node: Node,
   plugs: readonly { readonly name: string; readonly link?: LinkProperties }[],
   { mtu, latencyNs }: { readonly mtu: number; readonly latencyNs: number },
@@ -309,7 +193,7 @@ function nicOf(node: Node): Nic {
  * The nodes of a swarm talk to each other every second (gossip, UDP 7946): their neighbor entries never grow old. The
  * control plane itself is not modelled; its effect on the neighbor tables is put in place here.
  */
-function knowEachOther(
+export function knowEachOther(
   plugs: readonly { readonly name: string; readonly vtep: number }[],
   nodes: ReadonlyMap<string, Node>,
 ): void {

@@ -3,7 +3,7 @@
  * hop. A scenario is loaded, planned, run, and reported; each is data for the next.
  */
 export { deploymentCommands } from "./deployment.ts";
-export { build, type Mesh } from "./build.ts";
+export type { Mesh } from "./build.ts";
 export { type NamespaceState, stateOf } from "./inspect/namespace.ts";
 export type * from "./inspect/iproute2.ts";
 export { checkLook, lookAt } from "./inspect/look-at.ts";

@@ -2,13 +2,12 @@
  * Runs a scenario: builds its swarm, takes the steps one after the other on the virtual clock, and keeps what they
  * printed. The setup's steps come before the recording.
  */
-import { build, deploy, type Mesh } from "./build.ts";
+import { deploy, type Mesh } from "./build.ts";
 import { checkLook } from "./inspect/look-at.ts";
 import { UsageError } from "./program/program.ts";
 import { programOf } from "./program/shell.ts";
 import { type OpenReplay, Runner, type StepResult } from "./runner.ts";
 import type { Diagnostic, Position, Scenario, Step } from "./scenario/scenario.ts";
-import type { SwarmPlan } from "./swarm/plan.ts";
 import type { AeadMaker } from "./xfrm/aead.ts";
 
 export type { OpenReplay, StepResult } from "./runner.ts";
@@ -24,8 +23,8 @@ export interface RunResult {
 export interface RunOptions {
   /** False keeps no trace: the same things happen. Default true. */
   readonly record?: boolean;
-  /** Instead of what Docker makes of the scenario: namespaces and devices as data. */
-  readonly plan?: SwarmPlan;
+  /** Instead of what Docker makes of the scenario. */
+  readonly mesh?: Mesh;
   /** Bytes of frames that the trace has at most; after that nothing is recorded any more. Default: 1 GiB. */
   readonly traceLimit?: number;
   /** Reads the capture files of replay steps. */
@@ -38,7 +37,7 @@ export interface RunOptions {
 
 /** Runs all steps. */
 export function run(scenario: Scenario, options: RunOptions = {}): RunResult {
-  const mesh = options.plan === undefined ? deploy(scenario, options.aead) : build(options.plan, scenario.run.seed);
+  const mesh = options.mesh ?? deploy(scenario, options.aead);
   const runner = new Runner(mesh, options.openReplay);
   const setup = runner.take(scenario.run.setup);
   const recordingStartedAt = runner.now;

@@ -4,7 +4,7 @@ import { BROADCAST_MAC } from "@hopscope/codec/address";
 import * as ethernet from "@hopscope/codec/ethernet";
 import * as icmp from "@hopscope/codec/icmp";
 import { describe, expect, test } from "vitest";
-import { build, type Mesh } from "../../src/build.ts";
+import type { Mesh } from "../../src/build.ts";
 import { PmtuDiscovery } from "../../src/host/ipv4.ts";
 import { run } from "../../src/run.ts";
 import type { Scenario } from "../../src/scenario/scenario.ts";
@@ -12,6 +12,7 @@ import { MAX_PENDING, NeighborState } from "../../src/tables/neighbor.ts";
 import { inject, pass } from "./injection.ts";
 import { endpointMac, exec, ip, mac, overlayPlan } from "./overlay-plan.ts";
 import { type HopText, hopsOf, lineOf } from "./trace-text.ts";
+import { buildPlan } from "./build-plan.ts";
 
 const OWN = ip("10.0.9.3");
 const OTHER = ip("10.0.9.4");
@@ -29,7 +30,7 @@ interface Message {
 
 /** svc.1 on node 1, 10.0.9.3, and what it does with ARP that comes in on its eth0. */
 class Host {
-  readonly mesh: Mesh = build(overlayPlan([2, 1]), 1);
+  readonly mesh: Mesh = buildPlan(overlayPlan([2, 1]));
   readonly #netns = this.mesh.tasks.get("svc.1")!;
   readonly #eth0 = this.#netns.deviceNamed("eth0")!;
 
@@ -207,7 +208,9 @@ describe("ip neigh", () => {
     const steps = commands.map((command) => exec("svc.1", command));
     const setup = [exec("svc.1", "ping -c 1 10.0.9.5"), exec("svc.1", "ping -c 1 10.0.9.4")];
     const scenario = { run: { seed: 1, setup, steps } } as unknown as Scenario;
-    return run(scenario, { plan: overlayPlan([2, 1]) }).steps.map(({ status, output }) => [status, output] as const);
+    return run(scenario, { mesh: buildPlan(overlayPlan([2, 1])) }).steps.map(
+      ({ status, output }) => [status, output] as const,
+    );
   };
 
   test("shows all, those of a device, one, or those in a state", () => {

@@ -6,7 +6,7 @@ import * as ethernet from "@hopscope/codec/ethernet";
 import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import { describe, expect, test } from "vitest";
-import { build, type Mesh } from "../../src/build.ts";
+import type { Mesh } from "../../src/build.ts";
 import { Bridge, type BridgePort } from "../../src/devices/bridge.ts";
 import { Nic } from "../../src/devices/nic.ts";
 import { Veth } from "../../src/devices/veth.ts";
@@ -15,13 +15,14 @@ import { inject, pass } from "./injection.ts";
 import { machine } from "./machine.ts";
 import { endpointMac, ip, mac, overlayPlan } from "./overlay-plan.ts";
 import { hopsOf } from "./trace-text.ts";
+import { buildPlan } from "./build-plan.ts";
 
 const STATION = mac("0a:00:00:00:00:01");
 const UNKNOWN = mac("0a:00:00:00:00:02");
 
 /** Node 1's overlay namespace: veth0 of the load balancer, veth1 and veth2 of svc.1 and svc.2, vxlan0, br0. */
 class Overlay {
-  readonly mesh: Mesh = build(overlayPlan([2, 1]), 1);
+  readonly mesh: Mesh = buildPlan(overlayPlan([2, 1]));
   readonly #netns = this.mesh.nodes.get("node1")!.namespaces.get("overlay-net")!;
 
   constructor() {

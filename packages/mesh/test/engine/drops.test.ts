@@ -6,11 +6,11 @@ import * as ipv4 from "@hopscope/codec/ipv4";
 import * as udp from "@hopscope/codec/udp";
 import { IpProtocol } from "@hopscope/codec/code-points";
 import { describe, expect, test } from "vitest";
-import { build } from "../../src/build.ts";
 import { Direction } from "../../src/trace/recorder.ts";
 import { inject, pass } from "./injection.ts";
 import { endpointMac, ip, mac, overlayPlan } from "./overlay-plan.ts";
 import { hopsOf } from "./trace-text.ts";
+import { buildPlan } from "./build-plan.ts";
 
 const NODE1 = mac("52:54:00:77:00:0b");
 const NODE2 = mac("52:54:00:77:00:0c");
@@ -43,7 +43,7 @@ function tunnelled(options: { vni?: number; srcIp?: string; dstIp?: string; inne
 
 /** What node 1 decided about a frame that came in on its eth0: the steps of each hop, flat. */
 function receive(bytes: Uint8Array): string[] {
-  const mesh = build(overlayPlan([1, 1]), 1);
+  const mesh = buildPlan(overlayPlan([1, 1]));
   mesh.recorder.start();
   inject(mesh, mesh.nodes.get("node1")!.namespaces.get("host")!.deviceNamed("eth0")!, "in", bytes);
   pass(mesh, 1e9);
@@ -65,7 +65,7 @@ describe("a VXLAN packet from outside", () => {
   });
 
   test("ends where UDP says, whatever pads it", () => {
-    const mesh = build(overlayPlan([1, 1]), 1);
+    const mesh = buildPlan(overlayPlan([1, 1]));
     mesh.recorder.start();
     const bytes = tunnelled();
     const padded = new Uint8Array(bytes.length + 10);
@@ -76,7 +76,7 @@ describe("a VXLAN packet from outside", () => {
   });
 
   test("for everybody on the cable is taken apart by its node, and stays whole for the others", () => {
-    const mesh = build(overlayPlan([1, 1, 1]), 1);
+    const mesh = buildPlan(overlayPlan([1, 1, 1]));
     mesh.recorder.start();
     // Node 3's copy arrives first.
     const bytes = tunnelled({ dstIp: "192.168.77.13" });
@@ -120,7 +120,7 @@ describe("a VXLAN packet from outside", () => {
   });
 
   test("with the vxlan device's own address as inner source: a loop", () => {
-    const own = build(overlayPlan([1, 1]), 1)
+    const own = buildPlan(overlayPlan([1, 1]))
       .nodes.get("node1")!
       .namespaces.get("overlay-net")!
       .deviceNamed("vxlan0")!;

@@ -8,13 +8,14 @@ import * as ipv4 from "@hopscope/codec/ipv4";
 import * as udp from "@hopscope/codec/udp";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { build, type Mesh } from "../../src/build.ts";
+import type { Mesh } from "../../src/build.ts";
 import type { NetDevice } from "../../src/device.ts";
 import { inject, Ledger, pass } from "./injection.ts";
 import { endpointMac, ip, mac, overlayPlan } from "./overlay-plan.ts";
+import { buildPlan } from "./build-plan.ts";
 
 const SECOND = 1e9;
-const newMesh = (): Mesh => build(overlayPlan([2, 1, 1]), 1);
+const newMesh = (): Mesh => buildPlan(overlayPlan([2, 1, 1]));
 
 function devicesOf(mesh: Mesh): NetDevice[] {
   const namespaces = [...mesh.nodes.values()].flatMap((node) => [...node.namespaces.values()]);

@@ -6,6 +6,7 @@ import type { Scenario, Step } from "../../src/scenario/scenario.ts";
 import { NeighborState } from "../../src/tables/neighbor.ts";
 import { exec, ip, mac, overlayPlan, sleep } from "./overlay-plan.ts";
 import { type HopText, hopsOf, lineOf } from "./trace-text.ts";
+import { buildPlan } from "./build-plan.ts";
 
 const START = exec("svc.1", "ping -c 1 10.0.9.5");
 const WARM = [START, exec("svc.1", "ping -c 1 10.0.9.4")];
@@ -18,7 +19,7 @@ function go(
   record = true,
 ): RunResult {
   const scenario = { run: { seed, setup, steps } } as unknown as Scenario;
-  return run(scenario, { plan: overlayPlan(layout), record });
+  return run(scenario, { mesh: buildPlan(overlayPlan(layout)), record });
 }
 
 const hops = (result: RunResult): HopText[] => hopsOf(result.mesh.recorder);

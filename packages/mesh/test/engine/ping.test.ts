@@ -2,18 +2,18 @@
 import { describe, expect, test } from "vitest";
 import { type RunResult, run, type StepResult } from "../../src/run.ts";
 import type { Scenario } from "../../src/scenario/scenario.ts";
-import { build } from "../../src/build.ts";
 import { spawn } from "../../src/program/shell.ts";
 import { NeighborState } from "../../src/tables/neighbor.ts";
 import { pass } from "./injection.ts";
 import { exec, ip, overlayPlan } from "./overlay-plan.ts";
 import { hopsOf, lineOf } from "./trace-text.ts";
+import { buildPlan } from "./build-plan.ts";
 
 function go(...commands: string[]): RunResult {
   const setup = ["ping -c 1 10.0.9.5", "ping -c 1 10.0.9.4"];
   const steps = (list: string[]) => list.map((command) => exec("svc.1", command));
   const scenario = { run: { seed: 1, setup: steps(setup), steps: steps(commands) } } as unknown as Scenario;
-  return run(scenario, { plan: overlayPlan([2, 1, 1]) });
+  return run(scenario, { mesh: buildPlan(overlayPlan([2, 1, 1])) });
 }
 
 function one(command: string): StepResult {
@@ -209,7 +209,7 @@ describe("options", () => {
 
   test("iputils waits longer for the first answer than for a missing one: twice the longest round trip, or an interval", () => {
     const endOf = (command: string): number => {
-      const mesh = build(overlayPlan([2]), 1);
+      const mesh = buildPlan(overlayPlan([2]));
       const netns = mesh.tasks.get("svc.1")!;
       const ends: number[] = [];
       const onExit = (): void => void ends.push(mesh.simulator.now);

@@ -4,7 +4,7 @@ import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import * as tcp from "@hopscope/codec/tcp";
 import { describe, expect, test } from "vitest";
-import { build, type Mesh } from "../../src/build.ts";
+import type { Mesh } from "../../src/build.ts";
 import { VxlanDevice } from "../../src/devices/vxlan.ts";
 import { Checksum } from "../../src/frame.ts";
 import { fillPartialChecksum } from "../../src/host/checksum-help.ts";
@@ -14,10 +14,11 @@ import { Direction } from "../../src/trace/recorder.ts";
 import { pass } from "./injection.ts";
 import { endpointMac, ip, overlayPlan } from "./overlay-plan.ts";
 import { hopsOf } from "./trace-text.ts";
+import { buildPlan } from "./build-plan.ts";
 
 /** svc.1 (10.0.9.3) on node 1 and svc.2 (10.0.9.4) on node 2, whose interfaces take `mtu` bytes; neighbors are known. */
 class Tunnel {
-  readonly mesh: Mesh = build(overlayPlan([1, 1]), 1);
+  readonly mesh: Mesh = buildPlan(overlayPlan([1, 1]));
   readonly one: Netns = this.mesh.tasks.get("svc.1")!;
   readonly two: Netns = this.mesh.tasks.get("svc.2")!;
 

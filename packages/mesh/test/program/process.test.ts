@@ -1,6 +1,6 @@
 /** Processes: coroutines that wait for events and deadlines, hold the run while they can go on, and clean up. */
 import { describe, expect, test } from "vitest";
-import { build, type Mesh } from "../../src/build.ts";
+import type { Mesh } from "../../src/build.ts";
 import { Cost } from "../../src/costs.ts";
 import { Process, Signal } from "../../src/program/process.ts";
 import type { EchoRequest } from "../../src/host/icmp.ts";
@@ -8,9 +8,10 @@ import { Direction } from "../../src/trace/recorder.ts";
 import { type Environment, UsageError } from "../../src/program/program.ts";
 import { overlayPlan } from "../engine/overlay-plan.ts";
 import { pass } from "../engine/injection.ts";
+import { buildPlan } from "../engine/build-plan.ts";
 
 function world(): { readonly mesh: Mesh; readonly environment: Environment } {
-  const mesh = build(overlayPlan([1]), 1);
+  const mesh = buildPlan(overlayPlan([1]));
   const netns = mesh.tasks.get("svc.1")!;
   return { mesh, environment: { netns, hostname: "svc.1", files: new Map(), mesh } };
 }

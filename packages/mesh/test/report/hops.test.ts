@@ -3,10 +3,11 @@ import { hopTable } from "../../src/report/hops.ts";
 import { type RunResult, run } from "../../src/run.ts";
 import type { Scenario, Step } from "../../src/scenario/scenario.ts";
 import { exec, overlayPlan, sleep } from "../engine/overlay-plan.ts";
+import { buildPlan } from "../engine/build-plan.ts";
 
 function go(...steps: Step[]): RunResult {
   const setup = [exec("svc.1", "ping -q -c 1 10.0.9.4")];
-  return run({ run: { seed: 1, setup, steps } } as unknown as Scenario, { plan: overlayPlan([1, 1]) });
+  return run({ run: { seed: 1, setup, steps } } as unknown as Scenario, { mesh: buildPlan(overlayPlan([1, 1])) });
 }
 
 describe("the hop table", () => {
@@ -68,7 +69,7 @@ describe("the hop table", () => {
   test("says what had not ended when the run did", () => {
     const forever = { ...exec("svc.1", "ping -q -c 99 10.0.9.4"), background: true };
     const result = run({ run: { seed: 1, setup: [], steps: [forever, sleep(2)] } } as unknown as Scenario, {
-      plan: overlayPlan([1, 1]),
+      mesh: buildPlan(overlayPlan([1, 1])),
       until: 3e9,
     });
     expect([...hopTable(result)].slice(-2)).toEqual([

@@ -386,7 +386,9 @@ test("direct server return: tasks have the virtual IP, and nobody hears it from 
 describe("who gets the first connection", () => {
   const order = (balancing: Choices["balancing"], more = false): readonly string[] => {
     const placement = new Map(["web.1", "web.2", "web.3", "web.4"].map((task) => [task, H1]));
-    const addresses = new Map([1, 2, 3, 4].map((slot) => [`web.${slot}`, new Map([["net", ip(`10.0.1.${10 + slot}`)]])]));
+    const addresses = new Map(
+      [1, 2, 3, 4].map((slot) => [`web.${slot}`, new Map([["net", ip(`10.0.1.${10 + slot}`)]])]),
+    );
     const world = worldOf({ placement, addresses, balancing });
     world.overlay("net", "10.0.1.0/24");
     world.service("web", 3, ["net"]);

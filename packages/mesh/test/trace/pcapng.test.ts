@@ -12,11 +12,12 @@ import type { Scenario } from "../../src/scenario/scenario.ts";
 import { decisionOf, EPOCH_SECONDS, traceBlocks, writeTrace } from "../../src/trace/pcapng.ts";
 import { Direction } from "../../src/trace/recorder.ts";
 import { exec, ip, overlayPlan, sleep } from "../engine/overlay-plan.ts";
+import { buildPlan } from "../engine/build-plan.ts";
 
 // Long enough for the lower half of the time to overflow, more than once.
 const steps = [exec("svc.1", "ping -c 1 10.0.9.4"), sleep(3), exec("svc.1", "ping -c 6 10.0.9.4")];
 const scenario = { run: { seed: 1, setup: [exec("svc.1", "ping -c 1 10.0.9.4")], steps } } as unknown as Scenario;
-const { mesh, recordingStartedAt: startedAt } = run(scenario, { plan: overlayPlan([1, 1]) });
+const { mesh, recordingStartedAt: startedAt } = run(scenario, { mesh: buildPlan(overlayPlan([1, 1])) });
 const { recorder } = mesh;
 const blocksFor = (dataPathPort: number) => [...traceBlocks({ mesh, name: "test", dataPathPort, startedAt })];
 const blocks = blocksFor(4789);
