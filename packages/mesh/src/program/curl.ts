@@ -2,7 +2,8 @@
  * `curl` 7.88: what it sends, prints, and answers as its exit status (recordings s07, s08, s13; "loopback6" of fixtures/sockets).
  * This release knows by itself what `localhost` is, and tries 127.0.0.1 before ::1; others were not observed.
  *
- * Not modelled: the other family at the same time after 200 ms (happy eyeballs), https, redirections with -L, uploads other than by -d, its progress meter.
+ * Not modelled: the other family at the same time after 200 ms (happy eyeballs), https, redirections with -L, uploads other
+ * than by -d, its progress meter.
  */
 import { Errno } from "../errno.ts";
 import { TcpState } from "../host/socket.ts";

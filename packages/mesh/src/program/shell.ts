@@ -16,6 +16,7 @@ import { HTTPD } from "./httpd.ts";
 import { LTOOL } from "./ltool.ts";
 import { IPERF3 } from "./iperf3.ts";
 import { NC } from "./nc.ts";
+import { NETSTAT } from "./netstat.ts";
 import { TIMEOUT } from "./timeout.ts";
 import { UDPTOOL } from "./udptool.ts";
 import { WGET } from "./wget.ts";
@@ -49,6 +50,7 @@ const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
   ["ethtool", ETHTOOL],
   ["hostname", HOSTNAME],
   ["ss", SS],
+  ["netstat", NETSTAT],
   ["sysctl", SYSCTL],
   ["iptables", IPTABLES],
   ["iptables-save", IPTABLES_SAVE],

@@ -6,10 +6,13 @@ type Row = readonly [command: string, meaning: string];
 const PROGRAM_ROWS: readonly Row[] = [
   [
     "ping HOST",
-    "`-c`, `-i`, `-s`, `-t`, `-W`, `-w`, `-I`, `-q`; on a node, or as `iping`, that of iputils, with `-M do`, `-Q`, `-b`, too.",
+    "`-c`, `-i`, `-s`, `-t`, `-W`, `-w`, `-I`, `-q`, `-4`, `-6`; on a node, or as `iping`, that of iputils, with `-M do`, `-Q`, `-b`, too.",
   ],
   ["traceroute HOST", "`-n`, `-q`, `-m`, `-f`, `-w`, `-s`. `arping -I DEVICE ADDRESS`: asks past the neighbor table."],
-  ["curl URL", "`-s`, `-f`, `-i`, `-I`, `-o`, `-O`, `-d`, `-H`, `-X`, `-w`, `-m`. `wget URL`: busybox'."],
+  [
+    "curl URL",
+    "`-s`, `-f`, `-i`, `-I`, `-o`, `-O`, `-d`, `-H`, `-X`, `-w`, `-m`, `-4`, `-6`; `http://[::1]:8080/`, too. `wget URL`: busybox'.",
+  ],
   ["httpd -f -p PORT -h FOLDER", "A web server with the files of the image; scripts below `cgi-bin/`."],
   [
     "nc HOST PORT",
@@ -20,8 +23,14 @@ const PROGRAM_ROWS: readonly Row[] = [
     "A flow to `iperf3 -s`: TCP or `-u`, for seconds (`-t`), bytes (`-n`) or packets (`-k`), at a rate (`-b`), in pieces of a length (`-l`), the other way round (`-R`). Without a rate a second of TCP is a hundred thousand hops and more: `-n 1M` or `-k 100` say as much.",
   ],
   ["nslookup NAME", "Busybox'. `dig NAME`: that of bind."],
-  ["ip …", "`addr`, `link`, `route`, `neigh`, `rule`, to look and to change; `-d`, `-s`, `-br`, `-j`."],
-  ["bridge fdb", "Forwarding entries, to look and to change. `ifconfig`, `route -n`, `arp -n`, `ss`: the usual views."],
+  [
+    "ip …",
+    "`addr`, `link`, `route`, `neigh`, `rule`, to look and to change; `-d`, `-s`, `-br`, `-j`. `-6` to look at ::1.",
+  ],
+  [
+    "bridge fdb",
+    "Forwarding entries, to look and to change. `ifconfig`, `route -n`, `arp -n`, `ss -n`, `netstat -n`: the usual views.",
+  ],
   ["iptables …", "All that adds, removes and lists rules; `iptables-save -c`. `conntrack -L`, `-D`, `-F`."],
   [
     "ipvsadm …",

@@ -147,7 +147,8 @@ function plain(output: readonly string[]): readonly string[] {
       .replaceAll(/after \d+ m/g, "after m")
       .replace(/^( +[RT]X (?:packets|bytes)).*/, "$1")
       // What a datagram takes of a socket's memory is a rule of thumb.
-      .replace(/UNCONN [1-9]\d{2}/, "UNCONN some"),
+      .replace(/^(udp6? +(?:UNCONN )?)[1-9]\d{2}|(UNCONN )[1-9]\d{2}/, "$1$2some")
+      .replace(/ (?:-|\d+\/\w+) +$/, " program"),
   );
 }
 
@@ -156,9 +157,9 @@ function linesOf(text: string): readonly string[] {
 }
 
 /** Sockets are listed by port here, by a hash there; who is connected by which port is by chance. */
-const UNORDERED = /^ss /;
+const UNORDERED = /^(?:ss|netstat|busybox netstat) /;
 /** What TIME-WAIT is left, and how ports and widths turn out. */
-const BY_CHANCE = new Set(["ss -Htan"]);
+const BY_CHANCE = new Set(["ss -Htan", "netstat -tan"]);
 
 describe("as Linux", () => {
   test.each(Object.keys(RECORDED))("%s", (name) => {
