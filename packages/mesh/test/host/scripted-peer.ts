@@ -105,7 +105,7 @@ export class ScriptedPeer {
   constructor() {
     // Its end of the pair has another address than its frames: nothing of what the host sends is for a host there.
     this.hosts = twoHosts(1500, undefined, 1, 0x02_00_00_00_00_0c);
-    for (const { offloads } of this.hosts.links) Object.assign(offloads, { tso: false, gso: false, gro: false });
+    for (const link of this.hosts.links) link.setOffloads({ tso: false, gso: false, gro: false });
     const { a, links, recorder } = this.hosts;
     a.arp.set(links[0], PEER, PEER_MAC, NeighborState.permanent);
     recorder.start();

@@ -93,7 +93,7 @@ describe("20 kB over an overlay's MTU, at the server", () => {
 
   test("without: each segment is a frame, and is acknowledged; the server closes first", async () => {
     const hosts = twoHosts();
-    for (const { offloads } of hosts.links) Object.assign(offloads, { tx: false, tso: false, gso: false, gro: false });
+    for (const link of hosts.links) link.setOffloads({ tx: false, tso: false, gso: false, gro: false });
     hosts.recorder.start();
     serve(hosts, 0);
     ask(hosts, 10 * MICROSECOND, 4000 * MICROSECOND);

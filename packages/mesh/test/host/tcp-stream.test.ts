@@ -201,8 +201,8 @@ describe("a bad cable", () => {
     fc.assert(
       fc.property(cable, plan, plan, (given, client, server) => {
         const hosts = twoHosts(given.mtu, faultsOf(given), given.seed);
-        for (const { offloads } of hosts.links) {
-          if (!given.offload) Object.assign(offloads, { tx: false, tso: false, gso: false, gro: false });
+        for (const link of hosts.links) {
+          if (!given.offload) link.setOffloads({ tx: false, tso: false, gso: false, gro: false });
         }
         hosts.recorder.start();
         const read = converse(hosts, client, server);

@@ -75,7 +75,7 @@ describe("what is asked", () => {
 
   test.each([
     ["manager", "web.2", 'there is no namespace web.2 on manager; did you mean "web.1"?'],
-    ["worker9", "host", "there is no machine worker9"],
+    ["worker9", "host", `there is no machine worker9; did you mean "worker1"?`],
   ])("%s %s is not there", (node, namespace, message) => {
     expect(() => lookAt(result.mesh, { node, namespace }, ["ip", "addr"])).toThrow(new UsageError(message));
   });

@@ -35,7 +35,7 @@ interface Ran {
 /** The command on a while `server` runs on b. */
 function iperf3(command: string, server = "-s -1", faults?: Faults): Ran {
   const hosts = twoHosts(1500, faults);
-  for (const { offloads } of hosts.links) Object.assign(offloads, { tso: false, gso: false, gro: false });
+  for (const link of hosts.links) link.setOffloads({ tso: false, gso: false, gro: false });
   hosts.recorder.start();
   const [output, printed]: [string[], string[]] = [[], []];
   const start = (words: string, on: "a" | "b", lines: string[]): ReturnType<typeof spawn> =>
