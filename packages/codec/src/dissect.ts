@@ -142,7 +142,10 @@ export function dissect(
   return walk(view, kind, at, stop, limit, depth, options, out);
 }
 
-/** Goes on with `firstLayer` in [start, end), whose bound is `firstLimit`; the layers before it are in `out`. */
+/**
+ * Goes on with `firstLayer` in [start, end), whose bound is `firstLimit`; the layers before it are in `out`. One switch, as
+ * long as there are protocols: parts of it as functions would hand their answers, five numbers each, back through memory.
+ */
 function walk(
   view: DataView,
   firstLayer: LayerKind,

@@ -5,6 +5,9 @@
  *
  * The same could be said with the functions of ethernet.ts, ipv4.ts, udp.ts and vxlan.ts one after the other; that
  * takes twice as long, since each layer's length is read again by the next and the whole is too large for V8 to inline.
+ * One class in one file, long as it is: `wrap` and the getters share fields whose types V8 knows only of a class that sets
+ * them all itself, and constants that it folds only within a module (docs/adr/0002-hot-path-api.md).
+ *
  * Not covered: an IPv6 underlay, frames without an Ethernet header, VXLAN in VXLAN. `dissect` reads those.
  */
 import { macAt } from "./address.ts";
