@@ -346,7 +346,7 @@ export class Docker implements Host {
     return housed === undefined ? undefined : this.#environment(housed);
   }
 
-  /** The same of a container that must run; throws a {@link DockerError}. */
+  /** The same of a container that must run; throws a `DockerError`. */
   running(name: string): Environment {
     const found = this.find(name);
     if (found !== undefined) return found;

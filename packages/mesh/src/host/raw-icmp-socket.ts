@@ -1,7 +1,7 @@
 /**
  * A raw socket for ICMP (Linux net/ipv4/raw.c, raw_local_deliver): gets a copy of every ICMP message for this host.
  *
- * Not modelled: sending by it (ping's way is {@link Icmp.sendEcho}), ICMP_FILTER.
+ * Not modelled: sending by it (ping's way is `Icmp.sendEcho`), ICMP_FILTER.
  */
 import type { Netns } from "../netns.ts";
 import type { WaitedFor, Waiter } from "../program/process.ts";

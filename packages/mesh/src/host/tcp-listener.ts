@@ -22,7 +22,7 @@ export class TcpListener implements Listener {
   /** Connections that are being made. */
   #requests = 0;
 
-  /** {@link Tcp.listen} makes it. */
+  /** `Tcp.listen` makes it. */
   constructor(tcp: Tcp, ip: number, port: number, backlog: number, device: NetDevice | undefined, isIpv6Only: boolean) {
     this.#tcp = tcp;
     this.localIp = ip;

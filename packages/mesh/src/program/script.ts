@@ -20,7 +20,7 @@ export interface ScriptOptions {
   readonly onExit: (status: number) => void;
 }
 
-/** Starts a script; throws a {@link UsageError} where a command in it cannot be started. */
+/** Starts a script; throws a `UsageError` where a command in it cannot be started. */
 export function startScript(
   lines: readonly ScriptLine[],
   environment: Environment,

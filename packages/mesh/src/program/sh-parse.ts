@@ -1,4 +1,4 @@
-/** Reads what {@link SH} runs: a small part of the shell's language (IEEE 1003.1 §2), each other part by its name. */
+/** Reads what `SH` runs: a small part of the shell's language (IEEE 1003.1 §2), each other part by its name. */
 import { UsageError } from "./program.ts";
 
 /** A command, or a loop that never ends by itself; and what stands behind it. */

@@ -43,7 +43,7 @@ export type LoadResult =
       /** In the order of the files. */
       readonly diagnostics: readonly Diagnostic[];
       readonly warnings: readonly Diagnostic[];
-      /** Name of each file to its text, for {@link formatDiagnostics}. */
+      /** Name of each file to its text, for `formatDiagnostics`. */
       readonly sources: ReadonlyMap<string, string>;
     };
 

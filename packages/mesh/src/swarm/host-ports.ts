@@ -69,7 +69,7 @@ function keyOf(protocol: string, ip: number, port: number): string {
   return `${protocol}/${ip}/${port}`;
 }
 
-/** All of a container's ports, or none: throws a {@link DockerError}. `endpoint` is how the refusal names it. */
+/** All of a container's ports, or none: throws a `DockerError`. `endpoint` is how the refusal names it. */
 export function takePorts(engine: Engine, options: readonly PublishOption[], endpoint: string): PortMapping[] {
   const mappings: PortMapping[] = [];
   try {

@@ -1,7 +1,7 @@
 /**
  * Operations: what takes time in a swarm, written as coroutines. An operation asks for requests as it goes, and yields
  * to wait: a number of nanoseconds, or for a gate. Whoever drives it owns the clock: {@link Timeline} here, which is as
- * fast as it goes, for the first deployment, for printing and for tests; docker/dockerd.ts on the engine's virtual clock.
+ * fast as it goes, for the first deployment, for printing and for tests; docker/docker.ts on the engine's virtual clock.
  */
 import type { Place, Request } from "./request.ts";
 

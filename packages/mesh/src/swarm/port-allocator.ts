@@ -16,7 +16,7 @@ export class PortAllocator {
   readonly #next = new Map<string, number>();
 
   /**
-   * Ports of a service, none of which is 0 in the mesh; throws a {@link DockerError}. `itself`: the service that is changed.
+   * Ports of a service, none of which is 0 in the mesh; throws a `DockerError`. `itself`: the service that is changed.
    * It keeps the number of a port that goes on to the same target, if it has as many ports as before
    * (reconcilePortConfigs).
    */

@@ -1,7 +1,7 @@
 /**
  * What a Docker engine asks of a node: of its kernel, and of the processes that it starts there. Plain data; a request
  * is what a person would type (./format-request.ts prints it so), or a few such commands that belong together.
- * docker/dockerd.ts carries them out, ./picture.ts keeps what there is then.
+ * docker/perform.ts carries them out, ./picture.ts keeps what there is then.
  *
  * Namespaces are called as in a recording: `host` (the node's own), `overlay-NET`, `lb-NET`, `ingress_sbox`, or the
  * container's or task's name.
