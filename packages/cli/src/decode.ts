@@ -11,7 +11,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { styleFor } from "./colors.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
-import { Output, OutputError } from "./output.ts";
+import { Output } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { captureProblem } from "./system-problem.ts";
 
@@ -92,7 +92,7 @@ function wholeNumber(most: number): (text: string) => number {
   };
 }
 
-/** Reads the file and prints it. Never throws for what a file holds. */
+/** Reads the file and prints it. Throws for no mistake in a file; an `OutputError` if nothing can be written. */
 export async function decode(file: string, flags: DecodeFlags, io: Io): Promise<ExitCode> {
   const isStdin = file === "-";
   const output = new Output(io.stdout, () => {
@@ -101,19 +101,13 @@ export async function decode(file: string, flags: DecodeFlags, io: Io): Promise<
   let reader: CaptureReader | undefined;
   let problem: CaptureError | undefined;
   try {
-    try {
-      reader = isStdin ? await openCapture(io.stdin, { name: "stdin" }) : await openCapture(file);
-      await print(reader, flags, io, output, isStdin ? undefined : await plainSizeOf(file));
-    } catch (error) {
-      if (!(error instanceof CaptureError)) throw error;
-      problem = error;
-    }
-    await output.end();
+    reader = isStdin ? await openCapture(io.stdin, { name: "stdin" }) : await openCapture(file);
+    await print(reader, flags, io, output, isStdin ? undefined : await plainSizeOf(file));
   } catch (error) {
-    if (!(error instanceof OutputError)) throw error;
-    io.stderr.write(`hopscope: ${error.message}\n`);
-    return ExitCode.damaged;
+    if (!(error instanceof CaptureError)) throw error;
+    problem = error;
   }
+  await output.end();
   // Whoever stopped reading the output does not care how the file goes on.
   return problem === undefined || output.isClosed ? ExitCode.ok : report(problem, reader?.number ?? 0, io);
 }

@@ -2,7 +2,7 @@
 export const ExitCode = {
   /** Done; also if whoever read the output stopped early. */
   ok: 0,
-  /** The file is damaged: what was good before the damage has been printed. */
+  /** The file is damaged: what was good before the damage has been printed. Or the output cannot be written. */
   damaged: 1,
   /** The command line makes no sense, or what it names is no capture. */
   usage: 2,

@@ -5,6 +5,7 @@ import { decodeCommand } from "./decode.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { inspectCommand } from "./inspect.ts";
+import { OutputError } from "./output.ts";
 import { planCommand } from "./plan.ts";
 import { replayCommand } from "./replay.ts";
 import { runCommand } from "./run.ts";
@@ -21,7 +22,8 @@ Try:
   hopscope decode --tree --count 1 capture.pcapng        every field of the first packet
   tcpdump -i eth0 -U -w - | hopscope decode -            live, as it arrives
 
-Exit status: 0 done · 1 the file is damaged, what was good is printed · 2 usage, or no capture (inspect: the tool's).
+Exit status: 0 done · 1 the file is damaged, what was good is printed; or the output cannot be written · 2 usage, or
+no capture (inspect: the tool's).
 Each command has its own help: hopscope help decode. Nothing here needs root, Docker or a network.
 `;
 
@@ -36,8 +38,10 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     await program.parseAsync(args, { from: "user" });
     return code;
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+    if (!(error instanceof OutputError)) throw error;
+    io.stderr.write(`hopscope: ${error.message}\n`);
+    return ExitCode.damaged;
   }
 }
 

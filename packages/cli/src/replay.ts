@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { openScenario, type OpenScenario } from "./scenario-file.ts";
-import { simulate, type SimulationFlags, size } from "./simulation.ts";
+import { limitOption, outputOption, simulate, type SimulationFlags } from "./simulation.ts";
 
 interface ReplayFlags extends SimulationFlags {
   readonly scenario: string;
@@ -44,7 +44,7 @@ export function replayCommand(io: Io, done: (code: ExitCode) => void): Command {
     .argument("<capture>", "pcap or pcapng, may be gzipped")
     .requiredOption("--scenario <file>", "scenario file: its cluster, stack and setup")
     .requiredOption("--at <node/namespace/device>", "where the frames are fed in", place)
-    .option("-o, --output <dir>", "directory for trace.pcapng; made if it is not there (default: none is written)")
+    .addOption(outputOption())
     .addOption(
       new Option("--as <direction>", "out: as if sent there, in: as if arrived").choices(["in", "out"]).default("out"),
     )
@@ -53,11 +53,7 @@ export function replayCommand(io: Io, done: (code: ExitCode) => void): Command {
     .option("--speed <factor>", "2: twice as fast as recorded", factor)
     .addOption(new Option("--at-once", "all frames at one moment, in their order").conflicts("speed"))
     .option("-q, --quiet", "no hop table")
-    .option(
-      "--limit <size>",
-      "most bytes of frames in the trace; what comes then is not recorded (default: 1GiB)",
-      size,
-    )
+    .addOption(limitOption())
     .option("--no-color", "no colors, also on a terminal (as if NO_COLOR were set)")
     .addHelpText("after", DETAILS)
     .action(async (capture: string, flags: ReplayFlags) => {

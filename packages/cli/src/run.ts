@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { openScenario } from "./scenario-file.ts";
-import { simulate, type SimulationFlags, size } from "./simulation.ts";
+import { limitOption, outputOption, simulate, type SimulationFlags } from "./simulation.ts";
 
 const DETAILS = `
 A scenario is a YAML file with three parts: a cluster, a Docker stack file (inline or by path), and commands to run:
@@ -30,8 +30,8 @@ Examples:
   hopscope run examples/first-light/scenario.yml -o out
   tshark -r out/trace.pcapng -Y 'frame.packet_id == 3'      one packet's whole way
 
-Exit status: 0 done (also if a ping in it failed) · 1 a capture to be fed in was damaged · 2 usage, or mistakes in the
-scenario: all of them are listed.
+Exit status: 0 done (also if a ping in it failed) · 1 a capture to be fed in was damaged, or the output cannot be written ·
+2 usage, or mistakes in the scenario: all of them are listed.
 `;
 
 /** The command, to be added to the program; `done` takes its exit code. */
@@ -42,14 +42,10 @@ export function runCommand(io: Io, done: (code: ExitCode) => void): Command {
       "Runs a scenario on a simulated swarm, shows every hop of every packet, and writes a trace if asked to.",
     )
     .argument("<scenario>", "scenario file (docs/scenario-reference.md)")
-    .option("-o, --output <dir>", "directory for trace.pcapng; made if it is not there (default: none is written)")
+    .addOption(outputOption())
     .option("-q, --quiet", "no hop table: only what the programs printed")
     .option("--no-hops", "no hops: the steps and what they printed")
-    .option(
-      "--limit <size>",
-      "most bytes of frames in the trace; what comes then is not recorded (default: 1GiB)",
-      size,
-    )
+    .addOption(limitOption())
     .option("--no-color", "no colors, also on a terminal (as if NO_COLOR were set)")
     .addHelpText("after", DETAILS)
     .action(async (scenario: string, flags: SimulationFlags) => {

@@ -18,7 +18,7 @@ import {
   type TraceFile,
   writeTrace,
 } from "@hopscope/mesh";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { PcapngWriter } from "@hopscope/tracer/pcapng-writer";
 import { aesGcm } from "./aes-gcm.ts";
 import { styleFor } from "./colors.ts";
@@ -44,8 +44,19 @@ export interface SimulationFlags {
   readonly color: boolean;
 }
 
-/** `--limit`. */
-export function size(text: string): number {
+export function outputOption(): Option {
+  return new Option(
+    "-o, --output <dir>",
+    "directory for trace.pcapng; made if it is not there (default: none is written)",
+  );
+}
+
+export function limitOption(): Option {
+  const words = "most bytes of frames in the trace; what comes then is not recorded (default: 1GiB)";
+  return new Option("--limit <size>", words).argParser(size);
+}
+
+function size(text: string): number {
   const found = parseBytes(text);
   if (found === undefined) throw new InvalidArgumentError("Expected a size such as 100MB or 4GiB.");
   return found;

@@ -1,7 +1,9 @@
-import { Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { Output, OutputError } from "../src/output.ts";
-import { Sink } from "./fake.ts";
+import { run } from "../src/program.ts";
+import { ARP, pcapOf, Sink } from "./fake.ts";
+import { ROOT } from "./workspace.ts";
 
 /** Takes a chunk when it is told to. */
 class Slow extends Writable {
@@ -112,5 +114,18 @@ describe("Output", () => {
     output.line("a");
     await expect(output.end()).rejects.toThrow(OutputError);
     await expect(output.flush()).rejects.toThrow("cannot write the output: ENOSPC: it went wrong");
+  });
+
+  const SCENARIO = `${ROOT}examples/first-light/scenario.yml`;
+  it.each([
+    ["run", SCENARIO],
+    ["plan", SCENARIO],
+    ["inspect", SCENARIO, "ip", "addr"],
+    ["decode", "-"],
+  ])("is no mistake of hopscope's if %s cannot write", async (...args) => {
+    const stderr = new Sink();
+    const stdin = Readable.from([pcapOf([ARP])], { objectMode: false });
+    expect(await run(args, { stdin, stdout: new Broken("ENOSPC"), stderr, env: {} })).toBe(1);
+    expect(stderr.text).toBe("hopscope: cannot write the output: ENOSPC: it went wrong\n");
   });
 });
