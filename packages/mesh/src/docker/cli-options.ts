@@ -1,5 +1,6 @@
 /** Reads the words of a docker command: flags as its commands declare them, and what is left (spf13/pflag). */
 import { UsageError } from "../program/program.ts";
+import { ownOf } from "./own.ts";
 
 /** A flag: whether a value follows it. */
 export interface Flag {
@@ -79,7 +80,7 @@ export function readWords(argv: readonly string[], known: Flags, isInterspersed:
     } else if (word.startsWith("--")) {
       const equals = word.indexOf("=");
       const name = word.slice(2, equals < 0 ? undefined : equals);
-      const flag = known[name] ?? refuse(`unknown flag: --${name}`);
+      const flag = ownOf(known, name) ?? refuse(`unknown flag: --${name}`);
       if (equals >= 0) add(name, word.slice(equals + 1));
       else if (!flag.takesValue) add(name, "true");
       else add(name, argv[++at] ?? refuse(`flag needs an argument: --${name}`));

@@ -4,6 +4,7 @@
  *
  * Not modelled: pipelines, variables, comparison, nested calls.
  */
+import { ownOf } from "./own.ts";
 
 /** What the client itself says of a template that it cannot use. */
 export class TemplateError extends Error {}
@@ -103,7 +104,7 @@ function field(value: unknown, name: string): unknown {
   if (typeof value !== "object" || value === null) return undefined;
   const held = value as Readonly<Record<string, unknown>>;
   // The client's types say ID where its JSON says Id.
-  return held[name] ?? (name === "ID" ? held["Id"] : undefined);
+  return ownOf(held, name) ?? (name === "ID" ? ownOf(held, "Id") : undefined);
 }
 
 function isTrue(value: unknown): boolean {

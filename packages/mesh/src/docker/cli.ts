@@ -13,6 +13,7 @@ import { NODE_COMMANDS } from "./cli-nodes.ts";
 import { readWords } from "./cli-options.ts";
 import { TemplateError } from "./cli-template.ts";
 import { SERVICE_COMMANDS } from "./cli-services.ts";
+import { ownOf } from "./own.ts";
 
 const GROUPS: Readonly<Record<string, Readonly<Record<string, Command>>>> = {
   network: NETWORK_COMMANDS,
@@ -52,8 +53,8 @@ interface Found {
 
 function find(argv: readonly string[]): Found {
   const [, first = "", second = ""] = argv;
-  const group = GROUPS[first];
-  const command = group === undefined ? CONTAINER_COMMANDS[first] : group[second];
+  const group = ownOf(GROUPS, first);
+  const command = group === undefined ? ownOf(CONTAINER_COMMANDS, first) : ownOf(group, second);
   if (command === undefined) {
     const name = group === undefined ? first : `${first} ${second}`;
     if (NOT_HERE.has(first)) throw new UsageError(`docker ${first}: ${NOT_HERE.get(first) ?? notModelled()}`);

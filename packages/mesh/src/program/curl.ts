@@ -283,14 +283,15 @@ class Transfer {
   #writeOut(): void {
     const { format } = this.#options;
     if (format === undefined) return;
-    const values: Readonly<Record<string, string>> = {
-      http_code: String(this.#status).padStart(3, "0"),
-      response_code: String(this.#status).padStart(3, "0"),
-      size_download: String(this.#received),
-      time_total: (this.#elapsedNs() / 1_000_000_000).toFixed(6),
-    };
+    const code = String(this.#status).padStart(3, "0");
+    const values: ReadonlyMap<string, string> = new Map([
+      ["http_code", code],
+      ["response_code", code],
+      ["size_download", String(this.#received)],
+      ["time_total", (this.#elapsedNs() / 1_000_000_000).toFixed(6)],
+    ]);
     const text = format
-      .replaceAll(/%\{(\w+)\}/g, (_, name: string) => values[name] ?? "")
+      .replaceAll(/%\{(\w+)\}/g, (_, name: string) => values.get(name) ?? "")
       .replaceAll(String.raw`\n`, "\n");
     this.#print(text);
     this.#lines.end();

@@ -37,7 +37,10 @@ const TYPES: ReadonlyMap<string, number> = new Map(
 type Flag = "short" | "recurse" | "edns" | "cookie" | "search" | Shown;
 const FLAGS: ReadonlySet<string> = new Set<Flag>(["short", "recurse", "edns", "cookie", "search", ...SHOWN]);
 /** Other words for the same. */
-const ALIASES: Readonly<Record<string, Flag>> = { rec: "recurse", cmnts: "comments" };
+const ALIASES: ReadonlyMap<string, Flag> = new Map([
+  ["rec", "recurse"],
+  ["cmnts", "comments"],
+]);
 
 export function readOptions(argv: readonly string[]): DigOptions {
   const flags = new Set<string>(["recurse", "edns", "cookie", ...SHOWN]);
@@ -99,7 +102,7 @@ function readPlus(word: string, flags: Set<string>, values: { time: number; trie
   }
   const isOn = !option.startsWith("no");
   const bare = isOn ? option : option.slice(2);
-  const flag = ALIASES[bare] ?? bare;
+  const flag = ALIASES.get(bare) ?? bare;
   if (flag === "all") {
     for (const part of SHOWN)
       if (isOn) flags.add(part);

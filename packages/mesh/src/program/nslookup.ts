@@ -15,18 +15,9 @@ import { resolve } from "./resolve.ts";
 
 const SECOND = 1_000_000_000;
 
-const TYPES: Readonly<Record<string, number>> = {
-  soa: DnsType.soa,
-  ns: DnsType.ns,
-  a: DnsType.a,
-  aaaa: DnsType.aaaa,
-  cname: DnsType.cname,
-  mx: DnsType.mx,
-  txt: DnsType.txt,
-  srv: DnsType.srv,
-  ptr: DnsType.ptr,
-  any: DnsType.any,
-};
+const TYPES: ReadonlyMap<string, number> = new Map(
+  (["soa", "ns", "a", "aaaa", "cname", "mx", "txt", "srv", "ptr", "any"] as const).map((name) => [name, DnsType[name]]),
+);
 
 /** nslookup.c, rcodes[]. */
 const RCODES: readonly string[] = [
@@ -99,7 +90,7 @@ function readOptions(argv: readonly string[]): Options {
       const [, name, value = ""] = option;
       const number = Number(value);
       if (name === "type" || name === "querytype") {
-        const type = TYPES[value.toLowerCase()];
+        const type = TYPES.get(value.toLowerCase());
         if (type === undefined) throw new UsageError(`nslookup: invalid query type "${value}"`);
         types.push(type);
       } else if (!Number.isInteger(number) || number < 1 || number > 65_535) {

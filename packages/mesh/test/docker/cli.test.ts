@@ -229,6 +229,7 @@ describe("containers (recordings s08, s12)", () => {
     expect(inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}")).toEqual(["172.17.0.2 "]);
     expect(inspect("{{if .State.Running}}up{{else}}down{{end}} {{len .Config.Cmd}}")).toEqual(["up 1"]);
     expect(inspect('{{index .NetworkSettings.Networks "bridge"}}')[0]).toMatch(/^map\[IPAMConfig:<nil> /);
+    expect(inspect("{{.constructor}} {{.State.toString}}")).toEqual(["<no value> <no value>"]);
     expect(inspect("{{foo .Name}}")[0]).toMatch(/^template parsing error: .*function "foo"/);
   });
 
@@ -364,6 +365,12 @@ describe("what is not there, or not allowed", () => {
   test.each<[string, number, string | RegExp]>([
     ["docker run -d --name web -p 8080:80 bb:1 web && :", 2, /./],
     ["docker frobnicate", 2, "docker: 'frobnicate' is not a docker command.\nSee 'docker --help'"],
+    ["docker constructor ls", 2, "docker: 'constructor' is not a docker command.\nSee 'docker --help'"],
+    [
+      "docker node constructor",
+      2,
+      "docker: unknown command: docker node constructor\n\nRun 'docker node --help' for more information",
+    ],
     [
       "docker stack deploy -c s.yml s",
       2,
@@ -371,6 +378,7 @@ describe("what is not there, or not allowed", () => {
     ],
     ["docker logs c1", 2, /^docker logs: not modelled; there are run, create, /],
     ["docker network frobnicate", 2, /^docker: unknown command: docker network frobnicate/],
+    ["docker run --constructor bb:1", 2, "unknown flag: --constructor\nSee 'docker run --help'."],
     ["docker run --frobnicate bb:1", 2, "unknown flag: --frobnicate\nSee 'docker run --help'."],
     ["docker run", 2, `"docker run" requires at least 1 argument.\nSee 'docker run --help'.`],
     [

@@ -90,6 +90,8 @@ test.each([
   ["dig a.b c.d", "one name is expected, not a.b and c.d"],
   ["dig -6 a.b", "-6 is not modelled"],
   ["dig +trace a.b", "+trace is not modelled"],
+  ["dig +constructor a.b", "+constructor is not modelled"],
+  ["nslookup -type=constructor a.b", 'invalid query type "constructor"'],
   ["dig +bufsize=512 a.b", "+bufsize=512 is not modelled"],
   ["dig +tries=0 a.b", "not a number from 1 to 100"],
   ["dig -x a.b", "expected an IPv4 address"],
