@@ -121,6 +121,7 @@ function recordCount(view: DataView, at: number): number {
   return answerCount(view, at) + authorityCount(view, at) + additionalCount(view, at);
 }
 
+/** RFC 1035 §4.1.1, "ID": of the question, and of its answer. */
 export function id(view: DataView, at: number): number {
   return view.getUint16(at);
 }
@@ -130,6 +131,7 @@ export function flags(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
 
+/** RFC 1035 §4.1.1, "QR". */
 export function response(view: DataView, at: number): boolean {
   return (view.getUint16(at + 2) & DnsFlag.response) !== 0;
 }
@@ -139,18 +141,22 @@ export function opcode(view: DataView, at: number): number {
   return (view.getUint8(at + 2) >> 3) & 15;
 }
 
+/** RFC 1035 §4.1.1, "AA". */
 export function authoritative(view: DataView, at: number): boolean {
   return (view.getUint16(at + 2) & DnsFlag.authoritative) !== 0;
 }
 
+/** RFC 1035 §4.1.1, "TC": the whole answer is to be had by TCP. */
 export function truncated(view: DataView, at: number): boolean {
   return (view.getUint16(at + 2) & DnsFlag.truncated) !== 0;
 }
 
+/** RFC 1035 §4.1.1, "RD". */
 export function recursionDesired(view: DataView, at: number): boolean {
   return (view.getUint16(at + 2) & DnsFlag.recursionDesired) !== 0;
 }
 
+/** RFC 1035 §4.1.1, "RA". */
 export function recursionAvailable(view: DataView, at: number): boolean {
   return (view.getUint16(at + 2) & DnsFlag.recursionAvailable) !== 0;
 }
@@ -175,18 +181,22 @@ export function rcode(view: DataView, at: number): number {
   return view.getUint8(at + 3) & 15;
 }
 
+/** RFC 1035 §4.1.1, "QDCOUNT". */
 export function questionCount(view: DataView, at: number): number {
   return view.getUint16(at + 4);
 }
 
+/** RFC 1035 §4.1.1, "ANCOUNT". */
 export function answerCount(view: DataView, at: number): number {
   return view.getUint16(at + 6);
 }
 
+/** RFC 1035 §4.1.1, "NSCOUNT". */
 export function authorityCount(view: DataView, at: number): number {
   return view.getUint16(at + 8);
 }
 
+/** RFC 1035 §4.1.1, "ARCOUNT": an OPT record (RFC 6891) counts, too. */
 export function additionalCount(view: DataView, at: number): number {
   return view.getUint16(at + 10);
 }

@@ -101,6 +101,7 @@ export function totalLength(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
 
+/** RFC 791 §3.1, "Identification": the same in all fragments of a packet; nothing in one that is whole (RFC 6864 §4). */
 export function identification(view: DataView, at: number): number {
   return view.getUint16(at + 4);
 }
@@ -115,10 +116,12 @@ export function reservedFlag(view: DataView, at: number): boolean {
   return (view.getUint8(at + 6) & 0x80) !== 0;
 }
 
+/** RFC 791 §3.1, "Flags", DF. */
 export function dontFragment(view: DataView, at: number): boolean {
   return (view.getUint8(at + 6) & 0x40) !== 0;
 }
 
+/** RFC 791 §3.1, "Flags", MF: clear in the last fragment. */
 export function moreFragments(view: DataView, at: number): boolean {
   return (view.getUint8(at + 6) & 0x20) !== 0;
 }
@@ -138,14 +141,17 @@ export function isFragment(view: DataView, at: number): boolean {
   return (view.getUint16(at + 6) & (MORE_FRAGMENTS | FRAGMENT_OFFSET_MASK)) !== 0;
 }
 
+/** RFC 791 §3.1, "Time to Live": hops that are left. */
 export function ttl(view: DataView, at: number): number {
   return view.getUint8(at + 8);
 }
 
+/** RFC 791 §3.1, "Protocol": see `IpProtocol` of code-points.ts. */
 export function protocol(view: DataView, at: number): number {
   return view.getUint8(at + 9);
 }
 
+/** RFC 791 §3.1, "Header Checksum": of header and options alone. */
 export function headerChecksum(view: DataView, at: number): number {
   return view.getUint16(at + 10);
 }
@@ -202,10 +208,12 @@ export function setDstIp(view: DataView, at: number, address: number): void {
   view.setInt32(at + 16, address);
 }
 
+/** First byte behind header and options. */
 export function payloadStart(view: DataView, at: number): number {
   return at + ((view.getUint8(at) & 15) << 2);
 }
 
+/** End of the packet by its total length, behind which is padding; all there is if that is 0: see `check`. */
 export function payloadEnd(view: DataView, at: number, end: number): number {
   const total = view.getUint16(at + 2);
   return total === 0 ? end : at + total;
@@ -224,6 +232,7 @@ export function isChecksumValid(view: DataView, at: number): boolean {
   return fold(high + low) === 0xffff;
 }
 
+/** Compares the checksum with the header. */
 export function verifyChecksum(view: DataView, at: number): ChecksumStatus {
   return isChecksumValid(view, at) ? ChecksumStatus.valid : ChecksumStatus.invalid;
 }

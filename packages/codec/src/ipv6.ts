@@ -78,6 +78,7 @@ export function nextHeader(view: DataView, at: number): number {
   return view.getUint8(at + 6);
 }
 
+/** RFC 8200 §3, "Hop Limit": hops that are left. */
 export function hopLimit(view: DataView, at: number): number {
   return view.getUint8(at + 7);
 }
@@ -138,10 +139,12 @@ export function setDstIp(view: DataView, at: number, address: Uint8Array): void 
   setAddressAt(view, at + 24, address);
 }
 
+/** First byte behind the fixed header: that of an extension header, if there is one. */
 export function payloadStart(_view: DataView, at: number): number {
   return at + HEADER_LENGTH;
 }
 
+/** End of the packet by its payload length; all there is if that is 0: see `check`. */
 export function payloadEnd(view: DataView, at: number, end: number): number {
   const length = view.getUint16(at + 4);
   return length === 0 ? end : at + HEADER_LENGTH + length;

@@ -85,10 +85,12 @@ export function check(view: DataView, at: number, end: number): Status {
   return header > end - at ? Status.truncated : Status.ok;
 }
 
+/** RFC 9293 §3.1, "Source Port". */
 export function srcPort(view: DataView, at: number): number {
   return view.getUint16(at);
 }
 
+/** RFC 9293 §3.1, "Destination Port". */
 export function dstPort(view: DataView, at: number): number {
   return view.getUint16(at + 2);
 }
@@ -146,6 +148,7 @@ export function window(view: DataView, at: number): number {
   return view.getUint16(at + 14);
 }
 
+/** RFC 9293 §3.1, "Checksum": over pseudo-header, header and data. */
 export function checksum(view: DataView, at: number): number {
   return view.getUint16(at + 16);
 }
@@ -203,6 +206,7 @@ export function optionsStart(_view: DataView, at: number): number {
   return at + HEADER_LENGTH;
 }
 
+/** First byte behind header and options. */
 export function payloadStart(view: DataView, at: number): number {
   return at + ((view.getUint8(at + 12) >> 4) << 2);
 }

@@ -75,10 +75,12 @@ export function setChecksum(view: DataView, at: number, value: number): void {
   view.setUint16(at + 6, value);
 }
 
+/** First byte behind the header. */
 export function payloadStart(_view: DataView, at: number): number {
   return at + HEADER_LENGTH;
 }
 
+/** End of the datagram by its own length; all there is if that is 0: see `check`. */
 export function payloadEnd(view: DataView, at: number, end: number): number {
   const total = length(view, at);
   return total === 0 ? end : at + total;
