@@ -45,6 +45,14 @@ const NOT_HERE: ReadonlyMap<string, string | undefined> = new Map<string, string
     .map((name) => [name, undefined] as const),
 ]);
 
+const REAL_IN_GROUPS: ReadonlySet<string> = new Set(
+  (
+    "service logs|node promote|node demote|node rm|network prune|container attach|container commit|container cp|container diff|" +
+    "container export|container logs|container pause|container prune|container rename|container stats|container top|" +
+    "container unpause|container update|container wait"
+  ).split("|"),
+);
+
 interface Found {
   readonly name: string;
   readonly command: Command;
@@ -57,6 +65,8 @@ function find(argv: readonly string[]): Found {
   const command = group === undefined ? ownOf(CONTAINER_COMMANDS, first) : ownOf(group, second);
   if (command === undefined) {
     const name = group === undefined ? first : `${first} ${second}`;
+    const isReal = group !== undefined && REAL_IN_GROUPS.has(`${first} ${second}`);
+    if (isReal) throw new UsageError(`docker ${name}: not modelled; there are ${Object.keys(group).join(", ")}`);
     if (NOT_HERE.has(first)) throw new UsageError(`docker ${first}: ${NOT_HERE.get(first) ?? notModelled()}`);
     throw new UsageError(
       group === undefined

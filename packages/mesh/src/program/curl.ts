@@ -238,6 +238,8 @@ class Transfer {
         length = this.#options.isHead ? 0 : (head.contentLength ?? Number.POSITIVE_INFINITY);
         body = read.subarray(head.text.length - head.rest.length - before);
       }
+      // What is more than was announced, or behind the head that alone was asked for, is not read.
+      if (body.length > length - this.#received) body = body.subarray(0, length - this.#received);
       pieces.push(body);
       this.#received += body.length;
     }

@@ -80,13 +80,34 @@ const PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([
 /** What is something else on a Debian machine than in a busybox container. */
 const DEBIAN_PROGRAMS: ReadonlyMap<string, Program> = new Map<string, Program>([["ping", IPUTILS_PING]]);
 
+const NO_INSTALL = "nothing can be installed";
+const NO_CLIENT = "nc -z HOST PORT tries whether something listens";
+/** What does the work of programs that people expect. */
+const INSTEAD: ReadonlyMap<string, string> = new Map([
+  ["tcpdump", "every frame is recorded at every device anyway: hopscope run -o DIR"],
+  ["tshark", "every frame is recorded at every device anyway: hopscope run -o DIR"],
+  ["telnet", NO_CLIENT],
+  ...["mysql", "psql", "redis-cli", "mongo", "mongosh"].map((name) => [name, NO_CLIENT] as const),
+  ...["apk", "apt", "apt-get", "yum", "dnf"].map((name) => [name, NO_INSTALL] as const),
+  ["getent", "nslookup asks the same resolver"],
+  ["host", "nslookup asks the same resolver"],
+  ["tracepath", "traceroute finds the way, ping -M do -s the MTU"],
+  ["mtr", "traceroute finds the way"],
+  ["nft", "iptables-save lists the same rules"],
+  ["brctl", "bridge link lists the same ports"],
+  ["systemctl", "fault node NAME lost is a machine that goes off"],
+]);
+
 /** The program of a command that can be run as it is written; throws a {@link UsageError} in words for who wrote it. */
 export function programOf(argv: readonly string[], userland: Userland = "busybox"): Program {
   const name = argv[0] ?? "";
   const special = userland === "debian" ? DEBIAN_PROGRAMS.get(name) : undefined;
   const program = special ?? PROGRAMS.get(name);
   if (program === undefined) {
-    throw new UsageError(`${argv[0] ?? ""}: not found; there are ${[...PROGRAMS.keys()].join(", ")}`);
+    const advice = INSTEAD.get(name);
+    throw new UsageError(
+      `${name}: not found; ${advice === undefined ? "" : `${advice}; `}there are ${[...PROGRAMS.keys()].join(", ")}`,
+    );
   }
   program.check(argv);
   return program;

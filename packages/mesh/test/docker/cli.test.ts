@@ -376,6 +376,7 @@ describe("what is not there, or not allowed", () => {
       2,
       /^docker stack: not modelled: the scenario's stack \(`compose`\) is deployed/,
     ],
+    ["docker service logs web", 2, /^docker service logs: not modelled; there are create, scale, /],
     ["docker logs c1", 2, /^docker logs: not modelled; there are run, create, /],
     ["docker network frobnicate", 2, /^docker: unknown command: docker network frobnicate/],
     ["docker run --constructor bb:1", 2, "unknown flag: --constructor\nSee 'docker run --help'."],
