@@ -29,4 +29,9 @@ The trace is ${trace}. Open it:
   tshark -r ${trace} -Y 'frame.packet_id == 3'      one packet's whole way
 Without Wireshark:
   node packages/cli/dist/main.js decode ${trace} --tree --count 1
-  node packages/cli/dist/main.js --help`);
+  node packages/cli/dist/main.js --help
+Your own stack file: a scenario.yml beside it with
+  cluster: { nodes: 3 }
+  compose: docker-compose.yml
+  run: { steps: [exec web.1 ping -c 1 db] }
+  node packages/cli/dist/main.js run scenario.yml`);

@@ -30,6 +30,8 @@ function stepOf({ target }: Rule): Step {
   switch (target.kind) {
     case "none":
     case "log":
+    // No packet that a rule can see was left to a network card, but those of sockets, of which none is SCTP's.
+    case "checksum":
       return Step.next;
     case "return":
       return Step.leave;

@@ -8,7 +8,6 @@ import { type Conntrack, CtDirection, CtStatus } from "../tables/conntrack.ts";
 
 const SECOND = 1_000_000_000;
 const GRE = 47;
-const SCTP = 132;
 
 /** `ipv4     2 udp      17 23 src=… mark=0 zone=0 use=2`, one of /proc/net/nf_conntrack's lines. */
 export function formatConntrack(entry: Conntrack, now: number): string {
@@ -43,7 +42,7 @@ function nameOf(protocol: number): string {
       return "udp";
     case GRE:
       return "gre";
-    case SCTP:
+    case IpProtocol.sctp:
       return "sctp";
     default:
       return "unknown";
@@ -57,7 +56,7 @@ function tuple(entry: Conntrack, direction: CtDirection): string {
   switch (protocol) {
     case IpProtocol.tcp:
     case IpProtocol.udp:
-    case SCTP:
+    case IpProtocol.sctp:
       return `${addresses} sport=${ports >>> 16} dport=${ports & 0xffff}`;
     case IpProtocol.icmp:
       return `${addresses} type=${(ports >>> 8) & 0xff} code=${ports & 0xff} id=${ports >>> 16}`;

@@ -40,7 +40,6 @@ const UDP_STREAM_AFTER = 2 * SECOND;
 const GRE = 47;
 const GRE_TIMEOUT = 30 * SECOND;
 const GRE_STREAM_TIMEOUT = 180 * SECOND;
-const SCTP = 132;
 /** Bytes of a transport header that a tuple needs. */
 const TUPLE_LENGTH = 8;
 
@@ -222,7 +221,7 @@ function portsOf(view: DataView, protocol: number, at: number): number {
   switch (protocol) {
     case IpProtocol.tcp:
     case IpProtocol.udp:
-    case SCTP:
+    case IpProtocol.sctp:
       return view.getInt32(at);
     case IpProtocol.icmp:
       return (icmp.identifier(view, at) << 16) | (icmp.type(view, at) << 8) | icmp.code(view, at);

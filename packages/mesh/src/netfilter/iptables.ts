@@ -295,6 +295,8 @@ function fits(table: TableName, { hook }: Chain, { match, target }: Rule): boole
       return table === "nat" && (hook === undefined || NAT_HOOKS[target.kind]!.includes(hook));
     case "reject":
       return table === "filter" && (target.with !== "tcp-reset" || match.protocol === "tcp");
+    case "checksum":
+      return table === "mangle";
     case "notrack":
       return table === "raw";
     default:

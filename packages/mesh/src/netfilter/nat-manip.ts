@@ -6,6 +6,7 @@ import { fold, updated, updated32 } from "@hopscope/codec/checksum";
 import { IpProtocol } from "@hopscope/codec/code-points";
 import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
+import * as sctp from "@hopscope/codec/sctp";
 import * as tcp from "@hopscope/codec/tcp";
 import * as udp from "@hopscope/codec/udp";
 
@@ -13,7 +14,6 @@ import * as udp from "@hopscope/codec/udp";
 export const Manip = { src: 0, dst: 1 } as const;
 export type Manip = (typeof Manip)[keyof typeof Manip];
 
-const SCTP = 132;
 /** What UDP says for a sum of zero, which would mean "none" (RFC 768; CSUM_MANGLED_0). */
 const UDP_ZERO = 0xffff;
 
@@ -56,8 +56,9 @@ export function manipulate(
       icmp.setIdentifier(view, at, port);
       break;
     }
-    case SCTP:
+    case IpProtocol.sctp:
       setPort(view, at, manip, port);
+      if (at + sctp.HEADER_LENGTH <= end && !isPartial) sctp.fillChecksum(view, at, end);
       break;
   }
   ipv4.setHeaderChecksum(view, ipAt, updated32(ipv4.headerChecksum(view, ipAt), oldIp, ip));

@@ -113,7 +113,7 @@ export class Nat {
   #choosePort(ct: Conntrack, range: NatRange, manip: Manip): void {
     const { protocol } = ct;
     const isIcmp = protocol === IpProtocol.icmp;
-    if (!isIcmp && protocol !== IpProtocol.tcp && protocol !== IpProtocol.udp) return;
+    if (!isIcmp && protocol !== IpProtocol.tcp && protocol !== IpProtocol.udp && protocol !== IpProtocol.sctp) return;
     let first = range.port;
     let last = range.lastPort ?? range.port;
     if (first === undefined || last === undefined) {
@@ -184,6 +184,7 @@ function isPortIn(protocol: number, ports: number, range: NatRange, manip: Manip
     case IpProtocol.icmp:
     case IpProtocol.tcp:
     case IpProtocol.udp:
+    case IpProtocol.sctp:
       return port >= range.port! && port <= (range.lastPort ?? range.port!);
     default:
       return true;

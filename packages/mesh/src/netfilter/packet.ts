@@ -7,7 +7,6 @@ import type { Frame } from "../frame.ts";
 
 /** Bytes that the ports take, at the front of TCP, UDP and SCTP alike. */
 const PORTS_LENGTH = 4;
-const SCTP = 132;
 
 export class Packet {
   declare readonly view: DataView;
@@ -53,7 +52,7 @@ export class Packet {
   /** True if it has ports. */
   get hasPorts(): boolean {
     const { protocol } = this;
-    const isKnown = protocol === IpProtocol.tcp || protocol === IpProtocol.udp || protocol === SCTP;
+    const isKnown = protocol === IpProtocol.tcp || protocol === IpProtocol.udp || protocol === IpProtocol.sctp;
     return isKnown && !this.isLaterFragment && this.at + PORTS_LENGTH <= this.end;
   }
 

@@ -24,7 +24,6 @@ const GRE = 47;
 /** GRE's flag for "checksum present" (RFC 2784 §2.2). */
 const GRE_CHECKSUM = 0x8000;
 const AH = 51;
-const SCTP = 132;
 
 export function reject(netfilter: Netfilter, frame: Frame, answer: RejectWith): void {
   if (answer === "tcp-reset") reset(netfilter, frame);
@@ -97,7 +96,7 @@ function hasChecksum(view: DataView, protocol: number, at: number): boolean {
       return (view.getUint16(at) & GRE_CHECKSUM) !== 0;
     case AH:
     case IpProtocol.esp:
-    case SCTP:
+    case IpProtocol.sctp:
       return false;
     default:
       return true;

@@ -155,6 +155,8 @@ function target(of: Target): readonly string[] {
       return ["-j", "MARK", "--set-xmark", `${hexadecimal(of.value)}/${hexadecimal(of.mask ?? ALL_BITS)}`];
     case "log":
       return ["-j", "LOG", ...(of.prefix === undefined ? [] : ["--log-prefix", quoted(of.prefix)])];
+    case "checksum":
+      return ["-j", "CHECKSUM", "--checksum-fill"];
     case "notrack":
       return ["-j", "CT", "--notrack"];
   }

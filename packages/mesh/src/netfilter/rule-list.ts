@@ -224,6 +224,8 @@ function targetText(target: Target, { isNumeric }: ListStyle): string {
       const level = isNumeric ? "flags 0 level 4" : "level warn";
       return ` LOG ${level}${target.prefix === undefined ? "" : ` prefix "${target.prefix}"`}`;
     }
+    case "checksum":
+      return " CHECKSUM fill";
     case "notrack":
       return " CT notrack";
     default:

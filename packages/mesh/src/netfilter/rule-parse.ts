@@ -299,6 +299,10 @@ class RuleParser {
         const prefix = this.#following("--log-prefix");
         return prefix === undefined ? { kind: "log" } : { kind: "log", prefix };
       }
+      case "CHECKSUM":
+        if (this.#argv[this.#at++] !== "--checksum-fill")
+          throw new RuleError(`CHECKSUM: option "--checksum-fill" must be specified`);
+        return { kind: "checksum" };
       case "CT":
         if (this.#argv[this.#at++] !== "--notrack") throw new RuleError("CT: only --notrack is supported here");
         return { kind: "notrack" };

@@ -148,6 +148,8 @@ export type Target =
   /** `--set-xmark`: the bits of `mask` (all if absent) are cleared, then those of `value` turned over. */
   | { readonly kind: "mark"; readonly value: number; readonly mask?: number }
   | { readonly kind: "log"; readonly prefix?: string }
+  /** `--checksum-fill`: an unfinished checksum is finished; in table mangle. */
+  | { readonly kind: "checksum" }
   /** Never tracked; in table raw. */
   | { readonly kind: "notrack" };
 

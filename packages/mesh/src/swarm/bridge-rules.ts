@@ -244,9 +244,12 @@ export class Firewall {
       const remote = rule({ dstIp, inDevice: { name: "lo", not: true }, protocol, dstPort: { port: hostPort } }, DROP);
       program("raw", "PREROUTING", { change: end, rule: remote });
     }
-    if (!this.#version.masqueradesHairpin) return;
-    const hairpin = rule({ srcIp: container, dstIp: container, protocol, dstPort }, { kind: "masquerade" });
-    program("nat", "POSTROUTING", { change: end, rule: hairpin });
+    if (this.#version.masqueradesHairpin) {
+      const hairpin = rule({ srcIp: container, dstIp: container, protocol, dstPort }, { kind: "masquerade" });
+      program("nat", "POSTROUTING", { change: end, rule: hairpin });
+    }
+    if (protocol !== "sctp" || !this.#version.fillsSctpChecksum) return;
+    program("mangle", "POSTROUTING", { change: end, rule: rule({ protocol, srcPort: dstPort }, { kind: "checksum" }) });
   }
 
   #rulesOf(traits: BridgeTraits): BridgeRules {

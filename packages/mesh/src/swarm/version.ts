@@ -36,6 +36,8 @@ export interface Version {
   readonly guardsContainers: boolean;
   /** In table nat, for each published port: what a container sends to itself is masqueraded. */
   readonly masqueradesHairpin: boolean;
+  /** In table mangle, for each published SCTP port: a checksum that the container's kernel left open is filled in. */
+  readonly fillsSctpChecksum: boolean;
   /** DOCKER-USER and the isolation chains end with a RETURN. */
   readonly returns: boolean;
   /** /etc/resolv.conf says where its lines come from. */
@@ -74,6 +76,7 @@ const V20_10: Version = {
   filter: "forward",
   guardsContainers: false,
   masqueradesHairpin: true,
+  fillsSctpChecksum: true,
   returns: true,
   commentsResolvConf: false,
   disablesIpv6: true,
@@ -120,6 +123,8 @@ const V28: Version = {
   filter: "docker-forward",
   guardsContainers: true,
   masqueradesHairpin: false,
+  // moby#48149
+  fillsSctpChecksum: false,
   returns: false,
   disablesIpv6: false,
   iptables: "1.8.13",

@@ -166,3 +166,47 @@ test("a service publishes ranges", () => {
   );
   expect(steps[1]!.output[1]).toContain("*:7000-7001->70/tcp, *:8000-8002->9000-9002/tcp");
 });
+
+describe("SCTP", () => {
+  const steps = (docker: string): RunResult["steps"] =>
+    go(
+      docker,
+      "docker run -d --name a -p 8080:80/sctp nginx",
+      "docker service create -d --name s --publish published=9000,target=90,protocol=sctp nginx",
+      "sleep 5s",
+      "on node-1 iptables-save",
+      "netns node-1 ingress_sbox iptables -t mangle -S PREROUTING",
+      "docker service inspect -f '{{json .Endpoint.Ports}}' s",
+      "docker service ls --format {{.Ports}}",
+      "exec s.1 iptables-save",
+      "docker rm -f a",
+      "on node-1 iptables -t mangle -S POSTROUTING",
+    );
+
+  // drivers/bridge/setup_ip_tables.go; moby#48149 took the last one away.
+  test.each([
+    ["20.10", true],
+    ["27.5", true],
+    ["28", false],
+  ])("Docker %s: rules as of other protocols; the checksum is filled in: %s", (docker, isFilled) => {
+    const [, , , rules, marks, ports, list, task, , after] = steps(docker);
+    const fill = "-A POSTROUTING -p sctp -m sctp --sport 80 -j CHECKSUM --checksum-fill";
+    expect(rules!.output).toContain(
+      "-A DOCKER ! -i docker0 -p sctp -m sctp --dport 8080 -j DNAT --to-destination 172.17.0.2:80",
+    );
+    expect(rules!.output).toContain(
+      "-A DOCKER -d 172.17.0.2/32 ! -i docker0 -o docker0 -p sctp -m sctp --dport 80 -j ACCEPT",
+    );
+    expect(rules!.output.includes(fill)).toBe(isFilled);
+    expect(after!.output.join()).not.toContain("CHECKSUM");
+    expect(rules!.output.join("\n")).toMatch(
+      /^-A DOCKER-INGRESS -p sctp -m sctp --dport 9000 -j DNAT --to-destination /m,
+    );
+    expect(marks!.output.join()).toContain("-A PREROUTING -p sctp -m sctp --dport 9000 -j MARK --set-xmark 0x100");
+    expect(JSON.parse(ports!.output[0]!)).toEqual([
+      { Protocol: "sctp", TargetPort: 90, PublishedPort: 9000, PublishMode: "ingress" },
+    ]);
+    expect(list!.output).toEqual(["*:9000->90/sctp"]);
+    expect(task!.output.join("\n")).toMatch(/-p sctp -m sctp --dport 9000 -j REDIRECT --to-ports 90/);
+  });
+});

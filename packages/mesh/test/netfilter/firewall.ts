@@ -5,6 +5,7 @@
 import * as ethernet from "@hopscope/codec/ethernet";
 import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
+import * as sctp from "@hopscope/codec/sctp";
 import * as tcp from "@hopscope/codec/tcp";
 import * as udp from "@hopscope/codec/udp";
 import { Loopback } from "../../src/devices/loopback.ts";
@@ -55,6 +56,11 @@ export function tcpPacket(init: PacketInit & Partial<tcp.Tcp>): Uint8Array {
 export function echo(init: PacketInit & { readonly id: number; readonly type?: 0 | 8 }): Uint8Array {
   const { id, type = 8, payload } = init;
   return packet(1, init, icmp.encode({ kind: "echo", type, identifier: id, sequence: 1 }, payload));
+}
+
+export function sctpPacket(init: PacketInit): Uint8Array {
+  const [srcPort, dstPort] = [address(init.from)[1], address(init.to)[1]];
+  return packet(132, init, sctp.encode({ srcPort, dstPort, verificationTag: 1, chunks: Uint8Array.of(11, 0, 0, 4) }));
 }
 
 /** Eight bytes of a protocol that nobody looks into. */

@@ -1,12 +1,13 @@
 import * as icmp from "@hopscope/codec/icmp";
 import * as ipv4 from "@hopscope/codec/ipv4";
 import { ChecksumStatus, pseudoHeader4 } from "@hopscope/codec/checksum";
+import * as sctp from "@hopscope/codec/sctp";
 import * as tcp from "@hopscope/codec/tcp";
 import * as udp from "@hopscope/codec/udp";
 import { formatIpv4 } from "@hopscope/codec/address";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { echo, Firewall, tcpPacket, udpPacket, unreachable } from "./firewall.ts";
+import { echo, Firewall, sctpPacket, tcpPacket, udpPacket, unreachable } from "./firewall.ts";
 
 const OUTSIDE = "192.168.77.100";
 
@@ -32,6 +33,9 @@ function summary(bytes: Uint8Array | undefined): string {
     case 17:
       expect(udp.verifyChecksum(view, at, bytes.length, pseudo)).not.toBe(ChecksumStatus.invalid);
       return between(`:${udp.srcPort(view, at)}`, `:${udp.dstPort(view, at)}`);
+    case 132:
+      expect(sctp.verifyChecksum(view, at, bytes.length)).toBe(ChecksumStatus.valid);
+      return between(`:${sctp.srcPort(view, at)}`, `:${sctp.dstPort(view, at)}`);
     default:
       expect(icmp.verifyChecksum(view, at, bytes.length)).toBe(ChecksumStatus.valid);
       return between("", ` ${icmp.isError(view, at) ? "error" : icmp.identifier(view, at)}`);
@@ -158,6 +162,16 @@ describe("published ports", () => {
   const syn = (from: string, to: string): Uint8Array => tcpPacket({ from, to, flags: 0x02, sequence: 1000 });
   const synAck = (from: string, to: string): Uint8Array =>
     tcpPacket({ from, to, flags: 0x12, sequence: 5000, acknowledgment: 1001 });
+
+  test("SCTP from outside: the port is translated, the answer's, too", () => {
+    const firewall = publishing();
+    firewall.add("nat", "DOCKER ! -i docker0 -p sctp -m sctp --dport 8082 -j DNAT --to-destination 172.17.0.4:80");
+    const { docker0, eth0 } = firewall;
+    const question = sctpPacket({ from: `${OUTSIDE}:40001`, to: "192.168.77.12:8082" });
+    const answer = sctpPacket({ from: "172.17.0.4:80", to: `${OUTSIDE}:40001` });
+    expect(summary(firewall.forward(question, eth0, docker0))).toBe(`${OUTSIDE}:40001 > 172.17.0.4:80`);
+    expect(summary(firewall.forward(answer, docker0, eth0))).toBe(`192.168.77.12:8082 > ${OUTSIDE}:40001`);
+  });
 
   test("from outside: to the container, its answer from the node", () => {
     const firewall = publishing();

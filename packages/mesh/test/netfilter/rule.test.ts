@@ -57,6 +57,7 @@ describe("what people type", () => {
     ["-m iprange ! --src-range 10.0.0.1-10.0.0.9", "-m iprange ! --src-range 10.0.0.1-10.0.0.9"],
     ["-m physdev --physdev-in veth1 --physdev-is-bridged", "-m physdev --physdev-in veth1 --physdev-is-bridged"],
     ["-j CT --notrack", "-j CT --notrack"],
+    ["-p sctp --sport 80 -j CHECKSUM --checksum-fill", "-p sctp -m sctp --sport 80 -j CHECKSUM --checksum-fill"],
     [
       '-p udp -m policy --dir in --pol none -m udp --dport 4789 -m bpf --bytecode "6,177 0 0 0,64 0 0 12,84 0 0 4294967040,21 1 0 1048832,6 0 0 0,6 0 0 4294967295" -j DROP',
       '-p udp -m policy --dir in --pol none -m udp --dport 4789 -m bpf --bytecode "6,177 0 0 0,64 0 0 12,84 0 0 4294967040,21 1 0 1048832,6 0 0 0,6 0 0 4294967295" -j DROP',
