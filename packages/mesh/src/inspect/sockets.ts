@@ -89,7 +89,9 @@ function connectionsOf({ tcp }: Netns): SocketRow[] {
     const ends = { isInet6, isIpv6Only: false, localIp, localPort, remoteIp, remotePort };
     if (entry instanceof TcpSock) {
       const sent = (entry.writeSeq - entry.sndUna) >>> 0;
-      const received = entry.readableLength;
+      // tcp_diag_get_info counts a FIN until it is read, which it is not before what came in front of it.
+      const unread = entry.readableLength;
+      const received = unread > 0 && entry.hasFin ? unread + 1 : unread;
       return { protocol: "tcp", state: STATES[entry.state], received, sent, ...ends, ...ownerOf(entry.waiter) };
     }
     const state = entry instanceof TcpTimewait ? entry.state : State.synRecv;
