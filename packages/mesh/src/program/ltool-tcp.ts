@@ -127,6 +127,7 @@ export function get(host: string, port: number, path: string): Run {
       print(`connect ${formatIpv4(ip)}:${port}: ${strerror(why)}`);
       return 1;
     }
+    yield* process.think("ltool.request", 0);
     const request = `GET ${path} HTTP/1.0\r\nHost: ${host}\r\n\r\n`;
     if (!(yield* writeAll(process, socket, bytesOf(request)))) return 1;
     let total = 0;

@@ -98,7 +98,7 @@ const PAUSES: readonly Row[] = [
   ],
   [
     "ltool.fork",
-    "The recordings' server makes a process for a connection; `ltool.line`: it answers a line; `ltool.datagram`: a datagram; `ltool.said`: its client has printed one; `ltool.end`: its `ttl` ends, or its `tcpc` after an error.",
+    "The recordings' server makes a process for a connection; `ltool.line`: it answers a line; `ltool.datagram`: a datagram; `ltool.said`: its client has printed one; `ltool.request`: its `get` asks; `ltool.end`: its `ttl` ends, or its `tcpc` after an error.",
   ],
   [
     "iperf3.write",
