@@ -54,7 +54,7 @@ export function simulate(scenario: Scenario): Uint8Array {
 }
 
 /** Those of the kernel with IPVS list every interface that was watched. */
-const IPVS_RECORDING = /^q\d/;
+const IPVS_RECORDING = /^[qr]\d/;
 
 export interface Conformance {
   /** Commands that cannot be run. */
