@@ -26,7 +26,7 @@ interface InspectFlags {
 const DETAILS = `
 The scenario is run up to that time, and the tool asked there, in the format in which it would print on a live node:
 
-  ip addr · ip -d link · ip route · ip neigh · bridge fdb · ifconfig · route -n · arp -n
+  ip addr · ip -d link · ip route · ip neigh · bridge fdb · ifconfig · route -n · arp -n · ss -lntu
   iptables-save -c · iptables -t nat -S · conntrack -L · ipvsadm -Ln · sysctl net.ipv4.ip_forward
   docker network ls · docker network inspect NAME · docker ps · docker service ps NAME
   cat /etc/resolv.conf · cat /etc/hosts

@@ -3,7 +3,7 @@
 /** In words, for who has written something else. */
 export const LOOKS: string =
   "ip … show or get, bridge fdb show, ifconfig, route, arp, iptables -S or -L, iptables-save, conntrack -L, ipvsadm -L or -S, sysctl NAME, " +
-  "ethtool -k, ss, hostname, cat, docker ps, … ls and … inspect";
+  "ethtool -k, ss, netstat, hostname, cat, docker ps, … ls and … inspect";
 
 const SHOW: ReadonlySet<string> = new Set(["show", "list", "lst", "ls", "get", "count"]);
 const DOCKER_LOOKS: ReadonlySet<string> = new Set(["ps", "ls", "inspect"]);
@@ -11,7 +11,16 @@ const IPTABLES_LOOKS: ReadonlySet<string> = new Set(["-S", "--list-rules", "-L",
 const CONNTRACK_CHANGES: ReadonlySet<string> = new Set(["-D", "--delete", "-F", "--flush"]);
 /** A command of ipvsadm that does more than list. */
 const IPVSADM_CHANGES = /^(?:-[a-zA-Z]*[AEDCRaedZ]|--(?:add|edit|delete|clear|restore|zero|set))/;
-const ALWAYS: ReadonlySet<string> = new Set(["ifconfig", "route", "arp", "hostname", "cat", "iptables-save", "ss"]);
+const ALWAYS: ReadonlySet<string> = new Set([
+  "ifconfig",
+  "route",
+  "arp",
+  "hostname",
+  "cat",
+  "iptables-save",
+  "ss",
+  "netstat",
+]);
 
 export function onlyLooks([program = "", ...words]: readonly string[]): boolean {
   switch (program) {

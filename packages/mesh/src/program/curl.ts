@@ -5,10 +5,11 @@
  * Not modelled: the other family at the same time after 200 ms (happy eyeballs), https, redirections with -L, uploads other
  * than by -d, its progress meter.
  */
-import { Errno } from "../errno.ts";
+import { Errno, strerror } from "../errno.ts";
 import { TcpState } from "../host/socket.ts";
 import { IPV6_LOOPBACK, isIpv6, parseIp } from "../host/ipv6-address.ts";
 import type { TcpSocket } from "../host/tcp-socket.ts";
+import { CurlVerbose } from "./curl-verbose.ts";
 import { durationOption, getopt } from "./getopt.ts";
 import { HttpHead, parseUrl, type Url } from "./http-message.ts";
 import { type Program, type ProgramContext, UsageError } from "./program.ts";
@@ -40,6 +41,7 @@ interface Options {
   readonly url: Url;
   readonly family: 4 | 6 | undefined;
   readonly isSilent: boolean;
+  readonly isVerbose: boolean;
   readonly showsErrors: boolean;
   readonly showsHead: boolean;
   readonly isHead: boolean;
@@ -65,12 +67,13 @@ export const CURL: Program = {
 
 function readOptions(argv: readonly string[]): Options {
   const { given, all, rest } = getopt(argv, {
-    switches: "sSifIk46NO",
+    switches: "sSivfIk46NO",
     values: "omwHXAd",
     long: {
       silent: "s",
       "show-error": "S",
       include: "i",
+      verbose: "v",
       fail: "f",
       head: "I",
       insecure: "k",
@@ -102,6 +105,7 @@ function readOptions(argv: readonly string[]): Options {
     url,
     family: given.has("6") ? 6 : given.has("4") ? 4 : undefined,
     isSilent: given.has("s"),
+    isVerbose: given.has("v"),
     showsErrors: !given.has("s") || given.has("S"),
     showsHead: given.has("i") || isHead,
     isHead,
@@ -122,12 +126,15 @@ class Transfer {
   readonly #context: ProgramContext;
   readonly #startedAt: number;
   readonly #deadline: number;
+  /** `-v` */
+  readonly #verbose: CurlVerbose | undefined = undefined;
   #received = 0;
   #status = 0;
 
   constructor(options: Options, context: ProgramContext) {
     this.#options = options;
     this.#context = context;
+    if (options.isVerbose) this.#verbose = new CurlVerbose(context.print);
     this.#startedAt = context.process.softnet.now;
     this.#deadline = this.#startedAt + options.maxTimeNs;
   }
@@ -146,7 +153,9 @@ class Transfer {
     if (typeof socket === "number") return socket;
     const { process } = this.#context;
     yield* process.think("curl.request", REQUEST);
-    yield* writeAll(process, socket, bytesOf(this.#request()));
+    const request = this.#request();
+    this.#verbose?.head(">", request.slice(0, request.indexOf("\r\n\r\n")).split("\r\n"));
+    yield* writeAll(process, socket, bytesOf(request));
     return yield* this.#receive(socket);
   }
 
@@ -168,6 +177,7 @@ class Transfer {
     if (wanted.length === 0) return this.#fail(Failure.connect, "Couldn't connect to server");
     const deadline = Math.min(this.#deadline, this.#startedAt + connectTimeoutNs);
     for (const ip of wanted) {
+      this.#verbose?.tries(ip, url.port);
       const socket = process.own(environment.netns.tcp.connect(ip, url.port));
       socket.setNoDelay();
       socket.setKeepAlive(60, 60, 9);
@@ -183,7 +193,11 @@ class Transfer {
             : `Failed to connect to ${url.name} port ${url.port} after ${late} ms: Timeout was reached`,
         );
       }
-      if (socket.isConnected) return socket;
+      if (socket.isConnected) {
+        this.#verbose?.isConnected(url.name, ip, url.port);
+        return socket;
+      }
+      this.#verbose?.isRefused(ip, url.port, strerror(socket.takeError()));
       process.close(socket);
     }
     const text = `Failed to connect to ${url.name} port ${url.port} after ${Math.floor(this.#elapsedNs() / MILLISECOND)} ms: Couldn't connect to server`;
@@ -231,6 +245,7 @@ class Transfer {
         const before = head.text.length;
         if (!head.add(asciiOf(read))) continue;
         this.#status = head.status;
+        this.#verbose?.head("<", head.lines);
         if (this.#options.failsOnError && head.status >= 400) {
           return this.#fail(Failure.httpError, `The requested URL returned error: ${head.status}`);
         }
@@ -241,8 +256,11 @@ class Transfer {
       // What is more than was announced, or behind the head that alone was asked for, is not read.
       if (body.length > length - this.#received) body = body.subarray(0, length - this.#received);
       pieces.push(body);
+      this.#verbose?.received(body.length);
       this.#received += body.length;
     }
+    if (/^close$/i.test(head.header("Connection") ?? "")) this.#verbose?.closes();
+    else this.#verbose?.info(`Connection #0 to host ${this.#options.url.name} left intact`);
     const text = textOf(joined(pieces, this.#received));
     if (this.#options.output === undefined) this.#print(text);
     else if (this.#options.output !== "/dev/null") {
@@ -268,6 +286,7 @@ class Transfer {
 
   #fail(status: number, message: string): number {
     this.#lines.end();
+    this.#verbose?.failed(message);
     if (this.#options.showsErrors) this.#context.print(`curl: (${status}) ${message}`);
     return status;
   }

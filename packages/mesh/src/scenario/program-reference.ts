@@ -11,7 +11,7 @@ const PROGRAM_ROWS: readonly Row[] = [
   ["traceroute HOST", "`-n`, `-q`, `-m`, `-f`, `-w`, `-s`. `arping -I DEVICE ADDRESS`: asks past the neighbor table."],
   [
     "curl URL",
-    "`-s`, `-f`, `-i`, `-I`, `-o`, `-O`, `-d`, `-H`, `-X`, `-w`, `-m`, `-4`, `-6`; `http://[::1]:8080/`, too. `wget URL`: busybox'.",
+    "`-s`, `-v`, `-f`, `-i`, `-I`, `-o`, `-O`, `-d`, `-H`, `-X`, `-w`, `-m`, `-4`, `-6`; `http://[::1]:8080/`, too. `wget URL`: busybox'.",
   ],
   ["httpd -f -p PORT -h FOLDER", "A web server with the files of the image; scripts below `cgi-bin/`."],
   [

@@ -22,7 +22,7 @@ test("a FIN that nobody has read counts as a byte", () => {
     .steps[3]!.output.slice(1)
     .map((row) => row.replace(/:[3-6]\d{4}\b/, ":PORT"));
   // The request has 89 bytes.
-  expect(rows.map((row) => row.split(/ +/).slice(0, 5)).toSorted()).toEqual([
+  expect(rows.toSorted().map((row) => row.split(/ +/).slice(0, 5))).toEqual([
     ["CLOSE-WAIT", "90", "0", "[::ffff:127.0.0.1]:8082", "[::ffff:127.0.0.1]:PORT"],
     ["FIN-WAIT-2", "0", "0", "127.0.0.1:PORT", "127.0.0.1:8082"],
   ]);
