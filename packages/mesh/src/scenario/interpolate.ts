@@ -102,7 +102,8 @@ function substitute(template: string, place: Place, environment: Environment, re
     if (!missing) return value;
     if (operator?.endsWith("-") === true) return rest;
     if (operator?.endsWith("?") === true) report.error(place, `required variable ${name} is missing a value: ${rest}`);
-    else if (value === undefined) report.warn(place, `the variable ${name} is not set: nothing is put in its place`);
+    else if (value === undefined)
+      report.warn(place, `the variable ${name} is not set: nothing is put in its place; environment sets it`);
     return "";
   });
 }

@@ -20,7 +20,12 @@ import { AddressPins, readPlacement } from "./pins.ts";
 import { YamlSource } from "./position.ts";
 import { readRun } from "./run.ts";
 import type { Diagnostic, Scenario, Step } from "./scenario.ts";
-import { scenarioEntries, stackName as stackNameSchema, title as titleSchema } from "./schema.ts";
+import {
+  environment as environmentSchema,
+  scenarioEntries,
+  stackName as stackNameSchema,
+  title as titleSchema,
+} from "./schema.ts";
 import { TaskNames } from "./tasks.ts";
 
 const MAX_TASKS = 1_000_000;
@@ -81,7 +86,7 @@ function readScenario(
   const clusterPart = keys["cluster"] === undefined ? undefined : parts.open(keys["cluster"], root.at("cluster"));
   const cluster: ClusterReading =
     clusterPart === undefined ? NO_CLUSTER : readCluster(clusterPart.value, clusterPart.place, report);
-  const environment = options.environment ?? {};
+  const environment = { ...options.environment, ...given("environment", environmentSchema) };
   // Who leaves the stack out makes everything by commands.
   const stack = Object.hasOwn(keys, "compose") ? keys["compose"] : { services: {} };
   const compose = openCompose(stack, root.at("compose"), stackName, environment, parts, report);

@@ -192,6 +192,8 @@ export const runEntries: Entries = {
   }),
 };
 
+export const environment: Schema<Record<string, string>> = record(either(isText, text(), scalarText()), "VARIABLE");
+
 export const pinnedNode: Schema<string> = text("a node's name", "node name");
 export const pinnedAddress: Schema<number> = ipv4;
 export const title: Schema<string> = text();
@@ -207,6 +209,11 @@ export const scenarioEntries: Entries = {
     either(isText, text("a path", "path"), map(composeEntries, "a path to a stack file, or the stack itself")),
     "The stack: a file that `docker stack deploy` would take, by its path from this file, or the same inline.",
     { default: "no services" },
+  ),
+  environment: optional(
+    environment,
+    "What variables in the stack file stand for. Nothing is taken from the shell, so that a run stays repeatable.",
+    { default: "nothing is set" },
   ),
   images: optional(
     either(isText, text("a path", "path"), record(map(imageEntries), "IMAGE")),

@@ -14,11 +14,11 @@ describe("the file", () => {
   test.each([
     [
       "",
-      "1:1 (document): expected a map with the keys name, cluster, compose, images, stack, placement, addresses, pins, run, found nothing",
+      "1:1 (document): expected a map with the keys name, cluster, compose, environment, images, stack, placement, addresses, pins, run, found nothing",
     ],
     [
       "- a",
-      "1:1 (document): expected a map with the keys name, cluster, compose, images, stack, placement, addresses, pins, run, found a list",
+      "1:1 (document): expected a map with the keys name, cluster, compose, environment, images, stack, placement, addresses, pins, run, found a list",
     ],
     [
       "a: [",
@@ -27,7 +27,7 @@ describe("the file", () => {
     [`${CLUSTER}${STACK}clutser: 1\n`, '3:1 clutser: unknown key "clutser"; did you mean "cluster"?'],
     [
       `${CLUSTER}${STACK}zzz: 1\n`,
-      '3:1 zzz: unknown key "zzz", expected one of name, cluster, compose, images, stack, placement, addresses, pins, run',
+      '3:1 zzz: unknown key "zzz", expected one of name, cluster, compose, environment, images, stack, placement, addresses, pins, run',
     ],
     [STACK, '1:1 (document): missing key "cluster"'],
     [

@@ -36,11 +36,19 @@ compose:
   expect(found.networks[0]!.attachable).toBe(true);
 });
 
+test("a scenario sets variables itself, numbers and truth among them", () => {
+  const { stack: found } = loadGood(`environment: {TAG: 1.27, DEBUG: true}\n${stack("a:${TAG}_${DEBUG}")}`);
+  expect(found.services[0]!.image).toBe("a:1.27_true");
+  expect(loadGood(`environment: {TAG: "2"}\n${stack("a:$TAG")}`, {}, { TAG: "1" }).stack.services[0]!.image).toBe(
+    "a:2",
+  );
+});
+
 test("a variable that is not set is empty, with a warning at its place", () => {
   const result = load(stack("nginx$TAG"));
   if (!result.ok) throw new Error("expected a scenario");
   expect(lines(result.scenario.warnings)).toEqual([
-    "5:14 compose.services.web.image: the variable TAG is not set: nothing is put in its place",
+    "5:14 compose.services.web.image: the variable TAG is not set: nothing is put in its place; environment sets it",
   ]);
 });
 
