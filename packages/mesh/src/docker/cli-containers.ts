@@ -87,6 +87,9 @@ export function readIp(text: string): number {
   return ip;
 }
 
+/** daemon/names, RestrictedNamePattern: two letters at least. */
+const NAME = /^[a-zA-Z0-9][\w.-]+$/;
+
 /** `KEY=VALUE`, or a key alone. */
 function labelsIn(texts: readonly string[]): ReadonlyMap<string, string> {
   const entry = (text: string): [string, string] => {
@@ -112,6 +115,7 @@ function optionsOf(call: Call): ContainerOptions {
   );
   const labels = labelsIn(words.all("label"));
   const name = words.value("name") ?? `c${hexId(engine.random(`name:${engine.made("unnamed")}`), 8)}`;
+  if (!NAME.test(name)) throw Refusal.badContainerName(name);
   return {
     name,
     shortName: name,

@@ -16,6 +16,8 @@ export const Refusal = {
   poolOverlaps: (): DockerError =>
     new DockerError("invalid pool request: Pool overlaps with other one on this address space"),
   noSuchContainer: (name: string): DockerError => new DockerError(`No such container: ${name}`),
+  badContainerName: (name: string): DockerError =>
+    new DockerError(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`),
   nameInUse: (name: string, id: string): DockerError =>
     new DockerError(
       `Conflict. The container name "/${name}" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name.`,

@@ -235,12 +235,12 @@ describe("containers (recordings s08, s12)", () => {
 
   test("a process in the foreground prints, and its status is the command's", () => {
     const steps = go("28", [
-      "docker run --rm --name p --network myoverlay bb:1 ping -c 1 10.0.9.3",
+      "docker run --rm --name pp --network myoverlay bb:1 ping -c 1 10.0.9.3",
       "docker ps -a --format '{{.Names}}'",
     ]);
     expect(steps[0]).toMatchObject({ status: 0 });
     expect(steps[0]!.output).toContain("1 packets transmitted, 1 packets received, 0% packet loss");
-    expect(steps[1]!.output).not.toContain("p");
+    expect(steps[1]!.output).not.toContain("pp");
   });
 
   test("exec, stop, start, kill and rm", () => {
@@ -359,6 +359,16 @@ describe("services and nodes (recording s16)", () => {
     expect(quick!.output).toEqual(["overlay_service scaled to 7"]);
     expect(slow!.endedAt - slow!.startedAt).toBeGreaterThan(quick!.endedAt - quick!.startedAt);
   });
+});
+
+test("names of containers have two letters at least, and no blanks", () => {
+  for (const name of ["c", "'a b'"]) {
+    const [step] = go("28", [`docker run -d --name ${name} bb:1`]);
+    expect(step).toMatchObject({ status: 125 });
+    expect(step!.output[0]).toMatch(
+      /^docker: Error response from daemon: Invalid container name \((?:c|a b)\), only \[a-zA-Z0-9\]\[a-zA-Z0-9_\.-\] are allowed\.$/,
+    );
+  }
 });
 
 describe("what is not there, or not allowed", () => {

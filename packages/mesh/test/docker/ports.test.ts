@@ -19,15 +19,15 @@ const port = (name: string): string => `docker port ${name}`;
 describe("a range of the node's ports for one of the container's", () => {
   const steps = go(
     "20.10",
-    "docker run -d --name a -p 8080-8082:80 nginx",
-    "docker run -d --name b -p 8080-8082:80 nginx",
-    "docker rm -f a",
-    "docker run -d --name a -p 8080-8082:80 nginx",
-    port("a"),
-    port("b"),
-    "docker run -d --name c -p 8080-8082:80 nginx",
-    port("c"),
-    "docker run -d --name d -p 8080-8082:80 nginx",
+    "docker run -d --name aa -p 8080-8082:80 nginx",
+    "docker run -d --name bb -p 8080-8082:80 nginx",
+    "docker rm -f aa",
+    "docker run -d --name aa -p 8080-8082:80 nginx",
+    port("aa"),
+    port("bb"),
+    "docker run -d --name cc -p 8080-8082:80 nginx",
+    port("cc"),
+    "docker run -d --name dd -p 8080-8082:80 nginx",
   );
 
   test("is searched from behind the last that was given", () => {
@@ -37,26 +37,26 @@ describe("a range of the node's ports for one of the container's", () => {
 
   test("can be used up", () => {
     expect(steps[8]).toMatchObject({ status: 125 });
-    expect(steps[8]!.output[1]).toMatch(/ on endpoint d \([0-9a-f]{64}\): all ports are allocated\.$/);
+    expect(steps[8]!.output[1]).toMatch(/ on endpoint dd \([0-9a-f]{64}\): all ports are allocated\.$/);
   });
 });
 
 test("ranges of the same length go by pairs, and are ranges in docker ps where both sides are the same", () => {
   const steps = go(
     "28",
-    "docker run -d --name a -p 8000-8002:9000-9002 -p 7000-7002:7000-7002/udp -p 127.0.0.1:7000:7000 nginx",
+    "docker run -d --name aa -p 8000-8002:9000-9002 -p 7000-7002:7000-7002/udp -p 127.0.0.1:7000:7000 nginx",
     "docker ps --format '{{.Ports}}'",
-    "docker port a 9001",
-    "docker port a 7001/udp",
-    "docker port a 7001",
-    "docker inspect -f '{{json .NetworkSettings.Ports}}' a",
+    "docker port aa 9001",
+    "docker port aa 7001/udp",
+    "docker port aa 7001",
+    "docker inspect -f '{{json .NetworkSettings.Ports}}' aa",
   );
   expect(steps[1]!.output).toEqual([
     "0.0.0.0:7000-7002->7000-7002/udp, 127.0.0.1:7000->7000/tcp, [::]:7000-7002->7000-7002/udp, 0.0.0.0:8000->9000/tcp, [::]:8000->9000/tcp, 0.0.0.0:8001->9001/tcp, [::]:8001->9001/tcp, 0.0.0.0:8002->9002/tcp, [::]:8002->9002/tcp",
   ]);
   expect(steps[2]!.output).toEqual(["0.0.0.0:8001", "[::]:8001"]);
   expect(steps[3]!.output).toEqual(["0.0.0.0:7001", "[::]:7001"]);
-  expect(steps[4]).toMatchObject({ status: 1, output: ["Error: No public port '7001/tcp' published for a"] });
+  expect(steps[4]).toMatchObject({ status: 1, output: ["Error: No public port '7001/tcp' published for aa"] });
   expect(JSON.parse(steps[5]!.output[0]!)).toMatchObject({
     "7000/tcp": [{ HostIp: "127.0.0.1", HostPort: "7000" }],
     "9000/tcp": [
@@ -70,13 +70,13 @@ describe("a port of one address of the node", () => {
   const steps = (docker: string): RunResult["steps"] =>
     go(
       docker,
-      "docker run -d --name a -p 127.0.0.1:8080:80 nginx",
+      "docker run -d --name aa -p 127.0.0.1:8080:80 nginx",
       "on node-1 curl -s -o /dev/null -w '%{http_code}' 127.0.0.1:8080",
       "on laptop curl -s -m 2 192.168.77.11:8080",
-      "docker run -d --name b -p 8080:80 nginx",
-      "docker run -d --name c -p 127.0.0.1:8080:80 nginx",
+      "docker run -d --name bb -p 8080:80 nginx",
+      "docker run -d --name cc -p 127.0.0.1:8080:80 nginx",
       "on node-1 iptables-save",
-      "docker rm -f a",
+      "docker rm -f aa",
       "on node-1 iptables-save",
     );
 
@@ -171,7 +171,7 @@ describe("SCTP", () => {
   const steps = (docker: string): RunResult["steps"] =>
     go(
       docker,
-      "docker run -d --name a -p 8080:80/sctp nginx",
+      "docker run -d --name aa -p 8080:80/sctp nginx",
       "docker service create -d --name s --publish published=9000,target=90,protocol=sctp nginx",
       "sleep 5s",
       "on node-1 iptables-save",
@@ -179,7 +179,7 @@ describe("SCTP", () => {
       "docker service inspect -f '{{json .Endpoint.Ports}}' s",
       "docker service ls --format {{.Ports}}",
       "exec s.1 iptables-save",
-      "docker rm -f a",
+      "docker rm -f aa",
       "on node-1 iptables -t mangle -S POSTROUTING",
     );
 

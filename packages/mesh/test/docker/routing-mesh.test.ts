@@ -264,8 +264,8 @@ describe("what Docker says of published ports", () => {
   });
 
   test("a port that dockerd holds is not a container's", () => {
-    const command = "on h3 docker run --name c -d -p 8080:80 bb";
-    const endpoint = "driver failed programming external connectivity on endpoint c (ID)";
+    const command = "on h3 docker run --name cc -d -p 8080:80 bb";
+    const endpoint = "driver failed programming external connectivity on endpoint cc (ID)";
     expect(said("20.10", command)[0]).toContain(
       `${endpoint}: Error starting userland proxy: listen tcp4 0.0.0.0:8080: bind: address already in use.`,
     );

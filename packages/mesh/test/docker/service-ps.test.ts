@@ -150,22 +150,22 @@ compose:
   networks: { net: { attachable: true } }
 run:
   setup:
-    - docker run -d --name c --network net busybox
+    - docker run -d --name cc --network net busybox
     - docker service scale -d web=2
     - sleep 9s
   steps:
     - docker ps --format '{{.Names}} {{.Status}}'
     - docker service ls
-    - exec c dig +short tasks.web
+    - exec cc dig +short tasks.web
     - sleep 7s
     - docker ps --format '{{.Names}} {{.Status}}'
     - docker service ls
-    - exec c dig +short tasks.web
+    - exec cc dig +short tasks.web
 `;
   const outputs = run(loadGood(text)).steps.map(({ output }) => output.map((line) => line.replace(/\.\w{25}/, "")));
   expect(outputs[0]).toEqual([
     "web.2 Up 8 seconds (health: starting)",
-    "c Up 9 seconds",
+    "cc Up 9 seconds",
     "web.1 Up 24 seconds (healthy)",
   ]);
   expect(outputs[1]![1]).toMatch(/replicated +1\/2/);
