@@ -13,6 +13,7 @@ import { DnsClass, DnsType } from "@hopscope/codec/dns-record";
 import { Errno } from "../errno.ts";
 import { familyFor } from "../host/ip.ts";
 import { isIpv6, parseIp } from "../host/ipv6-address.ts";
+import type { UdpSocket } from "../host/udp-socket.ts";
 import { maskOf } from "../tables/route.ts";
 import type { ProgramContext } from "./program.ts";
 import {
@@ -103,63 +104,83 @@ function addressOf(answer: dns.Dns["answers"][number]): readonly number[] {
   return ip === undefined ? [] : [ip];
 }
 
-/** One server after the other, all of them several times; undefined: none has answered. */
+interface Question {
+  readonly id: number;
+  readonly type: number;
+}
+
+/**
+ * One server after the other, all of them several times; undefined: none has answered. What is asked again has its first
+ * identifier, and to a server that has said nothing it goes by the same socket (__res_context_send, send_dg).
+ */
 function* ask(
   context: ProgramContext,
   config: ResolverConfig,
   name: string,
   types: readonly number[],
 ): Generator<void, readonly dns.Dns[] | undefined, boolean> {
-  for (let attempt = 0; attempt < config.attempts; attempt++) {
-    for (const [index, server] of config.nameservers.entries()) {
-      // send_dg: the servers behind the first share what is twice, four times … as long.
-      const shared = index === 0 ? 1 : config.nameservers.length;
-      const timeoutNs = Math.max((config.timeoutNs * 2 ** index) / shared, 1_000_000_000);
-      const replies = yield* askServer(context, server, name, types, timeoutNs);
-      if (replies !== undefined) return replies;
+  const { process, environment } = context;
+  const { udp, node } = environment.netns;
+  const questions = types.map((type): Question => ({ id: node.random.int32() & 0xffff, type }));
+  const sockets: (UdpSocket | undefined)[] = [];
+  try {
+    for (let attempt = 0; attempt < config.attempts; attempt++) {
+      for (const [index, server] of config.nameservers.entries()) {
+        // send_dg: the servers behind the first share what is twice, four times … as long.
+        const shared = index === 0 ? 1 : config.nameservers.length;
+        const timeoutNs = Math.max((config.timeoutNs * 2 ** index) / shared, 1_000_000_000);
+        let socket = sockets[index];
+        if (socket === undefined) {
+          socket = process.own(udp.socket());
+          if (socket.connect(server, DNS_PORT) !== Errno.none) {
+            process.close(socket);
+            continue;
+          }
+          sockets[index] = socket;
+        }
+        const replies = yield* askServer(context, socket, name, questions, timeoutNs);
+        if (Array.isArray(replies)) return replies;
+        if (replies === "refused") {
+          process.close(socket);
+          sockets[index] = undefined;
+        }
+      }
     }
+    return undefined;
+  } finally {
+    for (const socket of sockets) if (socket !== undefined) process.close(socket);
   }
-  return undefined;
 }
 
-/** What one server says to all questions; undefined: too little in time, or that it cannot. */
+/** What one server says to all questions, or that it says too little in time, or that it cannot. */
 function* askServer(
-  context: ProgramContext,
-  server: number,
+  { process }: ProgramContext,
+  socket: UdpSocket,
   name: string,
-  types: readonly number[],
+  questions: readonly Question[],
   timeoutNs: number,
-): Generator<void, readonly dns.Dns[] | undefined, boolean> {
-  const { process, environment } = context;
-  const { netns } = environment;
-  const socket = process.own(netns.udp.socket());
-  try {
-    if (socket.connect(server, DNS_PORT) !== Errno.none) return undefined;
-    const deadline = process.softnet.now + timeoutNs;
-    const questions = types.map((type) => ({ id: netns.node.random.int32() & 0xffff, type }));
-    for (const [index, { id, type }] of questions.entries()) {
-      // sendmmsg(2) takes both; what the first one wakes may come before the second.
-      if (index > 0) yield* process.think("resolve.second", 0);
-      const message = dns.encode({ id, recursionDesired: true, questions: [{ name, type, class: DnsClass.in }] });
-      if (socket.send(message) !== Errno.none) return undefined;
+): Generator<void, dns.Dns[] | "silent" | "refused", boolean> {
+  const deadline = process.softnet.now + timeoutNs;
+  for (const [index, { id, type }] of questions.entries()) {
+    // sendmmsg(2) takes both; what the first one wakes may come before the second.
+    if (index > 0) yield* process.think("resolve.second", 0);
+    const message = dns.encode({ id, recursionDesired: true, questions: [{ name, type, class: DnsClass.in }] });
+    if (socket.send(message) !== Errno.none) return "refused";
+  }
+  const replies = new Map<number, dns.Dns>();
+  for (;;) {
+    for (let datagram = socket.receive(); datagram !== undefined; datagram = socket.receive()) {
+      const decoded = dns.decode(datagram.bytes);
+      if (!decoded.ok || !decoded.value.response) continue;
+      const reply = decoded.value;
+      if (!questions.some(({ id }) => id === reply.id)) continue;
+      // SERVFAIL, NOTIMP, REFUSED: the next server.
+      if (reply.rcode !== dns.DnsRcode.noError && reply.rcode !== dns.DnsRcode.nameError) return "refused";
+      replies.set(reply.id, reply);
     }
-    const replies = new Map<number, dns.Dns>();
-    for (;;) {
-      for (let datagram = socket.receive(); datagram !== undefined; datagram = socket.receive()) {
-        const decoded = dns.decode(datagram.bytes);
-        if (!decoded.ok || !decoded.value.response) continue;
-        const reply = decoded.value;
-        if (!questions.some(({ id }) => id === reply.id)) continue;
-        // SERVFAIL, NOTIMP, REFUSED: the next server.
-        if (reply.rcode !== dns.DnsRcode.noError && reply.rcode !== dns.DnsRcode.nameError) return undefined;
-        replies.set(reply.id, reply);
-      }
-      if (replies.size === questions.length) return questions.map(({ id }) => replies.get(id)!);
-      if (socket.takeError() !== Errno.none) return undefined;
-      if (!(yield* process.poll(deadline))) return undefined;
-    }
-  } finally {
-    process.close(socket);
+    if (replies.size === questions.length) return questions.map(({ id }) => replies.get(id)!);
+    if (socket.takeError() !== Errno.none) return "refused";
+    if (!(yield* process.poll(deadline))) return "silent";
   }
 }
 
