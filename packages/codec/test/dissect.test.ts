@@ -25,6 +25,7 @@ import {
   counting,
   datagram,
   DST,
+  ECHO_IN_VXLAN,
   ethernetFrame,
   glued,
   ip,
@@ -36,17 +37,6 @@ import {
   walk,
 } from "./stack.ts";
 
-/** An echo request through VXLAN 4097, from 192.168.77.11 to 192.168.77.12. */
-const ECHO_IN_VXLAN = bytesOf(
-  "52540077000c52540077000b0800" +
-    "45000086786200004011e69cc0a84d0bc0a84d0c" +
-    "bd6412b50072d7eb" +
-    "0800000000100100" +
-    "02420a00090502420a0009030800" +
-    "45000054a2014000400172a00a0009030a000905" +
-    "0800b1bd00190000" +
-    `8874bdb4${"00".repeat(52)}`,
-);
 /** "Port unreachable" about a UDP datagram of 32 bytes, which it quotes whole. */
 const PORT_UNREACHABLE = bytesOf(
   "02420a00090302420a0009050800" +

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { parseIpv4, parseIpv6 } from "../src/address.ts";
 import * as dns from "../src/dns.ts";
 import * as record from "../src/dns-record.ts";
-import { bytesOf, hexOf, viewOf } from "./hex.ts";
+import { decoded, format, message } from "./dns-message.ts";
+import { bytesOf, hexOf } from "./hex.ts";
 
 /** All record types, made here and read the same by tshark: SRV, CNAME, A, AAAA, PTR, MX, TXT; SOA, NS; OPT, type 65280. */
 const ALL_TYPES = bytesOf(
@@ -13,21 +14,6 @@ const ALL_TYPES = bytesOf(
     "000600010000012c0027026e73c0170b686f73742e6d6173746572c01778a3f17500000e1000000258000151800000003cc01700020001" +
     "0000012c0002c0e700002904d000008000000c000a0008010203040506070800ff0000010000012c0003010203",
 );
-
-function decoded(bytes: Uint8Array): dns.Dns {
-  const result = dns.decode(bytes);
-  if (!result.ok) throw new Error(result.error.message);
-  return result.value;
-}
-
-function format(bytes: Uint8Array): string {
-  return dns.format(viewOf(bytes), 0, bytes.length);
-}
-
-/** A response of answers only, from the hex of its records. */
-function message(answers: number, records: string): Uint8Array {
-  return bytesOf(`0000 8000 0000 ${answers.toString(16).padStart(4, "0")} 0000 0000 ${records}`);
-}
 
 describe("all record types", () => {
   const value = decoded(ALL_TYPES);

@@ -5,6 +5,7 @@ import * as dns from "../src/dns.ts";
 import { nameEnd } from "../src/dns-name.ts";
 import * as record from "../src/dns-record.ts";
 import { Status } from "../src/status.ts";
+import { decoded, format, message } from "./dns-message.ts";
 import { bytesOf, dirtyView, hexOf, hexOfView, viewOf } from "./hex.ts";
 import { expectLayoutAgrees, expectSettersAgree } from "./laws.ts";
 
@@ -45,21 +46,6 @@ const CHAIN = dns.encode({
     },
   ],
 });
-
-function decoded(bytes: Uint8Array): dns.Dns {
-  const result = dns.decode(bytes);
-  if (!result.ok) throw new Error(result.error.message);
-  return result.value;
-}
-
-function format(bytes: Uint8Array): string {
-  return dns.format(viewOf(bytes), 0, bytes.length);
-}
-
-/** A response of answers only, from the hex of its records. */
-function message(answers: number, records: string): Uint8Array {
-  return bytesOf(`0000 8000 0000 ${answers.toString(16).padStart(4, "0")} 0000 0000 ${records}`);
-}
 
 describe("a real query", () => {
   const view = viewOf(QUERY);

@@ -8,12 +8,24 @@ import { type LayerName, layerName, Layers } from "../src/layers.ts";
 import * as udp from "../src/udp.ts";
 import * as vlan from "../src/vlan.ts";
 import * as vxlan from "../src/vxlan.ts";
-import { viewOf } from "./hex.ts";
+import { bytesOf, viewOf } from "./hex.ts";
 
 export const SRC_MAC: number = parseMac("02:42:0a:00:09:03")!;
 export const DST_MAC: number = parseMac("02:42:0a:00:09:05")!;
 export const SRC: number = parseIpv4("10.0.9.3")!;
 export const DST: number = parseIpv4("10.0.9.5")!;
+
+/** An echo request through VXLAN 4097, from 192.168.77.11 to 192.168.77.12. */
+export const ECHO_IN_VXLAN: Uint8Array = bytesOf(
+  "52540077000c52540077000b0800" +
+    "45000086786200004011e69cc0a84d0bc0a84d0c" +
+    "bd6412b50072d7eb" +
+    "0800000000100100" +
+    "02420a00090502420a0009030800" +
+    "45000054a2014000400172a00a0009030a000905" +
+    "0800b1bd00190000" +
+    `8874bdb4${"00".repeat(52)}`,
+);
 
 export function ethernetFrame(etherType: number, payload: Uint8Array): Uint8Array {
   return ethernet.encode({ dstMac: DST_MAC, srcMac: SRC_MAC, etherType }, payload);

@@ -13,7 +13,7 @@ import * as tcp from "../src/tcp.ts";
 import * as udp from "../src/udp.ts";
 import { checksumOf } from "../src/verify.ts";
 import { bytesOf, viewOf } from "./hex.ts";
-import { counting, datagram, DST, ethernetFrame, glued, ip, SRC, tunneled, walk } from "./stack.ts";
+import { counting, datagram, DST, ECHO_IN_VXLAN, ethernetFrame, glued, ip, SRC, tunneled, walk } from "./stack.ts";
 
 /** `ipv4 valid, udp absent`: each layer that has a checksum. */
 function statesOf(bytes: Uint8Array, linkType: number = LinkType.ethernet): string {
@@ -36,16 +36,6 @@ function damaged(bytes: Uint8Array, at: number): Uint8Array {
   return copy;
 }
 
-const ECHO_IN_VXLAN = bytesOf(
-  "52540077000c52540077000b0800" +
-    "45000086786200004011e69cc0a84d0bc0a84d0c" +
-    "bd6412b50072d7eb" +
-    "0800000000100100" +
-    "02420a00090502420a0009030800" +
-    "45000054a2014000400172a00a0009030a000905" +
-    "0800b1bd00190000" +
-    `8874bdb4${"00".repeat(52)}`,
-);
 /** A SYN as the sending container's own interface showed it: its checksum is left to the network card. */
 const SYN_OFFLOADED = bytesOf(
   "02420a00090502420a0009030800" +
