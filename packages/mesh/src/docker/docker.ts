@@ -19,7 +19,7 @@ import type { Trouble } from "../swarm/connectivity.ts";
 import { type Container, containerExited, containerFiles } from "../swarm/container.ts";
 import { Refusal } from "../swarm/docker-error.ts";
 import type { Engine } from "../swarm/engine.ts";
-import { type Host, type Operation, Instant, resume } from "../swarm/operation.ts";
+import { type Deferrable, type Host, type Operation, Instant, resume } from "../swarm/operation.ts";
 import { deploymentLimit } from "../swarm/plan-swarm.ts";
 import type { ContainerAdd, ContainerStart, Place, ProcessStart, Request, ResolverStart } from "../swarm/request.ts";
 import { deployStack } from "../swarm/stack.ts";
@@ -132,7 +132,7 @@ export class Docker implements Host {
     return this.#instant !== undefined;
   }
 
-  defer({ node, netns }: Place, action: () => void): void {
+  defer({ node, netns }: Place, _what: Deferrable, action: () => void): void {
     // Somebody wants to know all of it.
     if (this.#onRequest !== undefined) return action();
     const space = this.#nodeOf(node).namespaces.get(netns);

@@ -76,7 +76,7 @@ export function settleBackends(engine: Engine, overlay: LocalOverlay, records: r
       addBackend(engine, overlay, record);
     }
   });
-  if (site !== undefined) engine.host.defer(site.place, () => overlay.catchUp());
+  if (site !== undefined) engine.host.defer(site.place, "servers", () => overlay.catchUp());
 }
 
 /** addLBBackend */

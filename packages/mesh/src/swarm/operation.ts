@@ -37,6 +37,9 @@ export class Gate {
   }
 }
 
+/** What can wait: a namespace's addresses and routes, or the real servers of its services. */
+export type Deferrable = "addresses" | "servers";
+
 /** What a swarm needs of the world. */
 export interface Host {
   /** Nanoseconds. */
@@ -45,7 +48,7 @@ export interface Host {
   readonly isImmediate: boolean;
   request(request: Request): void;
   /** What nobody notices who does not look into that namespace: it can wait until somebody does. */
-  defer(place: Place, action: () => void): void;
+  defer(place: Place, what: Deferrable, action: () => void): void;
   /** How long the step of that name takes; `usual` unless somebody wants it otherwise. */
   pace(name: string, usual: number): number;
   /** Begins another operation on a node, after a while. */
@@ -83,7 +86,11 @@ export class Instant implements Host {
   #queue: Timed[] = [];
   #successor: Host | undefined = undefined;
 
-  constructor(request: (request: Request) => void, limit: number, defer: Host["defer"] = (_, action) => action()) {
+  constructor(
+    request: (request: Request) => void,
+    limit: number,
+    defer: Host["defer"] = (_place, _what, action) => action(),
+  ) {
     this.request = request;
     this.#limit = limit;
     this.defer = defer;
@@ -151,7 +158,7 @@ export class Timeline implements Host {
     return usual;
   }
 
-  defer(_place: Place, action: () => void): void {
+  defer(_place: Place, _what: Deferrable, action: () => void): void {
     action();
   }
 

@@ -44,7 +44,9 @@ export function planSwarm(scenario: Scenario): SwarmPlan {
   const swarm = deployPure(
     scenario,
     (request) => picture.add(request),
-    () => {},
+    (_place, what, action) => {
+      if (what === "addresses") action();
+    },
   );
   return picture.plan(swarm, underlay);
 }

@@ -8,7 +8,7 @@
 import { type Container, releaseNetwork } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { FIRST_MARK, removeBackend } from "./load-balancer.ts";
-import type { Host, Operation } from "./operation.ts";
+import type { Deferrable, Host, Operation } from "./operation.ts";
 import { localOverlay, removeOverlay } from "./overlay-driver.ts";
 import type { Request, Place } from "./request.ts";
 import { deleteServiceBinding } from "./service-binding.ts";
@@ -38,8 +38,8 @@ export class PoweredHost implements Host {
     this.#host.request(request);
   }
 
-  defer(place: Place, action: () => void): void {
-    this.#host.defer(place, action);
+  defer(place: Place, what: Deferrable, action: () => void): void {
+    this.#host.defer(place, what, action);
   }
 
   pace(name: string, usual: number): number {

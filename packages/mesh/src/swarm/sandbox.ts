@@ -162,7 +162,7 @@ export class Sandbox {
   /** What is done to addresses and routes of its namespace, which in the first deployment can wait until somebody is there. */
   #inside(action: () => void): void {
     const { engine, netns } = this;
-    if (engine.host.isImmediate) engine.host.defer({ node: engine.name, netns }, action);
+    if (engine.host.isImmediate) engine.host.defer({ node: engine.name, netns }, "addresses", action);
     else action();
   }
 
