@@ -123,7 +123,8 @@ export class Udp {
     if (udp.check(view, at, end) !== Status.ok) return netns.drop(frame, DropReason.PKT_TOO_SMALL);
     const port = udp.dstPort(view, at);
     const tunnels = this.#tunnels.get(port);
-    if (tunnels !== undefined) return this.#decapsulate(frame, ipAt, port, tunnels);
+    // A tunnel's socket is IPv4's.
+    if (tunnels !== undefined && !ip.isVersion6(view, ipAt)) return this.#decapsulate(frame, ipAt, port, tunnels);
     const type = frame.dst?.type;
     if (type === RouteType.broadcast || type === RouteType.multicast)
       return this.#deliverToAll(frame, ipAt, at, device);

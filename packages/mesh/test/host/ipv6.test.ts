@@ -99,6 +99,19 @@ describe("who has a port", () => {
   });
 });
 
+test("a tunnel's port is not its at ::1", () => {
+  const netns = machine();
+  const { recorder, softnet } = netns.node;
+  // Nobody looks at the device before a packet is known to be a tunnel's.
+  netns.udp.bindTunnel(4789, 1, undefined as never);
+  const socket = netns.udp.socket();
+  expect(socket.connect(IPV6_LOOPBACK, 4789)).toBe(Errno.none);
+  expect(socket.send(new Uint8Array(8))).toBe(Errno.none);
+  softnet.drain();
+  expect(socket.takeError()).toBe(Errno.ECONNREFUSED);
+  expect(recorder.hopCount).toBe(4);
+});
+
 describe("addresses", () => {
   test.each(["10.0.9.3", "::", "::1", "fe80::1", "2001:db8::5"])("%s is the same number every time", (text) => {
     const ip = parseIp(text)!;
