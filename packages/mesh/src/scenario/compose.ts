@@ -16,6 +16,7 @@ import {
   type ServiceFile,
   version as versionSchema,
 } from "./compose-schema.ts";
+import { NEWEST, tellTooNew } from "./compose-since.ts";
 import { readHealthCheck, readRestartPolicy, readUpdateConfig } from "./compose-rollout.ts";
 import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
 import { readPorts } from "./compose-port.ts";
@@ -51,7 +52,7 @@ export function readCompose(
 ): ComposeReading {
   const before = report.errors.length;
   const root = openMap(withoutExtensions(value), composeEntries, place, report, unknownProperty) ?? {};
-  readVersion(root["version"], place.at("version"), report);
+  tellTooNew(value, place, readVersion(root["version"], place.at("version"), report), report);
   for (const key of ["volumes", "secrets", "configs"])
     if (root[key] !== undefined) check(composeEntries[key]!, root[key], place.at(key), report, unknownProperty);
   const scope = (name: string): string => (stackName === undefined ? name : `${stackName}_${name}`);
@@ -128,11 +129,13 @@ function entriesOf(value: unknown, place: Place, report: Report): readonly (read
   return [];
 }
 
-function readVersion(value: unknown, place: Place, report: Report): void {
-  if (value === undefined) return;
-  const found = check(versionSchema, value, place, report);
-  if (found !== undefined && !/^(?:3(?:\.(?:\d|1[0-3]))?)?$/.test(found))
+/** Answers N of version 3.N. */
+function readVersion(value: unknown, place: Place, report: Report): number {
+  const found = value === undefined ? "" : (check(versionSchema, value, place, report) ?? "");
+  const minor = /^(?:3(?:\.(\d|1[0-3]))?)?$/.exec(found);
+  if (minor === null)
     report.error(place, `unsupported Compose file version: ${found}, expected "3" or "3.0" to "3.13"`);
+  return Number(minor?.[1] ?? NEWEST);
 }
 
 /** Keys of the networks that a service names, each with where it stands in `networks`, whatever else is wrong. */
