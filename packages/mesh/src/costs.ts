@@ -61,6 +61,8 @@ export const DockerCost = {
   stagger: 40_000_000,
   /** From the end of a task's container until the manager knows. */
   report: 900_000_000,
+  /** A health check: a program that is started in a container, and ends. */
+  check: 100_000_000,
   /** Between the end of a service's name in DNS and the signal to its task (a constant of the engine). */
   deactivate: 2_000_000_000,
   /** From SIGTERM to SIGKILL, unless the service says otherwise. */

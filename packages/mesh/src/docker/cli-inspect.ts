@@ -12,10 +12,7 @@ import { servicesIn } from "./network-services.ts";
 import type { Call } from "./cli-call.ts";
 import { MTU_OPTION, VXLAN_OVERHEAD } from "./cli-networks.ts";
 import { portsJson } from "./cli-ports.ts";
-import { timestamp } from "./cli-table.ts";
-
-/** Virtual time 0: 2026-01-01 00:00:00 UTC, as in traces. */
-const EPOCH = 1_767_225_600;
+import { EPOCH, timestamp } from "./cli-table.ts";
 
 function time(ns: number): string {
   return timestamp(EPOCH, ns);
@@ -230,11 +227,18 @@ export function serviceJson(call: Call, service: ServiceState): object {
     const prefixLength = network?.subnetOf(ip)?.subnet.prefixLength ?? 0;
     return { NetworkID: network?.id ?? "", Addr: formatCidr({ address: ip, prefixLength }) };
   });
-  const endpoint = { Mode: spec.endpointMode, ...(ports.length > 0 ? { Ports: ports } : {}) };
+  // What nobody has said is not in the specification.
+  const asked = spec.ports.map((port) => ({
+    Protocol: port.protocol,
+    TargetPort: port.target,
+    ...(port.published === 0 ? {} : { PublishedPort: port.published }),
+    PublishMode: port.mode,
+  }));
+  const endpoint = { Mode: spec.endpointMode, ...(asked.length > 0 ? { Ports: asked } : {}) };
   return {
     ID: service.id,
     CreatedAt: time(service.createdAt),
-    UpdatedAt: time(service.createdAt),
+    UpdatedAt: time(service.rollout?.completedAt ?? service.rollout?.startedAt ?? service.createdAt),
     Spec: serviceSpec(spec, networks, endpoint),
     Endpoint: {
       Spec: endpoint,

@@ -2,6 +2,7 @@
 import { DockerCost } from "../costs.ts";
 import { UsageError } from "../program/program.ts";
 import { Refusal } from "../swarm/docker-error.ts";
+import { rejectUnfit } from "../swarm/constraint-enforcer.ts";
 import { reconcileNode, setAvailability } from "../swarm/orchestrator.ts";
 import type { SwarmNode } from "../swarm/swarm.ts";
 import type { Call, Command } from "./cli-call.ts";
@@ -9,7 +10,8 @@ import { printInspected } from "./cli-containers.ts";
 import { nodeJson } from "./cli-inspect.ts";
 import { type FilterKeys, filtered, hasLabel } from "./cli-filter.ts";
 import { flags } from "./cli-options.ts";
-import { printTasks } from "./cli-services.ts";
+import { prettyNode, refusesPretty } from "./cli-pretty.ts";
+import { printTasks } from "./cli-tasks.ts";
 import { printListing } from "./cli-format.ts";
 
 function find(call: Call, name: string): SwarmNode {
@@ -87,6 +89,7 @@ function* update(call: Call): Generator<void, number, boolean> {
   }
   if (labelNode(call, node)) {
     yield* call.context.process.sleep(DockerCost.orchestrate);
+    rejectUnfit(call.swarm, node);
     const { availability: current, status } = call.swarm.engine(node.name);
     if (current === "active" && status === "ready") reconcileNode(call.swarm, node);
   }
@@ -94,7 +97,7 @@ function* update(call: Call): Generator<void, number, boolean> {
   return 0;
 }
 
-/** True if its labels are others now. Tasks that they no longer allow go on here (the constraint enforcer is not modelled). */
+/** True if its labels are others now. */
 function labelNode({ words }: Call, node: SwarmNode): boolean {
   const removed = words.all("label-rm");
   const added = words.all("label-add");
@@ -117,10 +120,14 @@ function ps(call: Call): number {
 }
 
 function inspect(call: Call): number {
-  printInspected(
-    call,
-    call.words.rest.map((name) => nodeJson(call, find(call, name))),
-  );
+  const nodes = call.words.rest.map((name) => find(call, name));
+  if (refusesPretty(call)) return 1;
+  if (call.words.has("pretty")) for (const node of nodes) call.printAll(prettyNode(call, node));
+  else
+    printInspected(
+      call,
+      nodes.map((node) => nodeJson(call, node)),
+    );
   return 0;
 }
 

@@ -97,6 +97,8 @@ function readHealth(words: Words, before: HealthCheck | undefined): HealthCheck 
     retries: numberOf(words, "health-retries") || from.retries,
     startPeriodNs: durationOf(words, "health-start-period") ?? from.startPeriodNs,
     startIntervalNs: durationOf(words, "health-start-interval") || from.startIntervalNs,
+    timeoutNs: durationOf(words, "health-timeout") ?? from.timeoutNs,
+    test: words.has("health-cmd") ? ["CMD-SHELL", words.value("health-cmd")!] : from.test,
   };
 }
 

@@ -4,15 +4,8 @@ import { UsageError } from "../program/program.ts";
 import type { Service } from "../scenario/scenario.ts";
 import { parseConstraint } from "../swarm/constraint.ts";
 import { DockerError, Refusal } from "../swarm/docker-error.ts";
-import {
-  checkService,
-  createService,
-  isConverged,
-  liveTasks,
-  removeService,
-  scaleService,
-} from "../swarm/orchestrator.ts";
-import type { ServiceState, Task } from "../swarm/service.ts";
+import { checkService, createService, removeService, scaleService } from "../swarm/orchestrator.ts";
+import type { ServiceState } from "../swarm/service.ts";
 import { isSame, NO_TASK, rollbackService, updateService } from "../swarm/updater.ts";
 import type { Call, Command } from "./cli-call.ts";
 import { printInspected, readIp } from "./cli-containers.ts";
@@ -21,18 +14,18 @@ import { type FilterKeys, filtered } from "./cli-filter.ts";
 import { flags } from "./cli-options.ts";
 import { readServicePorts, updatedPorts } from "./cli-service-ports.ts";
 import { portsText } from "./service-ports.ts";
+import { prettyService, refusesPretty } from "./cli-pretty.ts";
+import { progress } from "./cli-progress.ts";
+import { desiredOf, printTasks } from "./cli-tasks.ts";
+import { CONTAINER_CHANGES, CONTAINER_FLAGS, readArgs, readContainer } from "./cli-service-container.ts";
 import { POLICY_FLAGS, readPolicy } from "./cli-service-policy.ts";
 import { printListing } from "./cli-format.ts";
 
 const SHORT_ID = 12;
 
 const IGNORED = [
-  "env,e=",
-  "label,l=",
   "container-label=",
   "mount=",
-  "user,u=",
-  "workdir,w=",
   "no-resolve-image",
   "limit-cpu=",
   "limit-memory=",
@@ -54,6 +47,7 @@ const IGNORED = [
 const CREATE_FLAGS = flags(
   ...IGNORED,
   ...POLICY_FLAGS,
+  ...CONTAINER_FLAGS,
   "placement-pref=",
   "detach,d",
   "name=",
@@ -69,6 +63,7 @@ const CREATE_FLAGS = flags(
 const UPDATE_FLAGS = flags(
   ...IGNORED,
   ...POLICY_FLAGS,
+  ...CONTAINER_CHANGES,
   "placement-pref-add=",
   "placement-pref-rm=",
   "detach,d",
@@ -84,10 +79,6 @@ const UPDATE_FLAGS = flags(
   "constraint-rm=",
   "endpoint-mode=",
   "hostname=",
-  "env-add=",
-  "env-rm=",
-  "label-add=",
-  "label-rm=",
   "rollback",
 );
 
@@ -147,6 +138,7 @@ function specOf(call: Call): Service {
     dns: words.all("dns").map(readIp),
     preferences: words.all("placement-pref").map(readPreference),
     ...readPolicy(words, {}),
+    ...readContainer(words, {}),
   };
 }
 
@@ -165,20 +157,9 @@ function* create(call: Call): Generator<void, number, boolean> {
   return yield* converge(call, service);
 }
 
-/** From then on the client looks ever less often: what has not converged by now needs somebody to do something. */
-const PATIENCE = 60_000_000_000;
-
 /** What the client waits for without `-d`. */
 function* converge(call: Call, service: ServiceState): Generator<void, number, boolean> {
-  if (call.words.has("detach")) return 0;
-  const { host } = call.swarm;
-  const begun = host.now;
-  while (!isConverged(service)) {
-    const waited = host.now - begun;
-    yield* call.context.process.sleep(waited < PATIENCE ? DockerCost.orchestrate : Math.floor(waited / 60));
-  }
-  call.print("verify: Service converged");
-  return 0;
+  return call.words.has("detach") ? 0 : yield* progress(call, service);
 }
 
 export function findService(call: Call, name: string): ServiceState {
@@ -190,6 +171,7 @@ export function findService(call: Call, name: string): ServiceState {
 
 function* scale(call: Call): Generator<void, number, boolean> {
   let status = 0;
+  const scaled: ServiceState[] = [];
   for (const text of call.words.rest) {
     const [name = "", count] = text.split("=");
     if (count === undefined) throw new UsageError(`invalid scale specifier '${text}': no reference/replicas pair`);
@@ -201,8 +183,9 @@ function* scale(call: Call): Generator<void, number, boolean> {
     }
     yield* call.wait(scaleService(call.swarm, service, readReplicas(count)));
     call.print(`${name} scaled to ${count}`);
-    yield* converge(call, service);
+    scaled.push(service);
   }
+  for (const service of scaled) status = Math.max(status, yield* converge(call, service));
   return status;
 }
 
@@ -219,7 +202,7 @@ function* update(call: Call): Generator<void, number, boolean> {
   const changed: Service = {
     ...spec,
     image: words.value("image") ?? spec.image,
-    command: args === undefined ? spec.command : args.split(" "),
+    command: args === undefined ? spec.command : readArgs(args),
     replicas: replicas === undefined ? spec.replicas : readReplicas(replicas),
     endpointMode: (words.value("endpoint-mode") as Service["endpointMode"] | undefined) ?? spec.endpointMode,
     hostname: words.value("hostname") ?? spec.hostname,
@@ -237,6 +220,7 @@ function* update(call: Call): Generator<void, number, boolean> {
       words.all("placement-pref-add").map(readPreference),
     ),
     ...readPolicy(words, spec),
+    ...readContainer(words, spec),
   };
   checkService(swarm, changed, service);
   const isForced = words.has("force");
@@ -288,14 +272,18 @@ function list(call: Call): number {
   }
   const rows = services.map((service) => {
     const { spec, id } = service;
-    const live = liveTasks(service);
-    const running = live.filter((task) => task.state === "running").length;
-    const wanted = spec.mode === "global" ? live.length : spec.replicas;
+    const tasks = [...service.tasks];
+    // Also those that are to end, on nodes that hear nothing (controlapi, ListServiceStatuses).
+    const running = tasks.filter(({ state }) => state === "running").length;
+    const wanted =
+      spec.mode === "global" ? tasks.filter((task) => desiredOf(task) === "running").length : spec.replicas;
+    const most = spec.mode === "global" ? 0 : (spec.maxReplicasPerNode ?? 0);
+    const limit = most > 0 ? ` (max ${most} per node)` : "";
     return {
       ID: id.slice(0, SHORT_ID),
       Name: spec.name,
       Mode: spec.mode,
-      Replicas: `${running}/${wanted}`,
+      Replicas: `${running}/${wanted}${limit}`,
       Image: spec.image,
       Ports: portsText(service.ports),
     };
@@ -306,95 +294,24 @@ function list(call: Call): number {
 
 const HEADINGS = { ID: "ID", Name: "NAME", Mode: "MODE", Replicas: "REPLICAS", Image: "IMAGE", Ports: "PORTS" };
 
-/** By name, then the newest first, those before it as its history. */
-export function taskRows(call: Call, tasks: readonly Task[]): readonly (readonly string[])[] {
-  const { words } = call;
-  const bySlot = new Map<string, Task[]>();
-  for (const task of tasks) {
-    const held = bySlot.get(task.name) ?? [];
-    bySlot.set(task.name, held);
-    held.unshift(task);
-  }
-  const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
-  return [...bySlot.values()].flatMap((held) =>
-    held.map((task, index) => {
-      const { spec, node, message, state, stateSince } = task;
-      const error = message === "" ? "" : `"${message}"`;
-      return [
-        words.has("no-trunc") ? task.id : task.id.slice(0, SHORT_ID),
-        index === 0 ? task.name : ` \\_ ${task.name}`,
-        spec.image,
-        node?.name ?? "",
-        capital(desiredOf(task)),
-        `${capital(state)} ${call.ago(stateSince).toLowerCase()}`,
-        error,
-        hostPorts(task),
-      ];
-    }),
-  );
-}
-
-function desiredOf(task: Task): string {
-  const isOver = task.hasEnded && task.desired !== "remove" && task.desired !== "ready";
-  return isOver ? "shutdown" : task.desired;
-}
-
-function hostPorts({ container, state }: Task): string {
-  if (state !== "running") return "";
-  return (container?.ports ?? []).map((port) => `*:${port.hostPort}->${port.containerPort}/${port.protocol}`).join(",");
-}
-
-const TASK_HEADINGS = {
-  ID: "ID",
-  Name: "NAME",
-  Image: "IMAGE",
-  Node: "NODE",
-  DesiredState: "DESIRED STATE",
-  CurrentState: "CURRENT STATE",
-  Error: "ERROR",
-  Ports: "PORTS",
-};
-
-const TASK_FILTERS: FilterKeys<Task> = {
-  id: ({ id }, value) => id.startsWith(value),
-  name: ({ containerName }, value) => containerName.startsWith(value),
-  node: ({ node }, value) => node !== undefined && (node.name === value || node.id.startsWith(value)),
-  service: ({ service }, value) => service.spec.name === value || service.id.startsWith(value),
-  "desired-state": {
-    values: ["running", "shutdown", "accepted", "ready"],
-    fits: (task, value) => desiredOf(task) === value,
-  },
-};
-
-export function printTasks(call: Call, tasks: readonly Task[]): void {
-  const rows = taskRows(call, filtered(call.words, tasks, TASK_FILTERS));
-  if (call.words.has("quiet")) return call.printAll(rows.map(([id]) => id!));
-  const columns = Object.keys(TASK_HEADINGS);
-  const listed = rows.map((row) => Object.fromEntries(columns.map((column, index) => [column, row[index]])));
-  printListing(call, { type: "task.taskContext", headings: TASK_HEADINGS, columns, rows: listed });
-}
-
 function ps(call: Call): number {
   const services = call.words.rest.map((name) => findService(call, name));
-  const tasks = [...call.swarm.tasks].filter((task) => services.includes(task.service));
   printTasks(
     call,
-    tasks.sort((a, b) =>
-      a.name === b.name
-        ? 0
-        : a.service.spec.name < b.service.spec.name
-          ? -1
-          : a.service === b.service
-            ? a.slot - b.slot
-            : 1,
-    ),
+    [...call.swarm.tasks].filter((task) => services.includes(task.service)),
   );
   return 0;
 }
 
 function inspect(call: Call): number {
-  const found = call.words.rest.map((name) => serviceJson(call, findService(call, name)));
-  printInspected(call, found);
+  const services = call.words.rest.map((name) => findService(call, name));
+  if (refusesPretty(call)) return 1;
+  if (call.words.has("pretty")) for (const service of services) call.printAll(prettyService(call, service));
+  else
+    printInspected(
+      call,
+      services.map((service) => serviceJson(call, service)),
+    );
   return 0;
 }
 

@@ -21,7 +21,7 @@ const UPDATE: UpdateConfig = {
 export function serviceSpec(spec: Service, networks: readonly string[], endpoint: object): object {
   return {
     Name: spec.name,
-    Labels: {},
+    Labels: Object.fromEntries(spec.labels ?? []),
     TaskTemplate: {
       ContainerSpec: containerSpec(spec),
       Resources: { Limits: {}, Reservations: {} },
@@ -38,21 +38,27 @@ export function serviceSpec(spec: Service, networks: readonly string[], endpoint
   };
 }
 
-function containerSpec({ image, command, hostname, dns, stopGraceNs, healthcheck }: Service): object {
+function containerSpec(spec: Service): object {
+  const { image, command, hostname, dns, stopGraceNs, healthcheck, env, workdir, user } = spec;
   return {
     Image: image,
     ...(command === undefined ? {} : { Args: command }),
     ...(hostname === undefined ? {} : { Hostname: hostname }),
+    ...(env === undefined || env.length === 0 ? {} : { Env: env }),
+    ...(workdir === undefined ? {} : { Dir: workdir }),
+    ...(user === undefined ? {} : { User: user }),
     Init: false,
     StopGracePeriod: stopGraceNs ?? GRACE,
     ...(healthcheck === undefined
       ? {}
       : {
           Healthcheck: {
+            ...(healthcheck.test === undefined ? {} : { Test: healthcheck.test }),
             Interval: healthcheck.intervalNs,
-            Retries: healthcheck.retries,
+            ...(healthcheck.timeoutNs === undefined ? {} : { Timeout: healthcheck.timeoutNs }),
             StartPeriod: healthcheck.startPeriodNs,
             StartInterval: healthcheck.startIntervalNs,
+            Retries: healthcheck.retries,
           },
         }),
     DNSConfig: dns.length === 0 ? {} : { Nameservers: dns.map(formatIpv4) },

@@ -1,5 +1,5 @@
 /** Reads `pins`: choices that are arbitrary in reality, beside placements and addresses. */
-import { check, isMap, openMap, type Schema } from "./check.ts";
+import { check, isMap, list, openMap, type Schema } from "./check.ts";
 import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
 import {
   answers,
@@ -10,11 +10,12 @@ import {
   networkList,
   pinEntries,
   portNumber,
+  taskNodes,
   taskOrder,
 } from "./pin-schema.ts";
 import type { Pins } from "./scenario.ts";
 import { listSome, type TaskNames } from "./tasks.ts";
-import { mac } from "./values.ts";
+import { mac, text } from "./values.ts";
 
 interface Reading {
   readonly place: Place;
@@ -40,6 +41,14 @@ export function readPins(
     return pins;
   };
   const tasks = known("tasks", read("tasks", identifiers));
+  const placed = known("nodes", read("nodes", taskNodes));
+  for (const [task, found] of placed)
+    for (const node of typeof found === "string" ? [found] : found)
+      if (nodes.size > 0 && !nodes.has(node))
+        report.error(
+          place.at("nodes", task),
+          `there is no node ${JSON.stringify(node)}${suggest(node, nodes) || listSome("nodes", nodes)}`,
+        );
   const ports = readEach(keys["ports"], { place: place.at("ports"), report }, (held, at) =>
     readEach(held, { place: at, report }, (number, here) => check(portNumber, number, here, report)),
   );
@@ -73,6 +82,7 @@ export function readPins(
   return {
     containers: known("containers", read("containers", identifier)),
     tasks: new Map(Array.from(tasks, ([name, ids]) => [name, typeof ids === "string" ? [ids] : ids])),
+    nodes: new Map(Array.from(placed, ([name, found]) => [name, typeof found === "string" ? [found] : found])),
     networks: read("networks", identifier),
     dns: read("dns", answers),
     interfaces: known("interfaces", read("interfaces", networkList)),
@@ -80,6 +90,7 @@ export function readPins(
     macs,
     ports,
     balancing,
+    turns: read("turns", list(text("a task such as web.1"))),
     keys: { values: encryption?.keys ?? [], firstTag: encryption?.first_tag },
   };
 }

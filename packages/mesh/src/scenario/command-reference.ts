@@ -113,6 +113,10 @@ const PAUSES: readonly Row[] = [
     "Docker's DNS server takes up a question; `dockerd.dns`: it answers; `dockerd.dial`: it asks another server.",
   ],
   ["docker.STEP", `What an engine or a manager does takes that long: ${Object.keys(DockerCost).join(", ")}.`],
+  [
+    "swarm.down",
+    "From the loss of a node until the managers hold it for down. `swarm.session`: from when it can reach them again until it has a session.",
+  ],
   ["igmp.NODE/NAMESPACE", "From the first report of a group to the second; by chance up to a second."],
   [
     "linkwatch.NODE/NAMESPACE/DEVICE",

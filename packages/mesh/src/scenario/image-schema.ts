@@ -1,6 +1,6 @@
 /** The keys of an image, and of the files of a machine. */
 import { either, isMap, isText, list, map, optional, record, required, type Schema } from "./check.ts";
-import { bytes, duration, oneOf, text } from "./values.ts";
+import { bytes, duration, oneOf, text, truth } from "./values.ts";
 
 /** A file that is larger is no answer of a small server. */
 const MAX_FILE = 64 * 1024 * 1024;
@@ -12,6 +12,8 @@ export interface ImageFile {
   readonly scripts: Readonly<Record<string, string | readonly string[]>> | undefined;
   readonly files: FilesFile | undefined;
   readonly healthy: "never" | number | undefined;
+  readonly unhealthy: number | undefined;
+  readonly missing: boolean | undefined;
 }
 
 const sized = map(
@@ -51,6 +53,10 @@ export const imageEntries: { readonly [K in keyof ImageFile]: Schema<ImageFile[K
     "How long after its start a container answers a health check, if its service has one.",
     { default: "from the start" },
   ),
+  unhealthy: optional(duration, "How long after its start a container fails all health checks.", {
+    default: "it does not",
+  }),
+  missing: optional(truth, "Nobody has the image: tasks of it are rejected.", { default: "`false`" }),
 };
 
 export const image: Schema<ImageFile> = map(imageEntries);

@@ -108,7 +108,15 @@ export function readImages(value: unknown, place: Place, report: Report): Readon
     const files = new Map([...(known?.files ?? NONE), ...filesOf(file.files)]);
     const healthyAfterNs =
       file.healthy === "never" ? Number.POSITIVE_INFINITY : (file.healthy ?? known?.healthyAfterNs);
-    images.set(name, { command: command ?? [], scripts, files, healthyAfterNs });
+    const unhealthyAfterNs = file.unhealthy ?? known?.unhealthyAfterNs;
+    images.set(name, {
+      command: command ?? [],
+      scripts,
+      files,
+      healthyAfterNs,
+      unhealthyAfterNs,
+      isMissing: file.missing,
+    });
   }
   return images;
 }

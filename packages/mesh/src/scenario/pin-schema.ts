@@ -14,6 +14,7 @@ export const taskOrder: Schema<string | string[]> = either(
   text("a task such as web.1"),
   list(text("a task such as web.1")),
 );
+export const taskNodes: Schema<string | string[]> = either(isText, text("a node's name"), list(text("a node's name")));
 export const portNumber: Schema<number> = integer(0, MOST_PORTS);
 
 /** Keys of encrypted overlays. */
@@ -41,6 +42,11 @@ export const pinEntries: Entries = {
     record(identifiers, "TASK"),
     "Identifier of a task, or a list: of the one that runs there first, of the one that replaces it, and so on.",
     { default: "drawn by the seed" },
+  ),
+  nodes: optional(
+    record(taskNodes, "TASK"),
+    "Node of a task, or a list: of the one that has the slot first, of the one that replaces it, and so on. Where it cannot be, others are asked.",
+    { default: "as `placement` says" },
   ),
   networks: optional(
     record(identifier, "NETWORK"),
@@ -77,5 +83,10 @@ export const pinEntries: Entries = {
     record(record(taskOrder, "SERVICE"), "NODE/SANDBOX"),
     "Tasks in the order in which a node gives them the connections of their service, as a list, or the one that gets the first (`manager/ingress_sbox: {web: [web.2, web.1]}`, `manager/lb-front: {web: web.2}`). It holds while all that are named run, also when others come: those that a list does not name follow it, the one that came last first.",
     { default: "the one that the node has heard of last is the first" },
+  ),
+  turns: optional(
+    record(list(text("a task such as web.1")), "SERVICE"),
+    "Slots in the order in which updates take them (`web: [web.3, web.1]`); the others come behind.",
+    { default: "as they are numbered" },
   ),
 };

@@ -133,6 +133,10 @@ export interface Image {
   readonly files: ReadonlyMap<string, string>;
   /** How long after its start a health check succeeds, in nanoseconds; Infinity: never, undefined: from the start. */
   readonly healthyAfterNs?: number | undefined;
+  /** How long after its start it fails again, and always from then on; undefined: it does not. */
+  readonly unhealthyAfterNs?: number | undefined;
+  /** Nobody has it. */
+  readonly isMissing?: boolean | undefined;
 }
 
 /** The part of a Compose file that decides about packets. */
@@ -175,6 +179,12 @@ export interface Service {
   readonly maxReplicasPerNode?: number | undefined;
   /** Labels such as `node.labels.zone` over whose values tasks are spread, the first one first. */
   readonly preferences?: readonly string[] | undefined;
+  /** Of the service itself: its tasks know nothing of them. */
+  readonly labels?: ReadonlyMap<string, string> | undefined;
+  /** What no packet depends on is kept for who looks at it, and because a change of it is rolled out. */
+  readonly env?: readonly string[] | undefined;
+  readonly user?: string | undefined;
+  readonly workdir?: string | undefined;
 }
 
 /** Which tasks that end get a successor, and when. */
@@ -206,6 +216,9 @@ export interface HealthCheck {
   readonly retries: number;
   readonly startPeriodNs: number;
   readonly startIntervalNs: number;
+  /** Kept to be shown: nothing is run, and a check takes no time. */
+  readonly timeoutNs?: number | undefined;
+  readonly test?: readonly string[] | undefined;
 }
 
 export interface PublishedPort {
@@ -247,6 +260,8 @@ export interface Pins {
   readonly containers: ReadonlyMap<string, string>;
   /** Task name to the identifiers of the tasks that have that slot, one after the other. */
   readonly tasks: ReadonlyMap<string, readonly string[]>;
+  /** Task name to the nodes of the tasks that have that slot, one after the other. */
+  readonly nodes: ReadonlyMap<string, readonly string[]>;
   /** Network name to identifier; a bridge network's device is called after it. */
   readonly networks: ReadonlyMap<string, string>;
   /** Name that is asked for to the orders of the answers, one for each time; then by the seed. int32 addresses. */
@@ -261,6 +276,8 @@ export interface Pins {
   readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** `NODE/lb-NET` or `NODE/ingress_sbox` to service to the tasks that get its connections there, in this order. */
   readonly balancing: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
+  /** Service to its slots in the order in which updates take them. */
+  readonly turns: ReadonlyMap<string, readonly string[]>;
   /** Of encrypted overlays: the first ones, the oldest first, and the first one's number. */
   readonly keys: { readonly values: readonly Uint8Array[]; readonly firstTag: number | undefined };
 }

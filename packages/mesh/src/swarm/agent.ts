@@ -10,7 +10,7 @@ import {
 } from "./container.ts";
 import { DockerError } from "./docker-error.ts";
 import type { Engine } from "./engine.ts";
-import { untilHealthy } from "./health.ts";
+import { untilHealthy, untilUnhealthy } from "./health.ts";
 import type { Operation } from "./operation.ts";
 import { INGRESS, networksOf, scheduleSoon } from "./orchestrator.ts";
 import { hostPorts } from "./placement.ts";
@@ -54,17 +54,18 @@ function* runTask(swarm: Swarm, engine: Engine, task: Task): Operation {
 function* takeUp(swarm: Swarm, engine: Engine, task: Task, container: Container): Operation {
   const { healthcheck } = task.spec;
   const isHealthy = healthcheck === undefined || (yield* untilHealthy(engine, container, healthcheck));
-  // It has ended, or is about to.
-  if (container.state !== "running" || !task.isLive) return;
+  // It has ended. One that is to end has started all the same, and says so: the agent does one thing after the other.
+  if (container.state !== "running" || task.hasEnded) return;
   if (isHealthy) {
     activateServiceBinding(engine, container);
-    return task.enter("running", swarm.host.now);
+    task.enter("running", swarm.host.now);
+    if (healthcheck === undefined || !(yield* untilUnhealthy(engine, container, healthcheck)) || !task.isLive) return;
   }
-  // What it ends with is no news any more.
-  container.onExit = undefined;
+  // It is stopped as if somebody had asked for it; a container that then ends well is a task that has done its work.
+  container.onExit = (status) => exited(swarm, engine, task, status, UNHEALTHY);
+  deactivateServiceBinding(engine, container);
   yield engine.cost("deactivate");
   yield* stopContainer(engine, container, graceOf(swarm, task));
-  fail(swarm, engine, task, UNHEALTHY);
 }
 
 /** container/errors.go, ErrContainerUnhealthy. */
@@ -76,9 +77,8 @@ function graceOf(swarm: Swarm, { spec }: Task): number {
 }
 
 function containerOf(task: Task): ContainerOptions {
-  const { service, spec, addresses } = task;
-  const { ports } = service;
-  const networks = networksOf(service);
+  const { service, spec, ports, addresses } = task;
+  const networks = networksOf(task);
   return {
     name: task.containerName,
     shortName: task.name,
@@ -118,10 +118,11 @@ function labelsOf({ id, node, service, spec, containerName }: Task): ReadonlyMap
 }
 
 /** Its process has ended by itself, or was killed by somebody else. */
-function exited(swarm: Swarm, engine: Engine, task: Task, status: number): void {
+function exited(swarm: Swarm, engine: Engine, task: Task, status: number, cause?: string): void {
   swarm.dispatcher.report(engine, () => {
     if (!task.isLive) return;
-    if (status !== 0) return fail(swarm, engine, task, `task: non-zero exit (${status})`);
+    const why = cause === undefined ? "" : `: ${cause}`;
+    if (status !== 0) return fail(swarm, engine, task, `task: non-zero exit (${status})${why}`);
     finish(swarm, engine, task, "complete");
     restartTask(swarm, task);
   });
@@ -141,6 +142,22 @@ export function fail(
   restartTask(swarm, task);
 }
 
+/** A manager will not have the task on its node any more; the node ends it. */
+export function reject(swarm: Swarm, task: Task): void {
+  const engine = swarm.engine(task.node!.name);
+  fail(swarm, engine, task, UNFIT, "rejected");
+  task.mayStart.open();
+  if (swarm.dispatcher.hasSession(engine)) endRejected(swarm, engine, task);
+}
+
+/** constraintenforcer, rejectNoncompliantTasks */
+const UNFIT = "assigned node no longer meets constraints";
+
+/** Its container runs though it has ended. */
+export function endRejected(swarm: Swarm, engine: Engine, task: Task): void {
+  swarm.host.start(engine.name, shutDown(swarm, engine, task), swarm.cost("dispatch"));
+}
+
 function finish(
   swarm: Swarm,
   engine: Engine,
@@ -148,6 +165,7 @@ function finish(
   state: "complete" | "failed" | "rejected" | "shutdown",
   message: string = "",
 ): void {
+  if (task.hasEnded) return;
   task.enter(state, swarm.host.now, message);
   leaveNode(swarm, task);
   releaseAddresses(swarm, task);
@@ -197,14 +215,16 @@ export function endTask(swarm: Swarm, task: Task): void {
 function* shutDown(swarm: Swarm, engine: Engine, task: Task): Operation {
   const { container } = task;
   // The agent does one thing after the other: what has begun to start will have started.
-  if (task.state === "starting" && task.life === engine.life && !task.up.isOpen) yield task.up;
+  if (task.hasBegun && task.life === engine.life && !task.up.isOpen) yield task.up;
   if (container?.state === "running") {
+    // The agent reports once more that it runs (agent/exec/controller.go, Do).
+    if (task.state === "running") task.stateSince = swarm.host.now;
     deactivateServiceBinding(engine, container);
     yield engine.cost("deactivate");
     yield* stopContainer(engine, container, graceOf(swarm, task));
   }
   yield engine.cost("report");
-  if (!task.hasEnded) finish(swarm, engine, task, "shutdown");
+  finish(swarm, engine, task, "shutdown");
   if (task.desired !== "remove") return;
   if (container !== undefined && container.state !== "removed") yield* removeContainer(engine, container, false);
   forget(swarm, task);

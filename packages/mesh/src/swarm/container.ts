@@ -122,6 +122,7 @@ export class Container {
 /** `docker create`; throws a {@link DockerError}. */
 export function* createContainer(engine: Engine, options: ContainerOptions): Operation<Container> {
   yield engine.cost("create");
+  if (engine.swarm.isMissing(options.image)) throw Refusal.noSuchImage(options.image);
   const holder = engine.names.get(options.name);
   if (holder !== undefined) throw Refusal.nameInUse(options.name, holder.id);
   // daemon/container_operations.go, updateNetworkConfig: so ends a service of the node's network with a port in the mesh.
@@ -356,8 +357,12 @@ export function* killContainer(engine: Engine, container: Container): Operation 
 export function* stopContainer(engine: Engine, container: Container, graceNs: number): Operation {
   yield* untilStarted(container);
   if (container.state !== "running") return;
-  if (!engine.swarm.endsBySignal(container.options.image)) yield graceNs;
-  if (container.state === "running") yield* killContainer(engine, container);
+  const { image, argv } = container.options;
+  const endsBySignal = engine.swarm.endsBySignal(image, argv);
+  if (!endsBySignal) yield graceNs;
+  if (container.state !== "running") return;
+  engine.ask({ kind: "container-kill", node: engine.name, id: container.shortId });
+  yield* containerExited(engine, container, endsBySignal ? 0 : KILLED);
 }
 
 /** `docker rm`; `force` kills first. */

@@ -7,7 +7,7 @@
  * tasks of a node that stays down for a day, which are given up then (orphaned). No recording shows a node that is lost:
  * the times are constants of the source.
  */
-import { assign, endTask, fail } from "./agent.ts";
+import { assign, endRejected, endTask, fail } from "./agent.ts";
 import { MANAGER_PORT } from "./connectivity.ts";
 import type { Engine } from "./engine.ts";
 import type { Operation } from "./operation.ts";
@@ -129,7 +129,7 @@ export class Dispatcher {
   /** `last`: when the last heartbeat came. */
   #await(engine: Engine, absence: Absence, leader: Engine, last: number): void {
     absence.leader = leader;
-    const wait = last + MISSED * HEARTBEAT - engine.now;
+    const wait = this.#swarm.host.pace("swarm.down", last + MISSED * HEARTBEAT - engine.now);
     this.#swarm.host.start(leader.name, this.#expire(engine, absence, leader, wait), 0);
   }
 
@@ -158,7 +158,8 @@ export class Dispatcher {
     // One that starts tries at once; a connection that was not missed goes on.
     const isTried = now - absence.since >= HEARTBEAT && engine.life === absence.life;
     const wait = isTried ? Math.floor((engine.random(`session:${absence.since}`).below(1000) * BACKOFF) / 1000) : 0;
-    this.#swarm.host.start(engine.name, this.#register(engine, absence, wait), 0);
+    const paced = this.#swarm.host.pace("swarm.session", wait);
+    this.#swarm.host.start(engine.name, this.#register(engine, absence, paced), 0);
   }
 
   *#register(engine: Engine, absence: Absence, wait: number): Operation {
@@ -180,13 +181,16 @@ export class Dispatcher {
   #assignments(engine: Engine): void {
     const swarm = this.#swarm;
     for (const task of [...swarm.tasks]) {
-      if (task.node !== engine.node || task.hasEnded) continue;
-      if (!task.isLive) endTask(swarm, task);
-      else if (task.life !== engine.life) {
-        const isBegun = task.container !== undefined && task.container.state !== "created";
-        if (!isBegun) assign(swarm, task, swarm.cost("dispatch"));
-        else fail(swarm, engine, task, LOST_CONTAINER);
+      if (task.node !== engine.node) continue;
+      if (task.hasEnded) {
+        if (task.state === "rejected" && task.container?.state === "running") endRejected(swarm, engine, task);
+        continue;
       }
+      const isBegun = task.container !== undefined && task.container.state !== "created";
+      // It sees that a container has ended before it is told anything.
+      if (task.life !== engine.life && isBegun && task.desired !== "remove") fail(swarm, engine, task, LOST_CONTAINER);
+      else if (!task.isLive) endTask(swarm, task);
+      else if (task.life !== engine.life) assign(swarm, task, swarm.cost("dispatch"));
     }
   }
 }

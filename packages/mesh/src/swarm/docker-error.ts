@@ -15,6 +15,8 @@ export const Refusal = {
   networkExists: (name: string): DockerError => new DockerError(`network with name ${name} already exists`),
   poolOverlaps: (): DockerError =>
     new DockerError("invalid pool request: Pool overlaps with other one on this address space"),
+  noSuchImage: (image: string): DockerError =>
+    new DockerError(`No such image: ${/[:@][^/]*$/.test(image) ? image : `${image}:latest`}`),
   noSuchContainer: (name: string): DockerError => new DockerError(`No such container: ${name}`),
   badContainerName: (name: string): DockerError =>
     new DockerError(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`),

@@ -1,6 +1,6 @@
 /**
- * Health checks of containers (daemon/health.go). What a check would find the image says: nothing is run, and a check
- * takes no time. A task that has been healthy stays so.
+ * Health checks of containers (daemon/health.go), each some time after the end of the one before. What a check would find
+ * the image says: nothing is run.
  */
 import type { HealthCheck } from "../scenario/scenario.ts";
 import type { Container } from "./container.ts";
@@ -15,14 +15,31 @@ export function* untilHealthy(engine: Engine, container: Container, check: Healt
   for (;;) {
     const isStarting = engine.now - container.startedAt < check.startPeriodNs;
     yield isStarting && engine.version.hasStartInterval ? check.startIntervalNs : check.intervalNs;
+    const begun = engine.now;
+    yield engine.cost("check");
     if (container.state !== "running") return false;
-    if (engine.now >= healthyAt) {
+    if (begun >= healthyAt) {
       container.health = "healthy";
       return true;
     }
-    if (engine.now - container.startedAt < check.startPeriodNs) continue;
+    if (begun - container.startedAt < check.startPeriodNs) continue;
     if (++failures < check.retries) continue;
     container.health = "unhealthy";
     return false;
   }
+}
+
+/** Goes on checking one that is healthy; false: the container is gone, or will always be healthy. */
+export function* untilUnhealthy(engine: Engine, container: Container, check: HealthCheck): Operation<boolean> {
+  const failsAt = container.startedAt + engine.swarm.unhealthyAfter(container.options.image);
+  if (failsAt === Number.POSITIVE_INFINITY) return false;
+  for (let failures = 0; failures < check.retries; ) {
+    yield check.intervalNs;
+    const begun = engine.now;
+    yield engine.cost("check");
+    if (container.state !== "running") return false;
+    if (begun >= failsAt) failures++;
+  }
+  container.health = "unhealthy";
+  return true;
 }

@@ -14,6 +14,8 @@ export function swarmOptions({ cluster, images, placement, addresses, pins, run 
     pool: cluster.addressPool,
     seed: run.seed,
     healthyAfter: (image) => imageOf(image, images)?.healthyAfterNs ?? 0,
+    unhealthyAfter: (image) => imageOf(image, images)?.unhealthyAfterNs ?? Number.POSITIVE_INFINITY,
+    isMissing: (image) => imageOf(image, images)?.isMissing ?? false,
     choices: { ...NO_CHOICES, ...pins, placement, addresses },
   };
 }

@@ -15,6 +15,7 @@ import { type ServiceState, Task } from "./service.ts";
 import type { Swarm, SwarmNode } from "./swarm.ts";
 import { resumeUpdate } from "./updater.ts";
 import { assign, endTask } from "./agent.ts";
+import { rejectUnfit } from "./constraint-enforcer.ts";
 
 export const INGRESS = "ingress";
 /** Of a task that waits for one. */
@@ -63,10 +64,10 @@ function checkPorts(swarm: Swarm, spec: Service, itself?: ServiceState): void {
   }
 }
 
-/** Networks of its tasks: the routing mesh's first, if they have a port there. */
-export function networksOf(service: ServiceState): readonly string[] {
-  const { networks } = service.spec;
-  const needsIngress = service.ports.some((port) => port.mode === "ingress");
+/** Networks of a service or a task: the routing mesh's first, if it has a port there. */
+export function networksOf({ spec, ports }: Pick<ServiceState, "spec" | "ports">): readonly string[] {
+  const { networks } = spec;
+  const needsIngress = ports.some((port) => port.mode === "ingress");
   return needsIngress ? [INGRESS, ...networks.filter((name) => name !== INGRESS)] : networks;
 }
 
@@ -99,7 +100,7 @@ function activeNodes(swarm: Swarm): readonly SwarmNode[] {
 export function addTasks(swarm: Swarm, service: ServiceState, names: readonly string[]): readonly Task[] {
   const tasks = names.map((name) => newTask(swarm, service, name));
   place(swarm, service, tasks);
-  allocate(swarm, service, tasks);
+  allocate(swarm, tasks);
   dispatch(swarm, tasks);
   return tasks;
 }
@@ -112,7 +113,7 @@ export function newTask(swarm: Swarm, service: ServiceState, name: string): Task
     swarmId(swarm.random(`task:${service.id}:${name}:${before}`)),
   );
   const slot = service.spec.mode === "global" ? 0 : Number(name.slice(name.lastIndexOf(".") + 1));
-  const task = new Task(id, service, name, slot, before === 0, swarm.host.now);
+  const task = new Task(id, service, name, slot, before, swarm.host.now);
   swarm.tasks.add(task);
   service.tasks.add(task);
   return task;
@@ -140,8 +141,13 @@ export function place(swarm: Swarm, service: ServiceState, tasks: readonly Task[
   }
 }
 
-/** A place that somebody has chosen is that of the slot's first task. */
+/** A place that somebody has chosen is that of the slot's first task, or of each if they are told apart. */
 function nodeFor(swarm: Swarm, placer: Placer, task: Task): ClusterNode | undefined {
+  const chosen = placer.node(swarm.choices.nodes.get(task.name)?.[task.generation] ?? "");
+  if (chosen !== undefined && task.slot !== 0 && placer.failureOf(chosen) === undefined) {
+    placer.take(chosen, task.name);
+    return chosen;
+  }
   const pin = task.isFirst ? placer.node(swarm.choices.placement.get(task.name) ?? "") : undefined;
   if (pin === undefined || task.slot === 0) return placer.next(task.name);
   if (!isAvailable(swarm, pin) || placer.holderAt(pin) !== undefined) return undefined;
@@ -149,9 +155,20 @@ function nodeFor(swarm: Swarm, placer: Placer, task: Task): ClusterNode | undefi
   return pin;
 }
 
+/** Addresses of tasks in the networks that their service had when they were made. */
+export function allocate(swarm: Swarm, tasks: readonly Task[]): void {
+  const bySpec = new Map<Service, Task[]>();
+  for (const task of tasks) {
+    const alike = bySpec.get(task.spec);
+    if (alike === undefined) bySpec.set(task.spec, [task]);
+    else alike.push(task);
+  }
+  for (const alike of bySpec.values()) allocateAlike(swarm, alike);
+}
+
 /** Addresses of tasks, then those of load balancers that they bring, in each network. */
-export function allocate(swarm: Swarm, service: ServiceState, tasks: readonly Task[]): void {
-  for (const name of networksOf(service)) {
+function allocateAlike(swarm: Swarm, tasks: readonly Task[]): void {
+  for (const name of networksOf(tasks[0]!)) {
     const network = swarm.networks.get(name);
     if (network === undefined) continue;
     for (const task of tasks) {
@@ -178,7 +195,7 @@ export function dispatch(swarm: Swarm, tasks: readonly Task[]): void {
   }
   for (const [node, held] of byNode) {
     const number = (task: Task): number => {
-      for (const network of networksOf(task.service)) {
+      for (const network of networksOf(task)) {
         const pinned = swarm.choices.ports.get(`${node.name}/overlay-${network}`)?.get(task.name);
         if (pinned !== undefined) return pinned;
       }
@@ -204,7 +221,7 @@ function schedulePending(swarm: Swarm): void {
     const unplaced = pending.filter((task) => task.node === undefined);
     if (unplaced.length > 0) place(swarm, service, unplaced);
     const placed = pending.filter((task) => task.node !== undefined);
-    allocate(swarm, service, placed);
+    allocate(swarm, placed);
     dispatch(swarm, placed);
   }
 }
@@ -306,7 +323,10 @@ export function* setAvailability(swarm: Swarm, node: SwarmNode, availability: "a
   const engine = swarm.engine(node.name);
   engine.availability = availability;
   yield swarm.cost("orchestrate");
-  if (availability === "active") reconcileNode(swarm, node);
+  if (availability === "active") {
+    rejectUnfit(swarm, node);
+    reconcileNode(swarm, node);
+  }
   if (availability !== "drain") return;
   const tasks = [...swarm.tasks].filter((task) => task.node === node && task.isLive);
   for (const task of tasks.sort((a, b) => (a.id < b.id ? -1 : 1))) {
@@ -317,9 +337,4 @@ export function* setAvailability(swarm: Swarm, node: SwarmNode, availability: "a
 
 export function isRollingOut({ rollout }: ServiceState): boolean {
   return rollout?.state === "updating" || rollout?.state === "rollback_started";
-}
-
-/** Nothing is left to do for the service. */
-export function isConverged(service: ServiceState): boolean {
-  return !isRollingOut(service) && liveTasks(service).every((task) => task.state === "running");
 }

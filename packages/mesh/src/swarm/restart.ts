@@ -4,6 +4,7 @@
 import { DEFAULT_RESTART } from "../scenario/compose-rollout.ts";
 import { allocate, dispatch, newTask, place } from "./orchestrator.ts";
 import { Gate, type Operation } from "./operation.ts";
+import { suitableNodes } from "./placement.ts";
 import type { Task } from "./service.ts";
 import type { Swarm } from "./swarm.ts";
 
@@ -25,7 +26,8 @@ export function restartTask(swarm: Swarm, old: Task): Task | undefined {
   const engine = node === undefined ? undefined : swarm.engine(node.name);
   const isDrained = engine?.availability === "drain";
   const isDown = engine?.status === "down";
-  if (service.spec.mode === "global" && (isDrained || isDown)) return undefined;
+  const isUnfit = node !== undefined && suitableNodes(service.spec, [node]).length === 0;
+  if (service.spec.mode === "global" && (isDrained || isDown || isUnfit)) return undefined;
   remember(old, swarm.host.now);
   const task = successor(swarm, old);
   const delay = isDrained ? 0 : (service.spec.restart?.delayNs ?? swarm.cost("restart"));
@@ -46,7 +48,7 @@ export function successor(swarm: Swarm, old: Task): Task {
   const task = newTask(swarm, service, old.name);
   task.desired = "ready";
   place(swarm, service, [task]);
-  allocate(swarm, service, [task]);
+  allocate(swarm, [task]);
   dispatch(swarm, [task]);
   reap(swarm, task);
   return task;

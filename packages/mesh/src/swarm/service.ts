@@ -47,6 +47,8 @@ export interface ServiceState {
 export interface Rollout {
   state: "updating" | "paused" | "completed" | "rollback_started" | "rollback_paused" | "rollback_completed";
   message: string;
+  /** Tasks from before are not as they should be, whatever they are like. */
+  readonly isForced: boolean;
   readonly startedAt: number;
   completedAt: number | undefined;
   /** A task of the service has failed. */
@@ -61,14 +63,15 @@ export class Task {
   /** 25 digits. */
   readonly id: string;
   readonly service: ServiceState;
-  /** The service as it was when the task was made. */
+  /** The service as it was when the task was made, and its ports as they had been handed out. */
   readonly spec: Service;
+  readonly ports: readonly PublishedPort[];
   /** `SERVICE.SLOT`; of a global service `SERVICE.NODE`. */
   readonly name: string;
   /** From 1; 0 of a global service. */
   readonly slot: number;
-  /** The slot had none before: what was chosen for it by name is for this one. */
-  readonly isFirst: boolean;
+  /** How many the slot had before. */
+  readonly generation: number;
   node: SwarmNode | undefined;
   /** Network name to address. */
   readonly addresses: Map<string, number> = new Map();
@@ -79,6 +82,8 @@ export class Task {
   readonly createdAt: number;
   stateSince: number;
   container: Container | undefined = undefined;
+  /** Its container has been started, or was about to be. */
+  hasBegun = false;
   /** Which life of its node's engine has taken it up (engine.ts); undefined: none has. */
   life: number | undefined = undefined;
   /** Opens when it may start, if it was made ready before. */
@@ -90,20 +95,31 @@ export class Task {
   /** Opens when it has ended, or its node is down: nobody need wait for it. */
   readonly ended: Gate = new Gate();
 
-  constructor(id: string, service: ServiceState, name: string, slot: number, isFirst: boolean, now: number) {
+  constructor(id: string, service: ServiceState, name: string, slot: number, generation: number, now: number) {
     this.id = id;
     this.service = service;
     this.spec = service.spec;
+    this.ports = service.ports;
     this.name = name;
     this.slot = slot;
-    this.isFirst = isFirst;
+    this.generation = generation;
     this.createdAt = now;
     this.stateSince = now;
   }
 
+  /** As swarmkit calls it: of a global service `SERVICE.IDENTIFIER` of the node (api/naming, Task). */
+  get title(): string {
+    return this.slot === 0 && this.node !== undefined ? `${this.spec.name}.${this.node.id}` : this.name;
+  }
+
+  /** What was chosen for the slot by name is for this one. */
+  get isFirst(): boolean {
+    return this.generation === 0;
+  }
+
   /** Name of its container. */
   get containerName(): string {
-    return `${this.name}.${this.id}`;
+    return `${this.title}.${this.id}`;
   }
 
   /** It runs, or is to. */
@@ -119,6 +135,7 @@ export class Task {
     this.state = state;
     this.stateSince = now;
     this.message = message;
+    if (state === "starting") this.hasBegun = true;
     if (state === "running" || this.hasEnded) this.started.open();
   }
 }

@@ -62,6 +62,8 @@ export interface Choices {
   readonly containers: ReadonlyMap<string, string>;
   /** Task to the identifiers of those that have its slot, one after the other. */
   readonly tasks: ReadonlyMap<string, readonly string[]>;
+  /** Task to the nodes of those that have its slot, one after the other. */
+  readonly nodes: ReadonlyMap<string, readonly string[]>;
   readonly networks: ReadonlyMap<string, string>;
   /** Container or task to the networks of eth0, eth1 …; docker_gwbridge may be one. */
   readonly interfaces: ReadonlyMap<string, readonly string[]>;
@@ -71,6 +73,8 @@ export interface Choices {
   readonly ports: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** `NODE/lb-NET` or `NODE/ingress_sbox` to service to the tasks that get its connections there, in this order. */
   readonly balancing: ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
+  /** Service to its slots in the order in which updates take them. */
+  readonly turns: ReadonlyMap<string, readonly string[]>;
   /** Of encrypted overlays. */
   readonly keys: PinnedKeys;
 }
@@ -80,11 +84,13 @@ export const NO_CHOICES: Choices = {
   addresses: new Map(),
   containers: new Map(),
   tasks: new Map(),
+  nodes: new Map(),
   networks: new Map(),
   interfaces: new Map(),
   macs: new Map(),
   ports: new Map(),
   balancing: new Map(),
+  turns: new Map(),
   keys: { values: [], firstTag: undefined },
 };
 
@@ -100,6 +106,10 @@ export interface SwarmOptions {
   readonly choices: Choices;
   /** How long after its start a container of an image is healthy, in nanoseconds; Infinity: never. Default: at once. */
   readonly healthyAfter?: (image: string) => number;
+  /** And how long after it the container fails all checks. Default: it never does. */
+  readonly unhealthyAfter?: (image: string) => number;
+  /** Nobody has the image. */
+  readonly isMissing?: (image: string) => boolean;
 }
 
 /** An overlay that is to be made. What it does not say is handed out. */
@@ -179,6 +189,8 @@ export class Swarm {
   readonly resolverRules: ResolverRules = new ResolverRules();
   readonly subnets: SubnetAllocator;
   readonly healthyAfter: (image: string) => number;
+  readonly unhealthyAfter: (image: string) => number;
+  readonly isMissing: (image: string) => boolean;
   #troubles: ReadonlyMap<number, Trouble>;
   readonly #pool: SubnetPool;
   readonly #firewalls = new Map<Version, Firewall>();
@@ -196,6 +208,8 @@ export class Swarm {
     this.dataPathPort = options.dataPathPort;
     this.dns = options.dns;
     this.healthyAfter = options.healthyAfter ?? ((): number => 0);
+    this.unhealthyAfter = options.unhealthyAfter ?? ((): number => Number.POSITIVE_INFINITY);
+    this.isMissing = options.isMissing ?? ((): boolean => false);
     this.keyRotation = options.keyRotation;
     this.#pool = options.pool;
     this.nodes = options.nodes.map((node, index) => ({
@@ -272,7 +286,9 @@ export class Swarm {
     return this.networks.get(INGRESS);
   }
 
-  endsBySignal(image: string): boolean {
+  /** A server, or a shell that says so itself: `sh -c 'trap "exit 0" TERM; …'`. */
+  endsBySignal(image: string, argv: readonly string[]): boolean {
+    if (argv.some((word) => /\btrap\s[^;&|]*\b(?:SIG)?TERM\b/.test(word))) return true;
     const name = image.replace(/@.*$/, "").replace(/:[\w.-]+$/, "");
     return ENDS_BY_SIGNAL.has(name.replace(/^(?:docker\.io\/)?(?:library\/)?/, ""));
   }

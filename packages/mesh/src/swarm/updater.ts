@@ -3,7 +3,7 @@ import { DEFAULT_UPDATE } from "../scenario/compose-rollout.ts";
 import type { Service, UpdateConfig } from "../scenario/scenario.ts";
 import { endTask } from "./agent.ts";
 import { Refusal } from "./docker-error.ts";
-import { allocateVips, isRollingOut, liveTasks } from "./orchestrator.ts";
+import { allocateVips, isRollingOut } from "./orchestrator.ts";
 import { Gate, type Operation } from "./operation.ts";
 import { suitableNodes } from "./placement.ts";
 import { delayStart, successor } from "./restart.ts";
@@ -51,13 +51,21 @@ function* rollOut(
   service.rollout = update;
   yield swarm.cost("orchestrate");
   allocateVips(swarm, service);
-  for (const [name, tasks] of slotsOf(liveTasks(service)))
+  const turns = swarm.choices.turns.get(spec.name) ?? [];
+  const turn = (name: string): number => (turns.includes(name) ? turns.indexOf(name) : turns.length);
+  const slots = [...slotsOf(wantedTasks(service))].sort(([a], [b]) => turn(a) - turn(b));
+  for (const [name, tasks] of slots)
     if (force || tasks.length > 1 || tasks.some((task) => isDirty(task, spec))) update.slots.push(name);
   yield* update.run();
 }
 
+/** The task is as its service wants it now (controlapi, ListTasks with `_up-to-date`). */
+export function isUpToDate({ rollout, spec }: ServiceState, task: Task): boolean {
+  return rollout?.isForced === true ? task.spec === spec : !isDirty(task, spec);
+}
+
 /** Keys of a service that its tasks know nothing of. */
-export const NO_TASK: ReadonlySet<string> = new Set(["replicas", "update", "rollback"]);
+export const NO_TASK: ReadonlySet<string> = new Set(["replicas", "update", "rollback", "labels"]);
 /** Keys that say where tasks run as well: a change of them leaves alone tasks whose nodes still fit. */
 const PLACEMENT: ReadonlySet<string> = new Set([...NO_TASK, "constraints", "preferences", "maxReplicasPerNode"]);
 
@@ -77,6 +85,11 @@ export function isSame(a: Service, b: Service, except: ReadonlySet<string>): boo
 function textOf(value: unknown): string {
   if (value instanceof Map) return JSON.stringify([...value]);
   return JSON.stringify(value ?? []);
+}
+
+/** Those that are to run, also such as have ended already and wait for their successors (getRunnableAndDeadSlots). */
+function wantedTasks(service: ServiceState): readonly Task[] {
+  return [...service.tasks].filter(({ desired }) => desired === "running" || desired === "ready");
 }
 
 function slotsOf(tasks: readonly Task[]): ReadonlyMap<string, readonly Task[]> {
@@ -100,8 +113,7 @@ class Update implements Rollout {
   readonly #service: ServiceState;
   readonly #direction: Direction;
   readonly #config: UpdateConfig;
-  /** Tasks from before are not as they should be, whatever they are like. */
-  readonly #isForced: boolean;
+  readonly isForced: boolean;
   /** New tasks to when they came up; undefined: they have not. */
   readonly #updated = new Map<Task, number | undefined>();
   #failures = 0;
@@ -111,7 +123,7 @@ class Update implements Rollout {
     this.#swarm = swarm;
     this.#service = service;
     this.#direction = direction;
-    this.#isForced = isForced;
+    this.isForced = isForced;
     this.#config = service.spec[direction] ?? DEFAULT_UPDATE;
     this.state = direction === "update" ? "updating" : "rollback_started";
     this.message = message;
@@ -123,8 +135,10 @@ class Update implements Rollout {
     while (this.slots.length > 0 && this.#isGoingOn) {
       yield* this.#takeTurns();
       // A task that was replaced for another reason meanwhile has left its slot with two (isSlotDirty).
-      for (const [name, tasks] of slotsOf(liveTasks(this.#service))) if (tasks.length > 1) this.slots.push(name);
+      for (const [name, tasks] of slotsOf(wantedTasks(this.#service))) if (tasks.length > 1) this.slots.push(name);
     }
+    // What fails within the time in which the last ones are watched counts as well.
+    if (this.#isGoingOn && this.#config.monitorNs > 0) yield this.#config.monitorNs;
     if (!this.#isGoingOn) return;
     this.stop();
     this.completedAt = this.#swarm.host.now;
@@ -165,7 +179,7 @@ class Update implements Rollout {
 
   *#updateSlot(name: string): Operation {
     const swarm = this.#swarm;
-    const old = liveTasks(this.#service).filter((task) => task.name === name);
+    const old = wantedTasks(this.#service).filter((task) => task.name === name);
     const [first] = old;
     if (first === undefined) return;
     const existing = this.#existing(old);
@@ -186,7 +200,7 @@ class Update implements Rollout {
   /** One that is as it should be already, best one that runs (useExistingTask). */
   #existing(tasks: readonly Task[]): Task | undefined {
     const { spec } = this.#service;
-    const clean = tasks.filter((task) => (this.#isForced ? task.spec === spec : !isDirty(task, spec)));
+    const clean = tasks.filter((task) => (this.isForced ? task.spec === spec : !isDirty(task, spec)));
     return clean.find(({ desired }) => desired === "running") ?? clean[0];
   }
 
@@ -194,6 +208,7 @@ class Update implements Rollout {
   failed(task: Task): void {
     const { monitorNs, failureAction, maxFailureRatio } = this.#config;
     if (!this.#updated.has(task) || this.#service.rollout !== this || failureAction === "continue") return;
+    if (!this.#isGoingOn) return;
     const since = this.#updated.get(task);
     if (since !== undefined && this.#swarm.host.now - since > monitorNs) return;
     this.#failures++;

@@ -355,7 +355,18 @@ describe("services and nodes (recording s16)", () => {
       "docker service scale overlay_service=6",
       "docker service scale -d overlay_service=7",
     ]);
-    expect(slow!.output).toEqual(["overlay_service scaled to 6", "verify: Service converged"]);
+    const stable = [5, 4, 3, 2, 1].map(
+      (seconds) => `verify: Waiting ${seconds} seconds to verify that tasks are stable...`,
+    );
+    expect(slow!.output.map((line) => line.replace(/[0-9a-z]{25}/, "ID"))).toEqual([
+      "overlay_service scaled to 6",
+      "overall progress: 0 out of 6 tasks",
+      ...[1, 2, 3, 4, 5, 6].map((line) => `${line}/6:  `),
+      "overall progress: 4 out of 6 tasks",
+      "overall progress: 6 out of 6 tasks",
+      ...stable,
+      "verify: Service ID converged",
+    ]);
     expect(quick!.output).toEqual(["overlay_service scaled to 7"]);
     expect(slow!.endedAt - slow!.startedAt).toBeGreaterThan(quick!.endedAt - quick!.startedAt);
   });

@@ -321,7 +321,7 @@ describe("what Docker says of published ports", () => {
       "28",
       "docker service create -d --name a --network host --publish 90:90 bb",
       "sleep 12s",
-      "docker service ps a",
+      "docker service ps --no-trunc a",
     );
     const rejected = [...result[2]!.matchAll(/Rejected (.*?) {3}.*"(.*)"/g)];
     expect(rejected.map(([, ago]) => ago!.trim())).toEqual(
@@ -336,8 +336,10 @@ describe("what Docker says of published ports", () => {
       "docker service create -d --name a --replicas 4 --publish mode=host,published=90,target=90 bb",
       "sleep 3s",
       "docker service ps a",
+      "docker service ps --no-trunc a",
     );
-    expect(result[2]).toContain("no suitable node (host-mode port already in use on 3 nodes)");
+    expect(result[2]).toContain('"no suitable node (host-mode p…"');
+    expect(result[3]).toContain("no suitable node (host-mode port already in use on 3 nodes)");
   });
 
   test("who serves what, as the node knows it", () => {

@@ -39,6 +39,8 @@ describe("recording q4: a service is scaled down, a task killed, the service sca
     "on h2 docker kill web2.1",
     "sleep 28s",
     PS,
+    // The recorded machine was slow: its agents had not taken it up yet.
+    "pace docker.dispatch 2.5s",
     "docker service scale -d web2=0",
     "sleep 2s",
     PS,
@@ -129,7 +131,7 @@ run:
     "m3 Ready Active Reachable",
     "w1 Ready Active 28.5.2",
   ]);
-  expect(outputs[3]![1]).toMatch(/web +replicated +4\/4/);
+  expect(outputs[3]![1]).toMatch(/web +replicated +5\/4/);
   expect(outputs[5]).toEqual([
     "Error response from daemon: rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are online. Make sure more than half of the managers are online.",
   ]);
@@ -166,7 +168,7 @@ run:
   expect(outputs[0]).toEqual([
     "web.2 Up 8 seconds (health: starting)",
     "cc Up 9 seconds",
-    "web.1 Up 24 seconds (healthy)",
+    "web.1 Up 25 seconds (healthy)",
   ]);
   expect(outputs[1]![1]).toMatch(/replicated +1\/2/);
   expect(outputs[2]).toHaveLength(1);

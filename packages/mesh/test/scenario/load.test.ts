@@ -82,6 +82,8 @@ test("defaults", () => {
       macs: new Map(),
       ports: new Map(),
       balancing: new Map(),
+      nodes: new Map(),
+      turns: new Map(),
       keys: { values: [], firstTag: undefined },
     },
     run: { seed: 1, setup: [], steps: [] },

@@ -15,6 +15,8 @@ test("all kinds of them", () => {
   ports: { manager/overlay-front: { web.1: 3, lb-front: 0 } }
   macs: { manager/docker_gwbridge: "02:42:c0:c4:8e:f6" }
   balancing: { manager/lb-front: { web: [web.2, web.1] }, manager/ingress_sbox: { web: web.2 } }
+  nodes: { web.1: [worker1, manager], web.2: worker2 }
+  turns: { web: [web.3, web.1] }
   encryption: { keys: [000102030405060708090a0b0c0d0e0f], first_tag: 0x64e8 }
 `);
   expect(pins).toEqual({
@@ -37,6 +39,11 @@ test("all kinds of them", () => {
         ]),
       ],
     ]),
+    nodes: new Map([
+      ["web.1", ["worker1", "manager"]],
+      ["web.2", ["worker2"]],
+    ]),
+    turns: new Map([["web", ["web.3", "web.1"]]]),
     balancing: new Map([
       ["manager/lb-front", new Map([["web", ["web.2", "web.1"]]])],
       ["manager/ingress_sbox", new Map([["web", ["web.2"]]])],
@@ -102,8 +109,13 @@ describe("mistakes", () => {
       `${LINE}:28 pins.encryption.first_tag: expected a whole number from 0 to 4294967295, found the number -1`,
     ],
     [
+      "nodes: { web.1: mangaer }",
+      `${LINE}:19 pins.nodes["web.1"]: there is no node "mangaer"; did you mean "manager"?`,
+    ],
+    ["turns: { web: web.1 }", `${LINE}:17 pins.turns.web: expected a list`],
+    [
       "veths: {}",
-      `${LINE}:3 pins.veths: unknown key "veths", expected one of containers, tasks, networks, dns, interfaces, namespaces, encryption, macs, ports`,
+      `${LINE}:3 pins.veths: unknown key "veths", expected one of containers, tasks, nodes, networks, dns, interfaces, namespaces, encryption, macs, ports`,
     ],
   ])("%s", (yaml, message) => {
     const found = mistakes(`${SMALL}pins:\n  ${yaml}\n`);

@@ -102,7 +102,7 @@ describe("a node that goes off", () => {
     expect(ready).toBeLessThan(71);
     cluster.until(90);
     expect(cluster.history("web.2")).toEqual([
-      `${WORKER1} shutdown shutdown`,
+      `${WORKER1} shutdown failed task: non-zero exit (255)`,
       expect.stringContaining("running running"),
     ]);
     expect([...cluster.world.namespaces(WORKER1).keys()].toSorted()).toEqual([
@@ -153,7 +153,10 @@ describe("a node that goes off", () => {
     expect(liveTasks(cluster.service)).toHaveLength(2);
     powerOn(cluster.worker);
     cluster.until(100);
-    expect(cluster.history(`web.${WORKER1}`)).toEqual([`${WORKER1} shutdown shutdown`, `${WORKER1} running running`]);
+    expect(cluster.history(`web.${WORKER1}`)).toEqual([
+      `${WORKER1} shutdown failed task: non-zero exit (255)`,
+      `${WORKER1} running running`,
+    ]);
   });
 
   test("and nowhere else to go: the new task is pending, and says why", () => {

@@ -8,7 +8,7 @@ import { connect, disconnect, killContainer, removeContainer } from "../../src/s
 import { formatRequest } from "../../src/swarm/format-request.ts";
 import {
   createService,
-  isConverged,
+  isRollingOut,
   liveTasks,
   removeService,
   scaleService,
@@ -258,7 +258,8 @@ describe("services", () => {
     }
     const after = liveTasks(service);
     expect(fewest).toBe(2);
-    expect(isConverged(service)).toBe(true);
+    expect(isRollingOut(service)).toBe(false);
+    expect(after.every((task) => task.state === "running")).toBe(true);
     expect(after.map((task) => task.container!.options.image)).toEqual(["bb:2", "bb:2", "bb:2"]);
     expect(after.some((task) => before.includes(task.id))).toBe(false);
   });

@@ -104,26 +104,26 @@ describe("a health check", () => {
   }
 
   test("that succeeds at its second try: no name until then", () => {
-    expect(start(check(), 15, 40)).toEqual(["0.4 web.1/0 starting", "21.0 web.1/0 running named"]);
+    expect(start(check(), 15, 40)).toEqual(["0.4 web.1/0 starting", "21.2 web.1/0 running named"]);
   });
 
   test("within the start period is made more often, from Docker 25 on, and failures do not count", () => {
     expect(start(check({ startPeriodNs: 20 * SECOND, retries: 1 }), 4.5, 40)).toEqual([
       "0.4 web.1/0 starting",
-      "6.0 web.1/0 running named",
+      "6.5 web.1/0 running named",
     ]);
     expect(start(check({ startPeriodNs: 20 * SECOND, retries: 1 }), 4.5, 40, "20.10")).toEqual([
       "0.4 web.1/0 starting",
-      "11.0 web.1/0 running named",
+      "11.1 web.1/0 running named",
     ]);
   });
 
   test("that fails three times in a row ends the task, and another is tried", () => {
-    // Three intervals, two seconds, the grace period; then five seconds.
+    // Three intervals and checks, two seconds, the grace period; then five seconds.
     expect(start(check({ intervalNs: 2 * SECOND }), Number.POSITIVE_INFINITY, 26)).toEqual([
       "0.4 web.1/0 starting",
-      "19.1 web.1/0 failed",
-      "24.1 web.1/1 starting",
+      "19.4 web.1/0 failed",
+      "24.4 web.1/1 starting",
     ]);
   });
 });

@@ -424,7 +424,8 @@ test("ports that are changed task by task: new ones are not there before the las
   world.service("web", 2, [], { ports: [{ mode: "ingress", protocol: "tcp", target: 80, published: 8181 }] });
   const service = serviceOf(world, "web");
   const ports = [{ mode: "ingress", protocol: "tcp", target: 80, published: 8182 }] as const;
-  world.do(updateService(world.swarm, service, { ...service.spec, ports }));
+  world.timeline.start(H1, updateService(world.swarm, service, { ...service.spec, ports }), 0);
+  world.settle(60);
   const balancers = balancersOf(world);
   expect([...balancers.listeners].filter((each) => each.startsWith(H1))).toEqual(["h1 tcp/8182"]);
   // The task that was replaced first is not among them.
