@@ -21,6 +21,7 @@ import { labelHeading, printListing } from "./cli-format.ts";
 import { containerJson, createdText } from "./cli-inspect.ts";
 import { flags } from "./cli-options.ts";
 import { port, portsText, readPublish } from "./cli-ports.ts";
+import { ellipsis } from "./cli-table.ts";
 import { render } from "./cli-template.ts";
 
 const SECOND = 1_000_000_000;
@@ -253,7 +254,7 @@ function ps(call: Call): number {
     return {
       ID: id(container),
       Image: container.options.image,
-      Command: commandOf(container),
+      Command: commandOf(call, container),
       CreatedAt: createdText(container),
       RunningFor: call.ago(container.createdAt),
       Status: statusOf(call, container),
@@ -273,9 +274,13 @@ function ps(call: Call): number {
   return 0;
 }
 
-function commandOf({ options }: Container): string {
-  return `"${options.argv.join(" ")}"`;
+/** As the daemon writes it (daemon/list.go), cut and quoted by the client. */
+function commandOf({ words }: Call, { options }: Container): string {
+  const text = options.argv.map((word, index) => (index > 0 && word.includes(" ") ? `'${word}'` : word)).join(" ");
+  return JSON.stringify(words.has("no-trunc") ? text : ellipsis(text, COMMAND_LENGTH));
 }
+
+const COMMAND_LENGTH = 20;
 
 /** `docker inspect`, of containers or of whatever else has that name. */
 function inspect(call: Call): number {

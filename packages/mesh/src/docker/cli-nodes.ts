@@ -10,7 +10,7 @@ import { printInspected } from "./cli-containers.ts";
 import { nodeJson } from "./cli-inspect.ts";
 import { type FilterKeys, filtered, hasLabel } from "./cli-filter.ts";
 import { flags } from "./cli-options.ts";
-import { prettyNode, refusesPretty } from "./cli-pretty.ts";
+import { prettyNode, printPretty, refusesPretty } from "./cli-pretty.ts";
 import { printTasks } from "./cli-tasks.ts";
 import { printListing } from "./cli-format.ts";
 
@@ -120,14 +120,12 @@ function ps(call: Call): number {
 }
 
 function inspect(call: Call): number {
-  const nodes = call.words.rest.map((name) => find(call, name));
   if (refusesPretty(call)) return 1;
-  if (call.words.has("pretty")) for (const node of nodes) call.printAll(prettyNode(call, node));
-  else
-    printInspected(
-      call,
-      nodes.map((node) => nodeJson(call, node)),
-    );
+  if (call.words.has("pretty")) return printPretty(call, "No such node", (name) => find(call, name), prettyNode);
+  printInspected(
+    call,
+    call.words.rest.map((name) => nodeJson(call, find(call, name))),
+  );
   return 0;
 }
 

@@ -10,6 +10,7 @@ import { DEFAULT_HEALTH, DEFAULT_UPDATE } from "../scenario/compose-rollout.ts";
 import type { HealthCheck, Service, UpdateConfig } from "../scenario/scenario.ts";
 import type { Rollout, ServiceState } from "../swarm/service.ts";
 import type { SwarmNode } from "../swarm/swarm.ts";
+import { DockerError } from "../swarm/docker-error.ts";
 import type { Call } from "./cli-call.ts";
 import { EPOCH, goDuration, humanDuration, timestamp } from "./cli-table.ts";
 
@@ -18,6 +19,28 @@ export function refusesPretty(call: Call): boolean {
   if (!call.words.has("pretty") || call.words.value("format") === undefined) return false;
   call.print("--format is incompatible with human friendly format");
   return true;
+}
+
+/** All that are there, then what is wrong with the others; the exit status. */
+export function printPretty<Item>(
+  call: Call,
+  kind: "no such service" | "No such node",
+  find: (name: string) => Item,
+  print: (call: Call, item: Item) => readonly string[],
+): number {
+  let status = 0;
+  const found = call.words.rest.flatMap((name) => {
+    try {
+      return [find(name)];
+    } catch (error) {
+      if (!(error instanceof DockerError)) throw error;
+      call.print(`Error: ${kind}: ${name}`);
+      status = 1;
+      return [];
+    }
+  });
+  for (const item of found) call.printAll(print(call, item));
+  return status;
 }
 
 /** Lines; the last one is empty, as the client prints it. */
@@ -41,7 +64,7 @@ export function prettyService(call: Call, service: ServiceState): readonly strin
     ...(spec.networks.length > 0 ? [`Networks: ${spec.networks.join(" ")} `] : []),
     `Endpoint Mode:\t${spec.endpointMode}`,
     ...portLines(ports),
-    ...health(spec.healthcheck),
+    ...(spec.noHealthcheck === true ? health({ ...DEFAULT_HEALTH, test: ["NONE"] }) : health(spec.healthcheck)),
     "",
   ];
 }

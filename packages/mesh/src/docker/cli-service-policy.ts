@@ -34,7 +34,10 @@ export const POLICY_FLAGS: readonly string[] = [
   "replicas-max-per-node=",
 ];
 
-type Policy = Pick<Service, "restart" | "update" | "rollback" | "stopGraceNs" | "healthcheck" | "maxReplicasPerNode">;
+type Policy = Pick<
+  Service,
+  "restart" | "update" | "rollback" | "stopGraceNs" | "healthcheck" | "noHealthcheck" | "maxReplicasPerNode"
+>;
 
 /** As it was, but for what the words say. */
 export function readPolicy(words: Words, before: Policy): Policy {
@@ -45,6 +48,7 @@ export function readPolicy(words: Words, before: Policy): Policy {
     rollback: readUpdate(words, "rollback", rollback),
     stopGraceNs: durationOf(words, "stop-grace-period") ?? stopGraceNs,
     healthcheck: readHealth(words, healthcheck),
+    ...(words.has("no-healthcheck") ? { noHealthcheck: true } : {}),
     maxReplicasPerNode: numberOf(words, "replicas-max-per-node") ?? maxReplicasPerNode,
   };
 }

@@ -14,7 +14,7 @@ import { type FilterKeys, filtered } from "./cli-filter.ts";
 import { flags } from "./cli-options.ts";
 import { readServicePorts, updatedPorts } from "./cli-service-ports.ts";
 import { portsText } from "./service-ports.ts";
-import { prettyService, refusesPretty } from "./cli-pretty.ts";
+import { prettyService, printPretty, refusesPretty } from "./cli-pretty.ts";
 import { progress } from "./cli-progress.ts";
 import { desiredOf, printTasks } from "./cli-tasks.ts";
 import { CONTAINER_CHANGES, CONTAINER_FLAGS, readArgs, readContainer } from "./cli-service-container.ts";
@@ -43,6 +43,7 @@ const IGNORED = [
   "dns-search=",
   "dns-option=",
   "isolation=",
+  "stop-signal=",
 ];
 const CREATE_FLAGS = flags(
   ...IGNORED,
@@ -304,14 +305,13 @@ function ps(call: Call): number {
 }
 
 function inspect(call: Call): number {
-  const services = call.words.rest.map((name) => findService(call, name));
   if (refusesPretty(call)) return 1;
-  if (call.words.has("pretty")) for (const service of services) call.printAll(prettyService(call, service));
-  else
-    printInspected(
-      call,
-      services.map((service) => serviceJson(call, service)),
-    );
+  if (call.words.has("pretty"))
+    return printPretty(call, "no such service", (name) => findService(call, name), prettyService);
+  printInspected(
+    call,
+    call.words.rest.map((name) => serviceJson(call, findService(call, name))),
+  );
   return 0;
 }
 

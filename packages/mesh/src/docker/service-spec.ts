@@ -49,6 +49,7 @@ function containerSpec(spec: Service): object {
     ...(user === undefined ? {} : { User: user }),
     Init: false,
     StopGracePeriod: stopGraceNs ?? GRACE,
+    ...(spec.noHealthcheck === true ? { Healthcheck: { Test: ["NONE"] } } : {}),
     ...(healthcheck === undefined
       ? {}
       : {

@@ -175,6 +175,8 @@ export interface Service {
   readonly stopGraceNs?: number | undefined;
   /** Undefined: a task counts as healthy as soon as it runs. */
   readonly healthcheck?: HealthCheck | undefined;
+  /** Somebody has said that there is to be none, whatever the image says. */
+  readonly noHealthcheck?: boolean | undefined;
   /** 0: any number. */
   readonly maxReplicasPerNode?: number | undefined;
   /** Labels such as `node.labels.zone` over whose values tasks are spread, the first one first. */

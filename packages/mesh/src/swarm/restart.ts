@@ -10,7 +10,7 @@ import type { Swarm } from "./swarm.ts";
 
 /** How long a new task waits at most for the end of the one before (defaultOldTaskTimeout). */
 const OLD_TASK_TIMEOUT = 60_000_000_000;
-/** Of a slot so many tasks are remembered (api/defaults, TaskHistoryRetentionLimit). */
+/** Of a slot so many tasks are remembered (api/defaults, TaskHistoryRetentionLimit), unless attempts are counted. */
 const HISTORY = 5;
 
 /** A task has ended, or its node takes no more: another one takes its slot, if its service wants that. */
@@ -101,7 +101,8 @@ function remember({ service, name }: Task, now: number): void {
 /** The oldest tasks of a slot are forgotten (orchestrator/taskreaper). */
 function reap(swarm: Swarm, { service, name }: Task): void {
   const ofSlot = [...service.tasks].filter((task) => task.name === name);
-  let tooMany = ofSlot.length - HISTORY;
+  const { maxAttempts } = service.spec.restart ?? DEFAULT_RESTART;
+  let tooMany = ofSlot.length - (maxAttempts > 0 ? maxAttempts + 1 : HISTORY);
   for (const task of ofSlot) {
     if (tooMany <= 0) return;
     if (!task.hasEnded) continue;

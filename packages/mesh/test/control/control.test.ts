@@ -9,7 +9,7 @@ import { type RecordedStep, type Recording, recording } from "./recording.ts";
 import { replay } from "./replay.ts";
 
 /** What machines and clocks have of their own. */
-const OWN = /docker service inspect -f|docker node inspect|docker inspect/;
+const OWN = /docker (?:service|node) inspect (?!--pretty)|docker inspect/;
 
 describe.each(CASES)("$name: $what", ({ name, until: limit, without: skipped, deaf = [], read, ...options }) => {
   const read_ = read ?? ((real: Recording) => real);
