@@ -13,7 +13,7 @@ const SHORT_ERROR = 30;
 function taskRows(call: Call, tasks: readonly Task[]): readonly (readonly string[])[] {
   const { words } = call;
   const isWhole = words.has("no-trunc");
-  const sorted = [...tasks].reverse().sort((a, b) => naturalOrder(a.title, b.title) || b.createdAt - a.createdAt);
+  const sorted = [...tasks].toReversed().sort((a, b) => naturalOrder(a.title, b.title) || b.createdAt - a.createdAt);
   const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
   return sorted.map((task, index) => {
     const { title, spec, node, message, state, stateSince } = task;

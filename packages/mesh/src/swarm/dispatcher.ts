@@ -4,8 +4,8 @@
  * a while, and its tasks are made anew elsewhere.
  *
  * Not modelled: the election of a leader, which is there at once if more than half of the managers can talk to each other;
- * tasks of a node that stays down for a day, which are given up then (orphaned). No recording shows a node that is lost:
- * the times are constants of the source.
+ * tasks of a node that stays down for a day, which are given up then (orphaned); the tenth of a period by which managers
+ * vary what they ask of each agent.
  */
 import { assign, endRejected, endTask, fail } from "./agent.ts";
 import { MANAGER_PORT } from "./connectivity.ts";
