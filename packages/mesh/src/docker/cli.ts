@@ -2,12 +2,13 @@
  * The docker client, as a program that runs on a node: `docker run`, `docker network create`, `docker service scale` …
  * It talks to the engine of the machine that it runs on.
  *
- * Not modelled: images, volumes, logs, builds, stacks (a scenario has one from the start), contexts, help texts.
+ * Not modelled: images, volumes, logs, builds, stacks (a scenario has one from the start), contexts.
  */
 import { type Program, type ProgramContext, UsageError } from "../program/program.ts";
 import { DockerError, fromDaemon, Refusal } from "../swarm/docker-error.ts";
 import { Call, type Command } from "./cli-call.ts";
 import { CONTAINER_COMMANDS } from "./cli-containers.ts";
+import { helpOf } from "./cli-help.ts";
 import { NETWORK_COMMANDS } from "./cli-networks.ts";
 import { NODE_COMMANDS } from "./cli-nodes.ts";
 import { readWords } from "./cli-options.ts";
@@ -93,6 +94,11 @@ function read({ name, command, argv }: Found): ReturnType<typeof readWords> {
 }
 
 function* main(argv: readonly string[], context: ProgramContext): Generator<void, number, boolean> {
+  const help = helpOf(argv, CONTAINER_COMMANDS, GROUPS);
+  if (help !== undefined) {
+    for (const line of help) context.print(line);
+    return 0;
+  }
   const found = find(argv);
   const { docker } = context.environment.mesh;
   const { netns } = context.environment;
@@ -130,7 +136,7 @@ function refused(name: string, message: string): readonly string[] {
 
 export const DOCKER: Program = {
   check(argv) {
-    read(find(argv));
+    if (helpOf(argv, CONTAINER_COMMANDS, GROUPS) === undefined) read(find(argv));
   },
   main,
 };

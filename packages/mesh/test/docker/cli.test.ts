@@ -372,6 +372,22 @@ describe("services and nodes (recording s16)", () => {
   });
 });
 
+test("--help lists what is modelled; behind an image it is the command's own", () => {
+  const [all, group, command, nested, own] = go("28", [
+    "docker --help",
+    "docker network --help",
+    "docker ps --help",
+    "docker service scale --help",
+    "docker run --rm bb:1 ping --help",
+  ]);
+  expect(all).toMatchObject({ status: 0 });
+  expect(all!.output).toEqual(expect.arrayContaining(["Usage:  docker COMMAND", "  run", "  service"]));
+  expect(group!.output).toEqual(expect.arrayContaining(["Usage:  docker network COMMAND", "  create", "  ls"]));
+  expect(command!.output).toEqual(expect.arrayContaining(["  -f, --filter value", "      --no-trunc"]));
+  expect(nested!.output).toContain("Usage:  docker service scale [OPTIONS] …");
+  expect(own!.output.join()).not.toContain("Usage:  docker");
+});
+
 test("names of containers have two letters at least, and no blanks", () => {
   for (const name of ["c", "'a b'"]) {
     const [step] = go("28", [`docker run -d --name ${name} bb:1`]);
