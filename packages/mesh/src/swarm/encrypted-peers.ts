@@ -17,10 +17,15 @@ interface PeerRecord {
   until: number | undefined;
 }
 
+/** So many records of a network are made until those are looked for that everybody has forgotten. */
+const FORGET_EVERY = 64;
+
 export class EncryptedPeers {
   readonly #swarm: Swarm;
   /** By the network's name. */
   readonly #records: Map<string, PeerRecord[]> = new Map();
+  /** By the network's name, how many there have been. */
+  readonly #made: Map<string, number> = new Map();
 
   constructor(swarm: Swarm) {
     this.#swarm = swarm;
@@ -30,7 +35,10 @@ export class EncryptedPeers {
   add({ node, now }: Engine, network: OverlayNetwork, ip: number): void {
     if (!network.isEncrypted) return;
     const records = this.#of(network);
-    const record: PeerRecord = { ip, node, number: records.length, since: now, until: undefined };
+    const number = this.#made.get(network.id) ?? 0;
+    this.#made.set(network.id, number + 1);
+    if (number % FORGET_EVERY === FORGET_EVERY - 1) this.#forget(records, now);
+    const record: PeerRecord = { ip, node, number, since: now, until: undefined };
     records.push(record);
     this.#tell(network, record, now);
   }
@@ -53,6 +61,18 @@ export class EncryptedPeers {
       else later.add(record);
     }
     for (const record of later) this.#tellOne(network, record, engine, record.since);
+  }
+
+  /** What everybody has forgotten. */
+  #forget(records: PeerRecord[], now: number): void {
+    const { gossip } = this.#swarm;
+    const kept = records.filter(({ until }) => until === undefined || !gossip.hasSettled(until, now));
+    records.splice(0, records.length, ...kept);
+  }
+
+  /** How many endpoints of the network somebody knows, or may know. */
+  remembered(network: OverlayNetwork): number {
+    return this.#of(network).length;
   }
 
   #of(network: OverlayNetwork): PeerRecord[] {

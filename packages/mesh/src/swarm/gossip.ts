@@ -68,11 +68,20 @@ export class Gossip implements Spread {
     return this.#epochs.at(-1)!;
   }
 
+  /** How many times are told apart. */
+  get remembered(): number {
+    return this.#epochs.length;
+  }
+
   /** Something is wrong with other nodes from now on, or with others no more; false: all is as it was. */
   change(now: number, troubles: ReadonlyMap<number, Trouble>): boolean {
     const troubled = onlyTroubled(troubles);
     if (this.epoch.isLike(troubled)) return false;
     if (this.epoch.since === now) this.#epochs.pop();
+    // Everybody has found everybody again and knows all: how that came to be is of no account any more.
+    const { isCalm, since } = this.epoch;
+    if (isCalm && now > since + SYNC + SECOND + this.#longest)
+      this.#epochs.splice(0, this.#epochs.length, new Epoch(Number.NEGATIVE_INFINITY, this.#ips, new Map()));
     this.#epochs.push(new Epoch(now, this.#ips, troubled));
     const changed = this.#changed;
     this.#changed = [];

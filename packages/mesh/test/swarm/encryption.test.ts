@@ -216,3 +216,18 @@ describe("keys", () => {
     ).toContain(`spi 0x${own}`);
   });
 });
+
+test("records that everybody has forgotten are no longer kept", () => {
+  const world = encrypted();
+  const network = world.swarm.networks.get("sec")!;
+  world.run("h1", "first", "sec");
+  world.run("h2", "second", "sec");
+  for (let turn = 0; turn < 200; turn++) {
+    world.run("h3", `third${turn}`, "sec");
+    remove(world, "h3", `third${turn}`);
+  }
+  expect(world.swarm.encryptedPeers.remembered(network)).toBeLessThan(70);
+  const from = world.requests.length;
+  world.run("h3", "last", "sec");
+  expect(commands(world, "h1", from).join("\n")).toContain(".13");
+});

@@ -272,3 +272,19 @@ test("whatever happens to cables, nothing is known before it is done, nor forgot
     }),
   );
 });
+
+test("what was wrong long ago is forgotten, and makes no difference", () => {
+  const of = gossip(5);
+  for (let turn = 0; turn < 100; turn++) {
+    change(of, 200 * turn + 1, { 1: cut });
+    change(of, 200 * turn + 60, {});
+  }
+  expect(of.remembered).toBeLessThan(5);
+  const now = 100 * 200 * SECOND;
+  for (let node = 0; node < 5; node++)
+    for (let other = 0; other < 5; other++) expect(of.isLost(node, other, now)).toBe(false);
+  expect(arrival(of, 30, 1, 2)).toBeLessThan(32);
+  change(of, 20_001, { 1: cut });
+  expect(arrival(of, 20_002, 1, 2)).toBe(NEVER);
+  expect(of.isLost(1, 2, 20_020 * SECOND)).toBe(true);
+});
