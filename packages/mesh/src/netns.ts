@@ -1,6 +1,7 @@
 /**
- * A network namespace: devices, addresses, routes, neighbors, and a host's stack, of IPv6 what it says to itself. A packet received on a device
- * that is no bridge port comes here (Linux net/core/dev.c, the ptype handlers of __netif_receive_skb_core).
+ * A network namespace: devices, addresses, routes, neighbors, and a host's stack, of IPv6 what it says to itself. A packet
+ * received on a device that is no bridge port comes here (Linux net/core/dev.c, the ptype handlers of
+ * __netif_receive_skb_core).
  *
  * Not modelled: sysctls other than those that are fields here.
  */
