@@ -67,7 +67,8 @@ export function pcapMagic(
 /** Walks the records of a pcap file. Made by `openCapture` and `openCaptureSync`. */
 export class PcapReader extends RecordReader {
   override readonly format = "pcap";
-  #littleEndian = true;
+  /** Big-endian and not little-endian, as what is usual should be what V8 compares with first. */
+  #bigEndian = false;
   /** Subsecond units a second, and nanoseconds a unit. */
   #unitsPerSecond = 1_000_000;
   #nsPerUnit = 1000;
@@ -110,7 +111,7 @@ export class PcapReader extends RecordReader {
       linkType,
       fcsLength,
     };
-    this.#littleEndian = littleEndian;
+    this.#bigEndian = !littleEndian;
     this.#unitsPerSecond = resolution === "microseconds" ? 1_000_000 : 1_000_000_000;
     this.#nsPerUnit = resolution === "microseconds" ? 1000 : 1;
     this.#maxLength = maxPacketLength(linkType);
@@ -150,7 +151,7 @@ export class PcapReader extends RecordReader {
     const start = base + HEADER;
     const filled = this.filled;
     if (start <= filled && base === at) {
-      const length = this.view.getInt32(base + 8, this.#littleEndian);
+      const length = this.view.getInt32(base + 8, !this.#bigEndian);
       const end = (start + length) | 0;
       // Every link type may have packets below 256 KiB.
       if (end <= filled && length >>> 18 === 0) {
@@ -174,7 +175,7 @@ export class PcapReader extends RecordReader {
       const start = at + HEADER;
       let needed = HEADER;
       if (start <= this.filled) {
-        const length = this.view.getUint32(at + 8, this.#littleEndian);
+        const length = this.view.getUint32(at + 8, !this.#bigEndian);
         if (length > this.#maxLength) this.#tooLarge(at, length);
         const end = start + length;
         if (end <= this.filled) {
@@ -192,7 +193,7 @@ export class PcapReader extends RecordReader {
   }
 
   override get wireLength(): number {
-    return this.view.getUint32(this.recordAt + 12, this.#littleEndian);
+    return this.view.getUint32(this.recordAt + 12, !this.#bigEndian);
   }
 
   override get hasTime(): boolean {
@@ -200,14 +201,14 @@ export class PcapReader extends RecordReader {
   }
 
   override get seconds(): number {
-    const seconds = this.view.getUint32(this.recordAt, this.#littleEndian);
-    const units = this.view.getUint32(this.recordAt + 4, this.#littleEndian);
+    const seconds = this.view.getUint32(this.recordAt, !this.#bigEndian);
+    const units = this.view.getUint32(this.recordAt + 4, !this.#bigEndian);
     // Some writers count past the second.
     return units < this.#unitsPerSecond ? seconds : seconds + Math.floor(units / this.#unitsPerSecond);
   }
 
   override get nanoseconds(): number {
-    const units = this.view.getUint32(this.recordAt + 4, this.#littleEndian);
+    const units = this.view.getUint32(this.recordAt + 4, !this.#bigEndian);
     return (units < this.#unitsPerSecond ? units : units % this.#unitsPerSecond) * this.#nsPerUnit;
   }
 

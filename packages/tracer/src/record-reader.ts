@@ -16,7 +16,7 @@ import { type Direction, directionOf, NONE, type Packet } from "./packet.ts";
 import type { PacketOptions } from "./pcapng-options.ts";
 
 /** Bytes of a reader's chunk: large enough that the system calls hardly count, small enough for a core's own cache. */
-export const CHUNK_LENGTH: number = 256 * 1024;
+export const CHUNK_LENGTH: number = 512 * 1024;
 
 /** What a reader reads from. */
 export interface ReaderInput {
