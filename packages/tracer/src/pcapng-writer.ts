@@ -44,9 +44,10 @@ export interface PcapngPacketInit {
 
 /** Of this module, as an imported constant is read each time. */
 const ENHANCED_PACKET: number = BlockType.enhancedPacket;
-const EMPTY_PACKET_LENGTH: number = FixedLength.enhancedPacket;
-/** epb_flags with its header, and the end of the options. */
-const FLAGS_LENGTH = 12;
+/** A packet has fewer bytes; a power of two. */
+const LENGTH_LIMIT = 0x10000000;
+/** This machine's byte order. */
+const IS_LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 /** epb_flags, epb_packetid and the end of the options, with their headers. */
 const SIGHTING_OPTIONS_LENGTH = 24;
 
@@ -55,14 +56,11 @@ const SIGHTING_OPTIONS_LENGTH = 24;
  * answer a boolean answer false when the sink is behind: wait for `drained` then.
  */
 export class PcapngWriter extends RecordWriter {
-  #littleEndian = true;
+  #bigEndian = false;
   #begun = false;
   readonly #first: SectionInit;
   /** Of the current section, by interface number. */
   #clocks: TickClock[] = [];
-  /** Of the interface that was written to last; -1: none. */
-  #lastId = -1;
-  #lastClock: TickClock = new TickClock(DEFAULT_RESOLUTION);
 
   /** `first` describes the section that begins by itself. */
   constructor(output: CaptureOutput, first: SectionInit = {}) {
@@ -116,40 +114,59 @@ export class PcapngWriter extends RecordWriter {
     flags: number = 0,
   ): boolean {
     const length = end - start;
-    if (!(length >= 0)) throw wrongRange(start, end);
-    const clock = interfaceId === this.#lastId ? this.#lastClock : this.#clockOf(interfaceId);
-    if (!clock.setTicks(seconds, nanoseconds)) this.#refuseTime(clock, seconds);
-    const dataLength = (length + 3) & ~3;
-    const total = EMPTY_PACKET_LENGTH + dataLength + (flags && FLAGS_LENGTH);
-    const at = this.reserve(total);
-    this.#putHeader(at, total, interfaceId, clock, length, wireLength);
-    // The padding is part of the last word of data.
-    if (dataLength !== length) this.view.setUint32(at + 24 + dataLength, 0);
+    let clock = this.#clocks[interfaceId];
+    // Numbers instead of names, and one condition for all that is unusual: V8 inlines all of this into a caller's loop
+    // as long as it is short (docs/adr/0002-hot-path-api.md). The first is LENGTH_LIMIT less one.
+    if (length !== (length & 0xfffffff) || clock === undefined || !clock.setTicks(seconds, nanoseconds)) {
+      clock = this.#unusualClock(start, end, seconds, nanoseconds, interfaceId);
+    }
+    // The word behind the data: of the total length again, or of the flags.
+    const trailer = (length + 28 + 3) >> 2;
+    const total = (trailer << 2) + (flags === 0 ? 4 : 16);
+    let at = this.at;
+    if (at + total > this.limit) at = this.makeRoom(total) | 0;
+    // Each block starts at a multiple of four. Words take half the instructions that a view's setters take.
+    const words = this.words;
+    const word = at >> 2;
+    words[word] = ENHANCED_PACKET;
+    words[word + 1] = total;
+    words[word + 2] = interfaceId;
+    words[word + 3] = clock.high;
+    words[word + 4] = clock.lowBits;
+    // The padding is part of the last word of data. Without data that is the wire length's, which is set after it.
+    words[word + trailer - 1] = 0;
+    words[word + 5] = length;
+    words[word + 6] = wireLength;
+    words[word + trailer] = total;
+    if (flags !== 0 || this.#bigEndian === IS_LITTLE_ENDIAN) this.#putUnusual(at, total, trailer << 2, flags);
     this.copy(view, start, end, at + 28);
-    if (flags !== 0) this.#putFlags(at + 28 + dataLength, flags);
-    this.view.setUint32(at + total - 4, total, this.#littleEndian);
     this.at = at + total;
     return this.isReady;
   }
 
-  /** A function of its own so that it and `write` are small enough to be inlined into the caller's loop. */
-  #putHeader(
-    at: number,
-    total: number,
-    interfaceId: number,
-    clock: TickClock,
-    length: number,
-    wireLength: number,
-  ): void {
+  /** The clock of an interface of an unusual resolution, set to the time. Throws if something else was unusual. */
+  #unusualClock(start: number, end: number, seconds: number, nanoseconds: number, interfaceId: number): TickClock {
+    const length = end - start;
+    if (length !== (length & (LENGTH_LIMIT - 1))) throw wrongRange(start, end);
+    const clock = this.#clockOf(interfaceId);
+    if (clock.toTicks(seconds, nanoseconds) < 0) this.#refuseTime(clock, seconds);
+    return clock;
+  }
+
+  /** The end of a block with flags, and the words of one whose byte order is not this machine's. */
+  #putUnusual(at: number, total: number, dataEnd: number, flags: number): void {
     const out = this.view;
-    const littleEndian = this.#littleEndian;
-    out.setUint32(at, ENHANCED_PACKET, littleEndian);
-    out.setUint32(at + 4, total, littleEndian);
-    out.setUint32(at + 8, interfaceId, littleEndian);
-    out.setUint32(at + 12, clock.high, littleEndian);
-    out.setInt32(at + 16, clock.lowBits, littleEndian);
-    out.setUint32(at + 20, length, littleEndian);
-    out.setUint32(at + 24, wireLength, littleEndian);
+    const littleEndian = !this.#bigEndian;
+    if (littleEndian !== IS_LITTLE_ENDIAN) {
+      for (let word = at; word < at + 28; word += 4) out.setUint32(word, out.getUint32(word, true));
+    }
+    if (flags !== 0) {
+      out.setUint16(at + dataEnd, FLAGS_OPTION, littleEndian);
+      out.setUint16(at + dataEnd + 2, 4, littleEndian);
+      out.setUint32(at + dataEnd + 4, flags, littleEndian);
+      out.setUint32(at + dataEnd + 8, 0);
+    }
+    out.setUint32(at + total - 4, total, littleEndian);
   }
 
   /**
@@ -171,7 +188,7 @@ export class PcapngWriter extends RecordWriter {
   ): boolean {
     if (interfaceId >>> 0 >= this.#clocks.length) this.#clockOf(interfaceId);
     const length = end - start;
-    if (!(length >= 0)) throw wrongRange(start, end);
+    if (length !== (length & (LENGTH_LIMIT - 1))) throw wrongRange(start, end);
     if (!(commentLength >= 0 && commentLength <= comment.byteLength && commentLength <= 0xffff))
       throw new RangeError(
         `commentLength is ${commentLength}, expected at most ${Math.min(comment.byteLength, 0xffff)}`,
@@ -181,7 +198,7 @@ export class PcapngWriter extends RecordWriter {
     const total = FixedLength.enhancedPacket + dataLength + commentRoom + SIGHTING_OPTIONS_LENGTH;
     let at = this.reserve(total);
     const out = this.view;
-    const littleEndian = this.#littleEndian;
+    const littleEndian = !this.#bigEndian;
     this.at = at + total;
     out.setUint32(at, BlockType.enhancedPacket, littleEndian);
     out.setUint32(at + 4, total, littleEndian);
@@ -213,13 +230,6 @@ export class PcapngWriter extends RecordWriter {
     return this.isReady;
   }
 
-  #putFlags(at: number, flags: number): void {
-    this.view.setUint16(at, FLAGS_OPTION, this.#littleEndian);
-    this.view.setUint16(at + 2, 4, this.#littleEndian);
-    this.view.setUint32(at + 4, flags, this.#littleEndian);
-    this.view.setUint32(at + 8, 0);
-  }
-
   /** Writes a packet with any options. */
   writePacket(packet: PcapngPacketInit): boolean {
     const { data, seconds, nanoseconds, wireLength = data.length, interfaceId = 0, options } = packet;
@@ -243,26 +253,28 @@ export class PcapngWriter extends RecordWriter {
     const isSection = "kind" in block ? block.kind === "section" : block.type === BlockType.section;
     if (isSection) this.#begun = true;
     else this.finishHeader();
-    if (isSection) this.#littleEndian = (block as { readonly littleEndian: boolean }).littleEndian;
+    if (isSection) this.#bigEndian = !(block as { readonly littleEndian: boolean }).littleEndian;
     const raw = "kind" in block ? this.#encode(block) : block;
-    if (raw.littleEndian !== this.#littleEndian) {
+    if (raw.littleEndian === this.#bigEndian) {
       const orders = raw.littleEndian
         ? "little-endian, its section big-endian"
         : "big-endian, its section little-endian";
       throw new RangeError(`the raw block is ${orders}: decode it first`);
     }
+    if ((raw.bytes.length & 3) !== 0) {
+      throw new RangeError(`the raw block has ${raw.bytes.length} bytes, expected a multiple of 4`);
+    }
     const ready = this.append(raw.bytes);
-    if (isSection) {
-      this.#clocks = [];
-      this.#lastId = -1;
-    } else if (raw.type === BlockType.interface) this.#register(raw);
+    if (isSection) this.#clocks = [];
+    else if (raw.type === BlockType.interface) this.#register(raw);
     return ready;
   }
 
   #encode(block: Block): RawBlock {
-    const bytes = encodeBlock(block, this.#littleEndian);
-    const type = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, this.#littleEndian);
-    return { type, littleEndian: this.#littleEndian, offset: this.length, bytes };
+    const littleEndian = !this.#bigEndian;
+    const bytes = encodeBlock(block, littleEndian);
+    const type = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, littleEndian);
+    return { type, littleEndian, offset: this.length, bytes };
   }
 
   #register(raw: RawBlock): void {
@@ -273,12 +285,8 @@ export class PcapngWriter extends RecordWriter {
   }
 
   #clockOf(interfaceId: number): TickClock {
-    const clock = interfaceId >>> 0 === interfaceId ? this.#clocks[interfaceId] : undefined;
-    if (clock !== undefined) {
-      this.#lastId = interfaceId;
-      this.#lastClock = clock;
-      return clock;
-    }
+    const clock = this.#clocks[interfaceId];
+    if (clock !== undefined) return clock;
     throw new RangeError(`interface ${interfaceId} has not been added, the section has ${this.#clocks.length}`);
   }
 
@@ -290,5 +298,6 @@ export class PcapngWriter extends RecordWriter {
 }
 
 function wrongRange(start: number, end: number): RangeError {
-  return new RangeError(`packet from ${start} to ${end}, expected an end behind the start`);
+  const expected = end < start ? "an end behind the start" : `less than ${LENGTH_LIMIT} bytes, whole ones`;
+  return new RangeError(`packet from ${start} to ${end}, expected ${expected}`);
 }

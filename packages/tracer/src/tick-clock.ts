@@ -37,7 +37,8 @@ export class TickClock {
   /** Ticks a second if the resolution is one of the usual ones, otherwise 0. */
   readonly #usual: number;
   readonly #nsPerTick: number;
-  readonly #ticksPerNs: number;
+  /** A fraction from the start, so that V8 knows it as one. */
+  #ticksPerNs = 0.5;
   /**
    * A count within the second that was read last, or its start; `#readEnd` is where the second or the lower half ends,
    * and `#readNs` the nanoseconds at it.
@@ -46,11 +47,10 @@ export class TickClock {
   #readLow = 0;
   #readEnd = 0;
   #readNs = 0;
-  /** The second whose start is `#writeHigh`, `#writeLow`, the latter signed; and whether the lower half overflows in it. */
-  #writeSeconds = Number.NaN;
+  /** The second whose start is `#writeHigh`, `#writeLow`, the latter signed. */
+  #writeSeconds = 0;
   #writeHigh = 0;
   #writeLow = 0;
-  #overflows = false;
 
   constructor(resolution: number, offset: number = 0) {
     this.resolution = resolution;
@@ -60,6 +60,7 @@ export class TickClock {
     this.#nsPerTick = resolution <= NANOSECOND_RESOLUTION ? 10 ** (NANOSECOND_RESOLUTION - resolution) : 0;
     this.#ticksPerNs = 1 / this.#nsPerTick;
     this.seconds = offset;
+    this.#writeSeconds = this.#usual === 0 ? Number.NaN : offset;
   }
 
   /** Answers the nanoseconds, rounded down, and sets `seconds`; the halves of the count are 0 to 2^32 - 1 each. */
@@ -99,22 +100,21 @@ export class TickClock {
    * the count again.
    */
   toTicks(seconds: number, nanoseconds: number): number {
-    return this.setTicks(seconds, nanoseconds) ? this.lowBits >>> 0 : -1;
+    const isSet = this.setTicks(seconds, nanoseconds) || this.#setUnusualTicks(seconds, nanoseconds);
+    return isSet ? this.lowBits >>> 0 : -1;
   }
 
-  /** The same for the hot path: sets `high` and `lowBits`, or answers false. Integers only; the second is worked out once. */
+  /**
+   * The same for the hot path: sets `high` and `lowBits`, the latter signed. Integers only; the second is worked out
+   * once. False if the count cannot hold the time or is of an unusual resolution: `toTicks` says which.
+   */
   setTicks(seconds: number, nanoseconds: number): boolean {
-    if (seconds !== this.#writeSeconds && !this.#enterSecond(seconds))
-      return this.#setUnusualTicks(seconds, nanoseconds);
+    if (seconds !== this.#writeSeconds && !this.#enterSecond(seconds)) return false;
     // Multiplied, as a division takes longer; the half keeps what is a whole number of ticks from falling short of it.
-    this.lowBits = (this.#writeLow + (((nanoseconds + 0.5) * this.#ticksPerNs) | 0)) | 0;
-    this.high = this.#writeHigh;
-    if (this.#overflows) this.#carry();
+    const low = (this.#writeLow + (((nanoseconds + 0.5) * this.#ticksPerNs) | 0)) | 0;
+    this.lowBits = low;
+    this.high = low >>> 0 < this.#writeLow >>> 0 ? this.#writeHigh + 1 : this.#writeHigh;
     return true;
-  }
-
-  #carry(): void {
-    if (this.lowBits >>> 0 < this.#writeLow >>> 0) this.high++;
   }
 
   /** False if the count cannot hold the second, or is of an unusual resolution. */
@@ -131,9 +131,7 @@ export class TickClock {
     if (high >= TWO_32 - 1) return false;
     this.#writeSeconds = seconds;
     this.#writeHigh = high;
-    const low = rest % TWO_32;
-    this.#writeLow = low | 0;
-    this.#overflows = low + this.#usual > TWO_32;
+    this.#writeLow = (rest % TWO_32) | 0;
     return true;
   }
 

@@ -111,28 +111,37 @@ describe("PcapngWriter", () => {
   });
 
   it("writes the fast way and the way with options to the same bytes", () => {
-    const data = counting(100);
-    const files = [true, false].map((fast) => {
-      const kept = new Kept();
-      const writer = new PcapngWriter(kept);
-      writer.addInterface();
-      for (let length = 0; length < 40; length++) {
-        const flags = length % 3;
-        if (fast) writer.write(viewOf(data), 2, 2 + length, 7, length, 2000 + length, 0, flags);
-        else {
-          writer.writePacket({
-            data: data.subarray(2, 2 + length),
-            seconds: 7,
-            nanoseconds: length,
-            wireLength: 2000 + length,
-            options: flags === 0 ? undefined : { flags },
-          });
+    const data = counting(1000);
+    const resolutions = [6, 9, 0x8a, 12];
+    const lengths = [...Array.from({ length: 70 }, (_, length) => length), 508, 511, 512, 513, 600];
+    for (const littleEndian of [true, false]) {
+      const files = [true, false].map((fast) => {
+        const kept = new Kept();
+        const writer = new PcapngWriter(kept, { littleEndian });
+        for (const timestampResolution of resolutions) writer.addInterface({ timestampResolution });
+        // Twice the chunk, so that its second half is written where other bytes have been.
+        for (let turn = 0; turn < 80; turn++) {
+          for (const length of lengths) {
+            const flags = length % 3;
+            const start = 2 + (turn & 7);
+            const interfaceId = length & 3;
+            const [seconds, nanoseconds] = [7 + turn * 97, length * 1_500_000];
+            const wireLength = turn === 79 ? 0xffffffff : 2000 + length;
+            if (fast)
+              writer.write(viewOf(data), start, start + length, seconds, nanoseconds, wireLength, interfaceId, flags);
+            else {
+              const options = flags === 0 ? undefined : { flags };
+              const part = data.subarray(start, start + length);
+              writer.writePacket({ data: part, seconds, nanoseconds, wireLength, interfaceId, options });
+            }
+          }
         }
-      }
-      writer.closeSync();
-      return hexOf(kept.bytes);
-    });
-    expect(files[0]).toBe(files[1]);
+        writer.closeSync();
+        return kept.bytes;
+      });
+      expect(files[0]!.length).toBeGreaterThan(400_000);
+      expect(Buffer.compare(files[0]!, files[1]!)).toBe(0);
+    }
   });
 
   it("writes any block of any section, and reads it as it was written", () => {
@@ -237,11 +246,19 @@ describe("PcapngWriter", () => {
     expect(() => writer.write(view, 0, 8, 2 ** 40, 0)).toThrow("if_tsresol 9 and if_tsoffset 1000");
     expect(() => writer.write(view, 0, 8, 1000, 0, 8, 1)).toThrow("interface 1");
     expect(() => writer.write(view, 0, 8, 1000, 0, 8, -1)).toThrow("interface -1");
-    expect(() => writer.write(view, 8, 0, 1000, 0)).toThrow("packet from 8 to 0");
+    expect(() => writer.write(view, 0, 8, 1000, 0, 8, 0.5)).toThrow("interface 0.5");
+    expect(() => writer.write(view, 8, 0, 1000, 0)).toThrow("packet from 8 to 0, expected an end behind the start");
+    expect(() => writer.write(view, 0, 2 ** 32, 1000, 0)).toThrow("expected less than 268435456 bytes");
+    for (const end of [Number.NaN, Number.POSITIVE_INFINITY, 7.5]) {
+      expect(() => writer.write(view, 0, end, 1000, 0)).toThrow(`packet from 0 to ${end}`);
+    }
     expect(() => writer.write(view, 0, 9, 1000, 0)).toThrow(RangeError);
     const [section] = rawBlocks(sectionBlock(false));
     expect(() => writer.writeBlock({ ...section!, type: 77, bytes: block(false, 77) })).toThrow(
       "the raw block is big-endian, its section little-endian",
+    );
+    expect(() => writer.writeBlock({ type: 77, littleEndian: true, offset: 0, bytes: new Uint8Array(14) })).toThrow(
+      "the raw block has 14 bytes, expected a multiple of 4",
     );
     writer.write(view, 0, 8, 1000, 0);
     writer.closeSync();
