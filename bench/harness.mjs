@@ -31,9 +31,9 @@ const once = warmUp();
 const result = { check: run() >>> 0, averageLength };
 if (mode === "memory") result.allocated = allocated();
 else {
-  // Samples of about 2 ms, one run at least: 5 to 61 of them, in about a quarter of a second.
+  // Samples of about 2 ms, one run at least: 15 to 61 of them, in about a quarter of a second if a run is short.
   const repeats = Math.max(1, Math.floor(2e6 / once));
-  const samples = Math.min(61, Math.max(5, Math.floor(2.5e8 / (once * repeats))));
+  const samples = Math.min(61, Math.max(15, Math.floor(2.5e8 / (once * repeats))));
   const times = Array.from({ length: samples }, () => timed(repeats) / repeats / items).sort((a, b) => a - b);
   result.median = times[samples >> 1];
   result.best = times[0];
@@ -47,9 +47,10 @@ console.log(JSON.stringify(result));
 function allocated() {
   const runs = Math.max(1, Math.round(20_480 / items));
   globalThis.gc();
-  // Twice: what the measuring itself leaves is in the first figure.
+  // The last of four turns: what the measuring itself leaves is in the first, and the collection has thrown away what
+  // had been optimized, which takes its time again.
   let bytes = 0;
-  for (let turn = 0; turn < 2; turn++) {
+  for (let turn = 0; turn < 4; turn++) {
     const before = process.memoryUsage().heapUsed;
     for (let count = 0; count < runs; count++) run();
     bytes = process.memoryUsage().heapUsed - before;
