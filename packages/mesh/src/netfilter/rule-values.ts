@@ -117,3 +117,15 @@ export function parseNumber(text: string, max: number): number | undefined {
   const value = Number(text);
   return value <= max ? value : undefined;
 }
+
+export function parseDeviceName(name: string): string {
+  if (name.length > 15) throw new RuleError(`interface name \`${name}' must be shorter than IFNAMSIZ (15)`);
+  return name;
+}
+
+/** Throws a {@link RuleError} if the text is none of the words. */
+export function oneOf<T extends string>(text: string, words: readonly T[]): T {
+  const found = words.find((word) => word === text);
+  if (found === undefined) throw new RuleError(`Bad value "${text}", expected ${words.join(", ")}`);
+  return found;
+}
