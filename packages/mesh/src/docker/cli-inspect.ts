@@ -7,7 +7,8 @@ import { BridgeNetwork, isPlain, type Network, OverlayNetwork } from "../swarm/n
 import { hexId } from "../swarm/identifier.ts";
 import { serviceSpec } from "./service-spec.ts";
 import type { ServiceState } from "../swarm/service.ts";
-import { OVERLAY_MTU, type SwarmNode } from "../swarm/swarm.ts";
+import { OVERLAY_MTU } from "../swarm/networks.ts";
+import type { SwarmNode } from "../swarm/swarm.ts";
 import { servicesIn } from "./network-services.ts";
 import type { Call } from "./cli-call.ts";
 import { MTU_OPTION, VXLAN_OVERHEAD } from "./cli-networks.ts";

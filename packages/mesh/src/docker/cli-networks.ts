@@ -51,7 +51,7 @@ function* createOperation(call: Call): Operation<Network> {
       .split(",")
       .filter((text) => text !== "")
       .map(Number);
-    return swarm.addNetwork({
+    return swarm.networkAllocator.add({
       name,
       subnets,
       gateways,
@@ -102,7 +102,7 @@ function* removeOperation(call: Call, name: string): Operation {
   const { engine, swarm } = call;
   yield 0;
   const network = find(call, name);
-  if (network instanceof OverlayNetwork) return swarm.removeNetwork(network);
+  if (network instanceof OverlayNetwork) return swarm.networkAllocator.remove(network);
   if (isPlain(network) || network.isDefault) throw Refusal.predefined(network.name);
   for (const container of engine.containers.values()) {
     const endpoint = container.sandbox.endpointIn(network.name);

@@ -11,8 +11,9 @@ import {
 import { DockerError } from "./docker-error.ts";
 import type { Engine } from "./engine.ts";
 import { untilHealthy, untilUnhealthy } from "./health.ts";
+import { INGRESS } from "./networks.ts";
 import type { Operation } from "./operation.ts";
-import { INGRESS, networksOf, scheduleSoon } from "./orchestrator.ts";
+import { networksOf, scheduleSoon } from "./orchestrator.ts";
 import { hostPorts } from "./placement.ts";
 import { forget, restartTask } from "./restart.ts";
 import type { Task } from "./service.ts";
@@ -170,7 +171,7 @@ function finish(
   leaveNode(swarm, task);
   releaseAddresses(swarm, task);
   for (const name of task.addresses.keys())
-    if (name !== INGRESS && swarm.networks.has(name)) swarm.host.start(engine.name, leaveLater(engine, name), 0);
+    if (name !== INGRESS.name && swarm.networks.has(name)) swarm.host.start(engine.name, leaveLater(engine, name), 0);
   task.ended.open();
   scheduleSoon(swarm);
 }

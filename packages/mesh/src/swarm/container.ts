@@ -266,7 +266,7 @@ function* joinNetwork(engine: Engine, container: Container, network: Network): O
   let ip = attachment?.ip;
   if (network instanceof OverlayNetwork && container.options.task === undefined) {
     yield engine.cost("attach");
-    ip = engine.swarm.attach(engine, network, ip, shortName);
+    ip = engine.swarm.networkAllocator.attach(engine, network, ip, shortName);
   }
   const vip = container.options.task?.service.vips.get(network.name);
   yield* container.sandbox.join(network, {

@@ -17,6 +17,9 @@ export const MAX_VNI = 0xffffff;
 /** VNIs below are VLAN numbers on Windows, so none is handed out there (ovmanager vxlanIDStart). */
 export const FIRST_VNI = 4096;
 
+/** Of an overlay over Ethernet, less what encapsulation adds. */
+export const OVERLAY_MTU = 1450;
+
 /** The routing mesh's own network. */
 export const INGRESS: { readonly name: string; readonly subnet: Cidr; readonly vni: number } = {
   name: "ingress",
@@ -46,7 +49,11 @@ interface Asked extends SubnetRequest {
 /** The routing mesh's network as it is cut from a pool. */
 export function ingressOf(pool: AddressPool = DEFAULT_POOL): AllocatedNetwork {
   const subnet = { address: pool.subnet.address, prefixLength: pool.prefixLength };
-  return { name: INGRESS.name, subnets: [{ subnet, gateway: addressAt(subnet, 1), vni: INGRESS.vni }], mtu: 1450 };
+  return {
+    name: INGRESS.name,
+    subnets: [{ subnet, gateway: addressAt(subnet, 1), vni: INGRESS.vni }],
+    mtu: OVERLAY_MTU,
+  };
 }
 
 /** `underlay` undefined if it is not known. */

@@ -1,7 +1,8 @@
 /** What of a scenario the swarm is made of. */
 import { imageOf } from "../scenario/images.ts";
 import type { Scenario } from "../scenario/scenario.ts";
-import { NO_CHOICES, type SwarmOptions } from "./swarm.ts";
+import { NO_CHOICES } from "./choices.ts";
+import type { SwarmOptions } from "./swarm.ts";
 import { DEFAULT_VERSION, versionOf } from "./version.ts";
 
 export function swarmOptions({ cluster, images, placement, addresses, pins, run }: Scenario): SwarmOptions {

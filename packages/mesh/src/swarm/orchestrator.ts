@@ -7,6 +7,7 @@
 import type { ClusterNode, Service } from "../scenario/scenario.ts";
 import { Refusal } from "./docker-error.ts";
 import { complete, isServiceName, swarmId } from "./identifier.ts";
+import { INGRESS } from "./networks.ts";
 import { calling, type Operation } from "./operation.ts";
 import { hasDuplicates, portConflict } from "./port-conflict.ts";
 import { type Occupation, Placer, suitableNodes, taskNames } from "./placement.ts";
@@ -17,7 +18,6 @@ import { resumeUpdate } from "./updater.ts";
 import { assign, endTask } from "./agent.ts";
 import { rejectUnfit } from "./constraint-enforcer.ts";
 
-export const INGRESS = "ingress";
 /** Of a task that waits for one. */
 const NO_ADDRESS = "could not find an available IP";
 
@@ -68,7 +68,7 @@ function checkPorts(swarm: Swarm, spec: Service, itself?: ServiceState): void {
 export function networksOf({ spec, ports }: Pick<ServiceState, "spec" | "ports">): readonly string[] {
   const { networks } = spec;
   const needsIngress = ports.some((port) => port.mode === "ingress");
-  return needsIngress ? [INGRESS, ...networks.filter((name) => name !== INGRESS)] : networks;
+  return needsIngress ? [INGRESS.name, ...networks.filter((name) => name !== INGRESS.name)] : networks;
 }
 
 /** One in each of its networks, also in that of the routing mesh; those that it needs no longer are free. */
@@ -178,7 +178,7 @@ function allocateAlike(swarm: Swarm, tasks: readonly Task[]): void {
       else task.enter("pending", swarm.host.now, NO_ADDRESS);
     }
     for (const task of tasks) {
-      if (task.node === undefined || swarm.balancerAddress(network, task.node) !== undefined) continue;
+      if (task.node === undefined || swarm.networkAllocator.balancerAddress(network, task.node) !== undefined) continue;
       task.enter("pending", swarm.host.now, NO_ADDRESS);
     }
   }

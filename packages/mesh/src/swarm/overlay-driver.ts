@@ -105,7 +105,7 @@ export function* localOverlay(engine: Engine, network: OverlayNetwork, joins: 0 
     }
     return existing;
   }
-  const ip = engine.swarm.balancerAddress(network, engine.node);
+  const ip = engine.swarm.networkAllocator.balancerAddress(network, engine.node);
   if (ip === undefined) throw Refusal.noAddress();
   const overlay = new LocalOverlay(network, engine.made(network.name));
   overlay.joined = joins;
@@ -280,5 +280,5 @@ export function removeOverlay(engine: Engine, overlay: LocalOverlay): void {
   engine.ask({ kind: "netns-delete", node: engine.name, netns: overlay.netns });
   engine.encryption.release(network);
   // A node that is off keeps its place.
-  if (engine.isOn) engine.swarm.releaseBalancer(network, engine.node);
+  if (engine.isOn) engine.swarm.networkAllocator.releaseBalancer(network, engine.node);
 }

@@ -4,7 +4,7 @@ import { formatRequest } from "../../src/swarm/format-request.ts";
 import { spiOf } from "../../src/swarm/encryption.ts";
 import { removeContainer } from "../../src/swarm/container.ts";
 import { KeyManager } from "../../src/swarm/key-manager.ts";
-import type { Choices } from "../../src/swarm/swarm.ts";
+import type { Choices } from "../../src/swarm/choices.ts";
 import { ip, World } from "./world.ts";
 
 /** Keys and first tag of the recording q5. */

@@ -152,11 +152,11 @@ describe("addresses (recording s00)", () => {
     world.do(removeContainer(world.swarm.engine(WORKER1), world.swarm.engine(WORKER1).container("pa")!, true), WORKER1);
     expect(addressOf("pb")).toBe("10.0.1.16");
     expect(addressOf("pc", { attachments: [{ network: "neta", ip: ip("10.0.1.99") }] })).toBe("10.0.1.99");
-    world.swarm.removeNetwork(world.swarm.networks.get("netb")!);
+    world.swarm.networkAllocator.remove(world.swarm.networks.get("netb")!);
     for (const service of ["sa", "sc"]) removeService(world.swarm, world.swarm.services.get(service)!);
     const worker = world.swarm.engine(WORKER1);
     for (const name of ["pb", "pc"]) world.do(removeContainer(worker, worker.container(name)!, true), WORKER1);
-    world.swarm.removeNetwork(world.swarm.networks.get("neta")!);
+    world.swarm.networkAllocator.remove(world.swarm.networks.get("neta")!);
     world.overlay("other");
     const { subnet: next, vni } = world.swarm.networks.get("other")!.subnets[0]!;
     expect([formatIpv4(next.address), vni]).toEqual([subnet, 4099]);
@@ -416,12 +416,12 @@ describe("Docker refuses", () => {
     ["a network's name twice", () => world.overlay("net"), "network with name net already exists"],
     [
       "to remove a network in use",
-      () => world.swarm.removeNetwork(world.swarm.networks.get("net")!),
+      () => world.swarm.networkAllocator.remove(world.swarm.networks.get("net")!),
       /^rpc error: code = FailedPrecondition desc = network \w+ is in use by service/,
     ],
     [
       "to remove ingress",
-      () => world.swarm.removeNetwork(world.swarm.networks.get("ingress")!),
+      () => world.swarm.networkAllocator.remove(world.swarm.networks.get("ingress")!),
       "ingress is a pre-defined network",
     ],
     [

@@ -11,7 +11,7 @@ import { createService, liveTasks, removeService, scaleService } from "../../src
 import { powerOff, powerOn } from "../../src/swarm/power.ts";
 import type { Request } from "../../src/swarm/request.ts";
 import type { ServiceState } from "../../src/swarm/service.ts";
-import type { Choices } from "../../src/swarm/swarm.ts";
+import type { Choices } from "../../src/swarm/choices.ts";
 import { updateService } from "../../src/swarm/updater.ts";
 
 const [H1, H2, H3] = ["h1", "h2", "h3"] as const;
@@ -359,7 +359,7 @@ test("a service without a virtual IP uses up a mark, and nothing else", () => {
 
 test("direct server return: tasks have the virtual IP, and nobody hears it from them", () => {
   const world = worldOf({ placement: new Map([["web.1", H1]]) });
-  world.swarm.addNetwork({
+  world.swarm.networkAllocator.add({
     name: "net",
     subnets: [],
     gateways: [],

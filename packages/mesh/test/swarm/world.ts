@@ -11,7 +11,8 @@ import { createService } from "../../src/swarm/orchestrator.ts";
 import { Picture } from "../../src/swarm/picture.ts";
 import type { DevicePlan, NamespacePlan } from "../../src/swarm/plan.ts";
 import type { IptablesRequest, Request } from "../../src/swarm/request.ts";
-import { type Choices, NO_CHOICES, Swarm } from "../../src/swarm/swarm.ts";
+import { type Choices, NO_CHOICES } from "../../src/swarm/choices.ts";
+import { Swarm } from "../../src/swarm/swarm.ts";
 import { versionOf } from "../../src/swarm/version.ts";
 import { type Container, type ContainerOptions, createContainer, startContainer } from "../../src/swarm/container.ts";
 
@@ -138,7 +139,7 @@ export class World {
     subnet?: string,
     options: { readonly internal?: boolean; readonly attachable?: boolean; readonly encrypted?: boolean } = {},
   ): void {
-    this.swarm.addNetwork({
+    this.swarm.networkAllocator.add({
       name,
       subnets: subnet === undefined ? [] : subnet.split(",").map((each) => parseCidr(each)!),
       gateways: [],
