@@ -141,8 +141,8 @@ export class VxlanPacket {
       const usual = 0x450008;
       if (
         (view.getInt32(base + 12, true) & 0xffffff) === usual &&
-        // No fragment, UDP: flags and offset but for Don't Fragment, and the protocol behind the TTL.
-        (view.getInt32(base + 20, true) & ~0x00ffc0c0) === 0x11000000 &&
+        // No fragment, UDP: all but Don't Fragment, the bit before it, and the TTL.
+        (view.getInt32(base + 20, true) & ~0x00ff00c0) === 0x11000000 &&
         total + 14 <= length &&
         udpWord >>> 16 === this.port &&
         udpLength + 20 <= total &&
@@ -508,7 +508,7 @@ function verifyPlain(packet: VxlanPacket, summer: Summer): number {
 /** What follows the inner IPv4 header of a usual packet at `base`; 0, not known, if that is unusual. */
 function usualKind(view: DataView, base: number, total: number): InnerKind {
   // Protocol and no fragment, as in `wrap`.
-  const protocol = view.getInt32(base + 70, true) & ~0x00ffc0c0;
+  const protocol = view.getInt32(base + 70, true) & ~0x00ff00c0;
   if (total < 28) return 0;
   if (protocol === 0x01000000) return 2;
   if (protocol === 0x11000000) return (view.getInt32(base + 88) >>> 16) + 20 === total ? 4 : 0;
