@@ -67,7 +67,7 @@ export function pcapMagic(
 /** Walks the records of a pcap file. Made by `openCapture` and `openCaptureSync`. */
 export class PcapReader extends RecordReader {
   override readonly format = "pcap";
-  /** Big-endian and not little-endian, as what is usual should be what V8 compares with first. */
+  /** Not `littleEndian`: V8 compares a boolean field with false first (docs/adr/0002-hot-path-api.md, 13). */
   #bigEndian = false;
   /** Subsecond units a second, and nanoseconds a unit. */
   #unitsPerSecond = 1_000_000;

@@ -68,7 +68,8 @@ export class PcapWriter extends RecordWriter {
 
   /**
    * Writes the packet in [start, end) of `view`; the bytes are copied before it returns.
-   * Seconds are 0 to 2^32 - 1, nanoseconds 0 to 999,999,999; a file of microseconds cuts them down.
+   * Seconds are 0 to 2^32 - 1, nanoseconds 0 to 999,999,999, whole numbers both; a file of microseconds cuts them down. A
+   * packet has less than 256 MiB.
    */
   write(
     view: DataView,
@@ -79,7 +80,8 @@ export class PcapWriter extends RecordWriter {
     wireLength: number = end - start,
   ): boolean {
     const length = end - start;
-    if (!(length >= 0)) throw new RangeError(`packet from ${start} to ${end}, expected an end behind the start`);
+    // LENGTH_LIMIT less one, as a constant of this place: also false for a fraction and for no number at all.
+    if (length !== (length & 0xfffffff)) throw this.wrongRange(start, end);
     if (seconds >>> 0 !== seconds) this.#refuseTime(seconds);
     const at = this.reserve(HEADER + length);
     // The half keeps what is a whole number of units from falling short of it.

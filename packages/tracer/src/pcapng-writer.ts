@@ -3,7 +3,15 @@
  * options, and every other block, decoded or as it stood in another file.
  */
 import type { CaptureOutput } from "./chunk-sink.ts";
-import { type Block, BlockType, decodeBlock, encodeBlock, FixedLength, type RawBlock } from "./pcapng-blocks.ts";
+import {
+  type Block,
+  BLOCK_OVERHEAD,
+  BlockType,
+  decodeBlock,
+  encodeBlock,
+  FixedLength,
+  type RawBlock,
+} from "./pcapng-blocks.ts";
 import {
   COMMENT_OPTION,
   FLAGS_OPTION,
@@ -13,7 +21,7 @@ import {
   type SectionOptions,
   type Ticks,
 } from "./pcapng-options.ts";
-import { RecordWriter } from "./record-writer.ts";
+import { LENGTH_LIMIT, RecordWriter } from "./record-writer.ts";
 import { DEFAULT_RESOLUTION, NANOSECOND_RESOLUTION, TickClock } from "./tick-clock.ts";
 
 /** A section as a writer begins it. */
@@ -44,8 +52,7 @@ export interface PcapngPacketInit {
 
 /** Of this module, as an imported constant is read each time. */
 const ENHANCED_PACKET: number = BlockType.enhancedPacket;
-/** A packet has fewer bytes; a power of two. */
-const LENGTH_LIMIT = 0x10000000;
+const LENGTH_MASK: number = LENGTH_LIMIT - 1;
 /** This machine's byte order. */
 const IS_LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 /** epb_flags, epb_packetid and the end of the options, with their headers. */
@@ -100,8 +107,8 @@ export class PcapngWriter extends RecordWriter {
 
   /**
    * Writes the packet in [start, end) of `view`; the bytes are copied before it returns.
-   * Nanoseconds are 0 to 999,999,999; an interface of a coarser resolution cuts them down. `interfaceId` counts within
-   * the section. A flags word (`flagsOf` makes one) is written unless it is 0.
+   * A packet has less than 256 MiB. Nanoseconds are 0 to 999,999,999, whole ones; an interface of a coarser resolution
+   * cuts them down. `interfaceId` counts within the section. A flags word (`flagsOf` makes one) is written unless it is 0.
    */
   write(
     view: DataView,
@@ -116,7 +123,7 @@ export class PcapngWriter extends RecordWriter {
     const length = end - start;
     let clock = this.#clocks[interfaceId];
     // Numbers instead of names, and one condition for all that is unusual: V8 inlines all of this into a caller's loop
-    // as long as it is short (docs/adr/0002-hot-path-api.md). The first is LENGTH_LIMIT less one.
+    // as long as it is short (docs/adr/0002-hot-path-api.md). 0xfffffff is LENGTH_LIMIT less one.
     if (length !== (length & 0xfffffff) || clock === undefined || !clock.setTicks(seconds, nanoseconds)) {
       clock = this.#unusualClock(start, end, seconds, nanoseconds, interfaceId);
     }
@@ -147,7 +154,7 @@ export class PcapngWriter extends RecordWriter {
   /** The clock of an interface of an unusual resolution, set to the time. Throws if something else was unusual. */
   #unusualClock(start: number, end: number, seconds: number, nanoseconds: number, interfaceId: number): TickClock {
     const length = end - start;
-    if (length !== (length & (LENGTH_LIMIT - 1))) throw wrongRange(start, end);
+    if (length !== (length & LENGTH_MASK)) throw this.wrongRange(start, end);
     const clock = this.#clockOf(interfaceId);
     if (clock.toTicks(seconds, nanoseconds) < 0) this.#refuseTime(clock, seconds);
     return clock;
@@ -186,9 +193,9 @@ export class PcapngWriter extends RecordWriter {
     comment: DataView,
     commentLength: number,
   ): boolean {
-    if (interfaceId >>> 0 >= this.#clocks.length) this.#clockOf(interfaceId);
+    if (this.#clocks[interfaceId] === undefined) this.#clockOf(interfaceId);
     const length = end - start;
-    if (length !== (length & (LENGTH_LIMIT - 1))) throw wrongRange(start, end);
+    if (length !== (length & LENGTH_MASK)) throw this.wrongRange(start, end);
     if (!(commentLength >= 0 && commentLength <= comment.byteLength && commentLength <= 0xffff))
       throw new RangeError(
         `commentLength is ${commentLength}, expected at most ${Math.min(comment.byteLength, 0xffff)}`,
@@ -199,7 +206,6 @@ export class PcapngWriter extends RecordWriter {
     let at = this.reserve(total);
     const out = this.view;
     const littleEndian = !this.#bigEndian;
-    this.at = at + total;
     out.setUint32(at, BlockType.enhancedPacket, littleEndian);
     out.setUint32(at + 4, total, littleEndian);
     out.setUint32(at + 8, interfaceId, littleEndian);
@@ -227,6 +233,7 @@ export class PcapngWriter extends RecordWriter {
     out.setUint32(at + 16, littleEndian ? 0 : packetId, littleEndian);
     out.setUint32(at + 20, 0);
     out.setUint32(at + 24, total, littleEndian);
+    this.at = at + 28;
     return this.isReady;
   }
 
@@ -251,37 +258,25 @@ export class PcapngWriter extends RecordWriter {
    */
   writeBlock(block: Block | RawBlock): boolean {
     const isSection = "kind" in block ? block.kind === "section" : block.type === BlockType.section;
-    if (isSection) this.#begun = true;
-    else this.finishHeader();
-    if (isSection) this.#bigEndian = !(block as { readonly littleEndian: boolean }).littleEndian;
-    const raw = "kind" in block ? this.#encode(block) : block;
-    if (raw.littleEndian === this.#bigEndian) {
-      const orders = raw.littleEndian
-        ? "little-endian, its section big-endian"
-        : "big-endian, its section little-endian";
-      throw new RangeError(`the raw block is ${orders}: decode it first`);
-    }
-    if ((raw.bytes.length & 3) !== 0) {
-      throw new RangeError(`the raw block has ${raw.bytes.length} bytes, expected a multiple of 4`);
-    }
+    if (!isSection) this.finishHeader();
+    const littleEndian = isSection ? (block as { readonly littleEndian: boolean }).littleEndian : !this.#bigEndian;
+    const raw = "kind" in block ? this.#encode(block, littleEndian) : block;
+    checkRaw(raw, littleEndian);
+    const clock = raw.type === BlockType.interface ? clockOf(raw) : undefined;
     const ready = this.append(raw.bytes);
-    if (isSection) this.#clocks = [];
-    else if (raw.type === BlockType.interface) this.#register(raw);
+    // Only now, as what has been refused changes nothing.
+    if (isSection) {
+      this.#begun = true;
+      this.#bigEndian = !littleEndian;
+      this.#clocks = [];
+    } else if (clock !== undefined) this.#clocks.push(clock);
     return ready;
   }
 
-  #encode(block: Block): RawBlock {
-    const littleEndian = !this.#bigEndian;
+  #encode(block: Block, littleEndian: boolean): RawBlock {
     const bytes = encodeBlock(block, littleEndian);
     const type = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, littleEndian);
     return { type, littleEndian, offset: this.length, bytes };
-  }
-
-  #register(raw: RawBlock): void {
-    const block = decodeBlock(raw);
-    const options = block?.kind === "interface" ? block.options : {};
-    const { timestampResolution = DEFAULT_RESOLUTION, timestampOffset = 0 } = options;
-    this.#clocks.push(new TickClock(timestampResolution, Number(timestampOffset)));
   }
 
   #clockOf(interfaceId: number): TickClock {
@@ -297,7 +292,20 @@ export class PcapngWriter extends RecordWriter {
   }
 }
 
-function wrongRange(start: number, end: number): RangeError {
-  const expected = end < start ? "an end behind the start" : `less than ${LENGTH_LIMIT} bytes, whole ones`;
-  return new RangeError(`packet from ${start} to ${end}, expected ${expected}`);
+/** The clock that an interface's packets go by. */
+function clockOf(raw: RawBlock): TickClock {
+  const block = decodeBlock(raw);
+  const options = block?.kind === "interface" ? block.options : {};
+  const { timestampResolution = DEFAULT_RESOLUTION, timestampOffset = 0 } = options;
+  return new TickClock(timestampResolution, Number(timestampOffset));
+}
+
+function checkRaw({ bytes, littleEndian }: RawBlock, isLittleEndian: boolean): void {
+  if (littleEndian !== isLittleEndian) {
+    const orders = littleEndian ? "little-endian, its section big-endian" : "big-endian, its section little-endian";
+    throw new RangeError(`the raw block is ${orders}: decode it first`);
+  }
+  if (bytes.length < BLOCK_OVERHEAD || (bytes.length & 3) !== 0) {
+    throw new RangeError(`the raw block has ${bytes.length} bytes, expected a multiple of 4 from ${BLOCK_OVERHEAD}`);
+  }
 }

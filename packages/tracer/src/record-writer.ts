@@ -11,6 +11,8 @@ import { CaptureError, type CaptureErrorCode, ioError } from "./error.ts";
 
 /** Bytes of a writer's chunk. */
 const CHUNK_LENGTH = 256 * 1024;
+/** A packet has fewer bytes; a power of two. */
+export const LENGTH_LIMIT = 0x10000000;
 /** Chunks that a sink may have before the caller is asked to wait. */
 const MAX_PENDING = 2;
 const NODE_MAJOR = Number.parseInt(process.versions.node, 10);
@@ -139,8 +141,8 @@ export abstract class RecordWriter {
   }
 
   /**
-   * Copies [start, end) of `view` to `at` of the chunk, in few instructions: they cost twice where the bytes come from
-   * memory (docs/adr/0002-hot-path-api.md).
+   * Copies [start, end) of `view` to `at` of the chunk. Instructions are few, as each costs twice where the bytes come
+   * from memory and not from a cache (docs/adr/0002-hot-path-api.md).
    */
   protected copy(view: DataView, start: number, end: number, at: number): void {
     const last = end - 16;
@@ -190,6 +192,7 @@ export abstract class RecordWriter {
   }
 
   #copyLong(view: DataView, start: number, end: number, at: number): void {
+    if (start < 0) throw new RangeError(`start is ${start}, expected an offset in the view`);
     if (end > view.byteLength) throw new RangeError(`end is ${end}, the view has ${view.byteLength} bytes`);
     if (!COPIES_PARTS) {
       this.bytes.set(new Uint8Array(view.buffer, view.byteOffset + start, end - start), at);
@@ -201,6 +204,12 @@ export abstract class RecordWriter {
       this.#sourceBytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
     }
     this.#sourceBytes.copy(this.bytes, at, start, end);
+  }
+
+  /** The range of a packet that is not written. */
+  protected wrongRange(start: number, end: number): RangeError {
+    const expected = end < start ? "an end behind the start" : `less than ${LENGTH_LIMIT} bytes, whole ones`;
+    return new RangeError(`packet from ${start} to ${end}, expected ${expected}`);
   }
 
   /** Ends the call that was asked to write what cannot be written. */

@@ -106,7 +106,8 @@ export class TickClock {
 
   /**
    * The same for the hot path: sets `high` and `lowBits`, the latter signed. Integers only; the second is worked out
-   * once. False if the count cannot hold the time or is of an unusual resolution: `toTicks` says which.
+   * once. Nanoseconds are 0 to 999,999,999. False if the count cannot hold the time or is of an unusual resolution:
+   * `toTicks` tells the two apart.
    */
   setTicks(seconds: number, nanoseconds: number): boolean {
     if (seconds !== this.#writeSeconds && !this.#enterSecond(seconds)) return false;

@@ -158,9 +158,12 @@ describe("PcapWriter", () => {
     }
     expect(() => writer.write(view, 4, 2, 1, 0)).toThrow("packet from 4 to 2");
     expect(() => writer.write(view, 0, 11, 1, 0)).toThrow(RangeError);
-    for (const end of [Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(() => writer.write(view, 0, end, 1, 0)).toThrow(RangeError);
+    for (const end of [Number.NaN, Number.POSITIVE_INFINITY, 1.5, 2 ** 28]) {
+      expect(() => writer.write(view, 0, end, 1, 0)).toThrow("expected less than 268435456 bytes, whole ones");
     }
+    // What lies before the view in its buffer is not the caller's.
+    const part = new DataView(new ArrayBuffer(4000), 2000);
+    for (const start of [-8, -32, -600]) expect(() => writer.write(part, start, 0, 1, 0)).toThrow(RangeError);
     expect(() => writer.write(view, 0, 5000, 1, 0)).toThrow("end is 5000, the view has 10 bytes");
     writer.write(view, 0, 10, 1, 0);
     writer.closeSync();

@@ -234,6 +234,40 @@ describe("PcapngWriter", () => {
     expect(rawBlocks(other.bytes)).toHaveLength(1);
   });
 
+  it("begins as ever after a first section that was refused", () => {
+    const kept = new Kept();
+    const writer = new PcapngWriter(kept);
+    const [section] = rawBlocks(sectionBlock(false));
+    expect(() => writer.writeBlock({ ...section!, bytes: new Uint8Array(30) })).toThrow(RangeError);
+    writer.addInterface();
+    writer.write(viewOf(counting(8)), 0, 8, 1000, 0);
+    writer.closeSync();
+    expect(readSync(kept.bytes)).toMatchObject({ error: undefined, packets: [{ capturedLength: 8 }] });
+  });
+
+  it("refuses a sighting that cannot be written, and writes nothing of it", () => {
+    const kept = new Kept();
+    const writer = new PcapngWriter(kept);
+    writer.addInterface();
+    const view = viewOf(counting(100));
+    const { length } = writer;
+    const sighting = (start: number, end: number, interfaceId: number): boolean =>
+      writer.writeSighting(view, start, end, 0, 5, interfaceId, 1, 7, view, 3);
+    for (const id of [1, -1, 0.5, 2 ** 32]) expect(() => sighting(0, 8, id)).toThrow(`interface ${id}`);
+    for (const [start, end] of [
+      [9, 8],
+      [0, 101],
+      [-4, 8],
+      [0, Number.NaN],
+    ] as const) {
+      expect(() => sighting(start, end, 0)).toThrow(RangeError);
+    }
+    expect(writer.length).toBe(length);
+    sighting(0, 8, 0);
+    writer.closeSync();
+    expect(readSync(kept.bytes)).toMatchObject({ error: undefined, packets: [{ capturedLength: 8, packetId: 7 }] });
+  });
+
   it("refuses what cannot be written, and writes nothing of it", () => {
     const kept = new Kept();
     const writer = new PcapngWriter(kept);
@@ -258,8 +292,13 @@ describe("PcapngWriter", () => {
       "the raw block is big-endian, its section little-endian",
     );
     expect(() => writer.writeBlock({ type: 77, littleEndian: true, offset: 0, bytes: new Uint8Array(14) })).toThrow(
-      "the raw block has 14 bytes, expected a multiple of 4",
+      "the raw block has 14 bytes, expected a multiple of 4 from 12",
     );
+    expect(() => writer.writeBlock({ type: 77, littleEndian: true, offset: 0, bytes: new Uint8Array() })).toThrow(
+      "the raw block has 0 bytes",
+    );
+    // A section that is refused is none.
+    expect(() => writer.writeBlock({ ...section!, bytes: new Uint8Array(26) })).toThrow(RangeError);
     writer.write(view, 0, 8, 1000, 0);
     writer.closeSync();
     expect(readSync(kept.bytes)).toMatchObject({ error: undefined, packets: [{ capturedLength: 8 }] });
