@@ -7,11 +7,11 @@ import { BridgeNetwork, isPlain, type Network, OverlayNetwork } from "../swarm/n
 import { hexId } from "../swarm/identifier.ts";
 import { serviceSpec } from "./service-spec.ts";
 import type { ServiceState } from "../swarm/service.ts";
-import { OVERLAY_MTU } from "../swarm/networks.ts";
+import { MTU_OPTION } from "../scenario/compose-schema.ts";
+import { OVERLAY_MTU, VXLAN_OVERHEAD } from "../swarm/networks.ts";
 import type { SwarmNode } from "../swarm/swarm.ts";
 import { servicesIn } from "./network-services.ts";
 import type { Call } from "./cli-call.ts";
-import { MTU_OPTION, VXLAN_OVERHEAD } from "./cli-networks.ts";
 import { portsJson } from "./cli-ports.ts";
 import { EPOCH, timestamp } from "./cli-table.ts";
 

@@ -1,11 +1,13 @@
 /** Networks: `docker network create`, `rm`, `ls`, `inspect`, `connect`, `disconnect`. */
 import { UsageError } from "../program/program.ts";
+import { MTU_OPTION, VNI_OPTION } from "../scenario/compose-schema.ts";
 import type { Cidr } from "../scenario/scenario.ts";
 import { createBridge, removeBridge } from "../swarm/bridge-driver.ts";
 import { networkOf, parseCidr } from "../swarm/cidr.ts";
 import { connect, disconnect } from "../swarm/container.ts";
 import { DockerError, fromDaemon, Refusal } from "../swarm/docker-error.ts";
 import { isPlain, type Network, OverlayNetwork } from "../swarm/network.ts";
+import { VXLAN_OVERHEAD } from "../swarm/networks.ts";
 import type { Operation } from "../swarm/operation.ts";
 import type { Call, Command } from "./cli-call.ts";
 import { printInspected, readIp } from "./cli-containers.ts";
@@ -15,9 +17,6 @@ import { createdText, networkJson } from "./cli-inspect.ts";
 import { flags } from "./cli-options.ts";
 
 const SHORT_ID = 12;
-export const VXLAN_OVERHEAD = 50;
-export const MTU_OPTION = "com.docker.network.driver.mtu";
-const VNI_OPTION = "com.docker.network.driver.overlay.vxlanid_list";
 
 function readSubnet(text: string): Cidr {
   const cidr = parseCidr(text);

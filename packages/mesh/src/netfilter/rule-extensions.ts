@@ -17,10 +17,10 @@ import {
 } from "./rule-values.ts";
 
 export type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
-export type Not = { readonly not?: true };
+type Not = { readonly not?: true };
 
 /** Takes an option into the match; `next` answers the word behind it. Throws a {@link RuleError}. */
-export type ParseOption = (match: Mutable<Match>, next: () => string, not: Not) => void;
+type ParseOption = (match: Mutable<Match>, next: () => string, not: Not) => void;
 
 export function notIf(isInverted: boolean): Not {
   return isInverted ? { not: true } : {};

@@ -2,7 +2,7 @@
 import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
 import { contains, formatCidr, isNetwork, networkOf, parseCidr } from "../swarm/cidr.ts";
 import { encryptedMtu } from "../swarm/network.ts";
-import { MAX_VNI } from "../swarm/networks.ts";
+import { MAX_VNI, OVERLAY_MTU, VXLAN_OVERHEAD } from "../swarm/networks.ts";
 import { check, type UnknownKey } from "./check.ts";
 import {
   DSR_OPTION,
@@ -30,10 +30,6 @@ export interface NetworkPlaces {
   readonly subnets: readonly { readonly subnet: Place; readonly gateway: Place; readonly vni: Place }[];
 }
 
-/** MTU that the overlay driver starts from; the underlay's is never asked (drivers/overlay maxMTU). */
-const DRIVER_MTU = 1500;
-/** Ethernet, IPv4, UDP and VXLAN headers of the tunnel (RFC 7348 §5). */
-const VXLAN_OVERHEAD = 50;
 /** Least MTU of an IPv4 interface (RFC 791 §3.2). */
 const LEAST_MTU = 68;
 const MOST_MTU = 65_535;
@@ -114,7 +110,7 @@ function readOptions(
   report: Report,
 ): { readonly vnis: readonly number[]; readonly mtu: number; readonly encrypted: boolean; readonly dsr?: true } {
   const vnis: number[] = [];
-  let mtu = DRIVER_MTU - VXLAN_OVERHEAD;
+  let mtu = OVERLAY_MTU;
   for (const [option, value] of Object.entries(options)) {
     const at = place.at(option);
     const text = String(value);

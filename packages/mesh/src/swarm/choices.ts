@@ -1,8 +1,7 @@
-/** What is arbitrary in a real swarm and a scenario may pin. */
+/** What is arbitrary in a real swarm, chosen by whoever wants to know the outcome: a scenario's pins. */
 import type { Pins } from "./ipam.ts";
 import type { PinnedKeys } from "./key-manager.ts";
 
-/** Choices that are arbitrary in reality, made by whoever wants to know the outcome. */
 export interface Choices {
   /** Task to node. */
   readonly placement: ReadonlyMap<string, string>;

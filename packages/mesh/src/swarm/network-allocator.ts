@@ -1,6 +1,6 @@
 /**
  * The managers' allocator of overlay networks (swarmkit manager/allocator, cnmallocator): subnets, gateways, VXLAN network
- * identifiers, and the addresses of nodes and of containers that no service has.
+ * identifiers, and the addresses of the nodes' load balancers and of containers that no service has.
  */
 import type { Cidr, OverlayNetwork as NetworkSpec } from "../scenario/scenario.ts";
 import { addressAt, formatCidr, isHost } from "./cidr.ts";

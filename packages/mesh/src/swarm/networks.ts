@@ -1,5 +1,6 @@
 /**
- * Subnets and VNIs of overlay networks (libnetwork ipams/defaultipam, drivers/overlay/ovmanager NetworkAllocate;
+ * Subnets and VNIs that a scenario's overlay networks will have, to be checked before anything runs; the running swarm has
+ * network-allocator.ts. As Docker does it (libnetwork ipams/defaultipam, drivers/overlay/ovmanager NetworkAllocate;
  * swarmkit hands both out on a manager). The ingress network is made with the swarm and so has the first of each.
  *
  * Docker makes the networks of a stack in any order; here it is the file's. What is pinned is taken first, so that
@@ -17,8 +18,10 @@ export const MAX_VNI = 0xffffff;
 /** VNIs below are VLAN numbers on Windows, so none is handed out there (ovmanager vxlanIDStart). */
 export const FIRST_VNI = 4096;
 
-/** Of an overlay over Ethernet, less what encapsulation adds. */
-export const OVERLAY_MTU = 1450;
+/** Bytes of the tunnel's Ethernet, IPv4, UDP and VXLAN headers (RFC 7348 §5). */
+export const VXLAN_OVERHEAD = 50;
+/** Bytes; the overlay driver starts from 1500 and never asks for the underlay's MTU (drivers/overlay maxMTU). */
+export const OVERLAY_MTU: number = 1500 - VXLAN_OVERHEAD;
 
 /** The routing mesh's own network. */
 export const INGRESS: { readonly name: string; readonly subnet: Cidr; readonly vni: number } = {
