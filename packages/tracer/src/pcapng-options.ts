@@ -111,7 +111,7 @@ export interface PacketHash {
   readonly value: Uint8Array;
 }
 
-/** What was done with a packet. Kind 0: hardware (bytes); 1: Linux TC_ACT_*; 2: Linux xdp_action. */
+/** What was done with a packet. Kind 0: hardware (bytes); 1: Linux TC_ACT_*, 2: Linux xdp_action (64 bits). */
 export interface Verdict {
   readonly kind: number;
   readonly value: Integer64 | Uint8Array;
@@ -303,15 +303,23 @@ const VERDICT: Form = {
   decode: (view, at, end, littleEndian): Verdict | undefined => {
     if (at === end) return undefined;
     const kind = view.getUint8(at);
-    const isNumber = (kind === 1 || kind === 2) && end - at === 9;
-    return { kind, value: isNumber ? u64At(view, at + 1, littleEndian) : bytesOf(view, at + 1, end) };
+    if (!isLinuxVerdict(kind)) return { kind, value: bytesOf(view, at + 1, end) };
+    return end - at === 9 ? { kind, value: u64At(view, at + 1, littleEndian) } : undefined;
   },
   encode: (out, { kind, value }: Verdict) => {
+    if (value instanceof Uint8Array && isLinuxVerdict(kind) && value.length !== 8) {
+      throw new RangeError(`a verdict of kind ${kind} has ${value.length} bytes, expected 8`);
+    }
     out.u8(kind);
     if (value instanceof Uint8Array) out.bytes(value);
     else out.u64(value);
   },
 };
+
+/** The draft gives these 64 bits. */
+function isLinuxVerdict(kind: number): boolean {
+  return kind === 1 || kind === 2;
+}
 
 function putInt32(out: ByteWriter, value: number): void {
   out.bytes(Uint8Array.of(value >> 24, value >> 16, value >> 8, value));

@@ -106,6 +106,16 @@ describe("pcapng options", () => {
       ],
     });
     expect(hexOf(encodeOptions("interface", options, true))).toBe(`${hexOf(list)}00000000`);
+    // Linux' verdicts have 64 bits; others any number of bytes.
+    const verdicts = concat([option(true, 7, bytesOf("0001020304050607")), option(true, 7, bytesOf("0105"))]);
+    const read = decode("packet", verdicts);
+    expect(read).toEqual({
+      verdicts: [{ kind: 0, value: bytesOf("01020304050607") }],
+      unknown: [{ code: 7, value: bytesOf("0105") }],
+    });
+    expect(hexOf(encodeOptions("packet", read, true))).toBe(`${hexOf(verdicts)}00000000`);
+    const short = { verdicts: [{ kind: 1, value: new Uint8Array(1) }] };
+    expect(() => encodeOptions("packet", short, true)).toThrow("a verdict of kind 1 has 1 bytes, expected 8");
   });
 
   it("keep the first of two where there may be one, and the other aside", () => {
