@@ -124,7 +124,7 @@ ${markdown(columns(report))}
 
 Captures: \`mix\` has inner frames of 64, 576 and 1400 bytes (7:4:1) with ICMP, UDP and TCP, \`small\` packets of 114 bytes. "In cache": the
 first 1,024 frames again and again. Reading is from the page cache, writing to memory (tmpfs where there is one). "SIMD": frames in the
-memory of \`createSimdChecksum\`. A fraction of a byte a packet is what opening a file costs, spread over its packets.
+memory of \`createSimdChecksum\`. A fraction of a byte a packet is what opening a file costs, or V8 made meanwhile, spread over the packets.
 
 ${others}## Against npm's packages
 

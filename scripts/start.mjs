@@ -30,6 +30,8 @@ The trace is ${trace}. Open it:
 Without Wireshark:
   node packages/cli/dist/main.js decode ${trace} --tree --count 1
   node packages/cli/dist/main.js --help
+All the pings of that recording, simulated and compared with it frame by frame:
+  npm run conformance -- s01
 Your own stack file: a scenario.yml beside it with
   cluster: { nodes: 3 }
   compose: docker-compose.yml
