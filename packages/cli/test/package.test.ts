@@ -1,4 +1,5 @@
 /** The facts of the four package.json files: what somebody who installs a package gets. */
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import {
@@ -62,8 +63,9 @@ describe.each(PACKAGES)("$manifest.name", ({ folder, manifest }) => {
     expect(readFileSync(`${ROOT}packages/${folder}/LICENSE`, "utf8")).toBe(readFileSync(`${ROOT}LICENSE`, "utf8"));
   });
 
-  it("is an ES module without side effects, and ships its build and its source", () => {
-    expect(manifest).toMatchObject({ type: "module", sideEffects: false, files: ["dist", "src"] });
+  it("is an ES module without side effects, and ships its build, its source and what examples it has", () => {
+    const examples = exists(`packages/${folder}/examples`) ? ["examples"] : [];
+    expect(manifest).toMatchObject({ type: "module", sideEffects: false, files: ["dist", ...examples, "src"] });
     const legacy = ["main", "module", "browser", "types", "typings", "typesVersions", "scripts", "private"];
     expect(Object.keys(manifest).filter((field) => legacy.includes(field))).toEqual([]);
   });
@@ -120,6 +122,15 @@ describe.each(LIBRARIES)("exports of $manifest.name", ({ folder, manifest }) => 
     );
     const missing = files.filter((file) => !exists(`packages/${folder}/${file.slice(2)}`));
     expect(missing, "dist is written by npm run build").toEqual([]);
+  });
+});
+
+describe("the codec's example", () => {
+  it("is run by Node as it is, on the built package", () => {
+    const example = `${ROOT}packages/codec/examples/encapsulate.mjs`;
+    const { status, stdout, stderr } = spawnSync(process.execPath, [example], { encoding: "utf8" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout.split("\n")[1]).toBe("  inner frame of 52 bytes, slot 0");
   });
 });
 
