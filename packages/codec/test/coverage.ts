@@ -173,7 +173,7 @@ function comparedFields(): ReadonlySet<string> {
 }
 
 /** Rows of all layout tables of a kind of layer, those of its message types included. */
-function rowsOf(name: Exclude<LayerName, "data">): readonly Field[] {
+export function rowsOf(name: Exclude<LayerName, "data">): readonly Field[] {
   const rows = [...protocolOf(LayerKind[name])!.layout];
   if (name === "llc") rows.push(...llc.snapLayout);
   if (name === "igmp") rows.push(...igmp.queryV3Layout, ...igmp.reportV3Layout);

@@ -1,14 +1,14 @@
 /** What descriptions.ts needs of binary-parser, whose own types do not cover its ES module. */
 declare module "binary-parser" {
   interface ArrayOptions {
-    readonly type: "uint8";
-    readonly length: number;
+    readonly type: "uint8" | "int32be" | Parser;
+    /** A count, the name of the field that says it, or what computes it of the fields so far. */
+    readonly length: number | string | ((this: Record<string, number>) => number);
     readonly formatter?: (items: number[]) => unknown;
   }
 
   export class Parser {
     endianness(order: "big" | "little"): this;
-    /** An empty name is read and left out. */
     uint8(name: string): this;
     uint16(name: string): this;
     uint32(name: string): this;

@@ -1,6 +1,7 @@
 /**
  * Every header once more, as a binary-parser description written from its standard and not from the codec's code.
- * Names are those of the codec's accessors, so that the two can be laid side by side.
+ * Names are those of the codec's accessors, so that the two can be laid side by side; `_` is what has none. (With an
+ * empty name the parser would lose all that it has read.)
  */
 import { Parser } from "binary-parser";
 
@@ -21,6 +22,9 @@ export const vlan: Parser = big().bit3("pcp").bit1("dei").bit12("vid").uint16("e
 
 /** IEEE 802.2 §3.2, without the second control byte. */
 export const llc: Parser = big().uint8("dsap").uint8("ssap").uint8("control");
+
+/** RFC 1042, "Header Format". */
+export const llcSnap: Parser = big().uint16("_").uint8("_").bit24("oui").uint16("protocolId");
 
 /** RFC 826 with the lengths of Ethernet and IPv4. */
 export const arp: Parser = big()
@@ -75,9 +79,9 @@ export const routing: Parser = big()
 /** RFC 8200 §4.5. */
 export const fragment: Parser = big()
   .uint8("nextHeader")
-  .uint8("")
+  .uint8("_")
   .bit13("fragmentOffsetUnits")
-  .bit2("")
+  .bit2("_")
   .bit1("moreFragments")
   .uint32("identification");
 
@@ -100,32 +104,132 @@ export const tcp: Parser = big()
 /** RFC 9260 §3.1. */
 export const sctp: Parser = big().uint16("srcPort").uint16("dstPort").uint32("verificationTag").uint32("checksum");
 
-/** RFC 792: what all messages begin with. */
-export const icmp: Parser = big().uint8("type").uint8("code").uint16("checksum");
+/** RFC 792: what all messages begin with, and the word whose meaning depends on the type. */
+export const icmp: Parser = big().uint8("type").uint8("code").uint16("checksum").uint32("rest");
 
 /** RFC 792, "Echo or Echo Reply Message". */
-export const icmpEcho: Parser = big().uint32("").uint16("identifier").uint16("sequence");
+export const icmpEcho: Parser = big().uint32("_").uint16("identifier").uint16("sequence");
 
 /** RFC 792 with RFC 1191 §4 and RFC 4884 §4.1. */
-export const icmpUnreachable: Parser = big().uint32("").uint8("").uint8("quoteWords").uint16("nextHopMtu");
+export const icmpUnreachable: Parser = big().uint32("_").uint8("unused").uint8("quoteWords").uint16("nextHopMtu");
+
+/** RFC 792, "Redirect Message". */
+export const icmpRedirect: Parser = big().uint32("_").int32("gateway");
+
+/** RFC 792 with RFC 4884 §4.2. */
+export const icmpTimeExceeded: Parser = big().uint32("_").uint8("unused").uint8("quoteWords").uint16("unusedLow");
+
+/** RFC 792 with RFC 4884 §4.3. */
+export const icmpParameterProblem: Parser = big().uint32("_").uint8("pointer").uint8("quoteWords").uint16("unusedLow");
+
+/** RFC 792, "Timestamp or Timestamp Reply Message". */
+export const icmpTimestamp: Parser = big()
+  .uint32("_")
+  .uint16("identifier")
+  .uint16("sequence")
+  .uint32("originateTimestamp")
+  .uint32("receiveTimestamp")
+  .uint32("transmitTimestamp");
 
 /** RFC 4443 §2.1. */
 export const icmpv6: Parser = big().uint8("type").uint8("code").uint16("checksum");
 
-/** RFC 2236 §2; RFC 3376's messages begin like it, up to the group. */
+/** RFC 4443 §3.2. */
+export const icmpv6TooBig: Parser = big().uint32("_").uint32("mtu");
+
+/** RFC 4443 §3.4. */
+export const icmpv6ParameterProblem: Parser = big().uint32("_").uint32("pointer");
+
+/** RFC 4443 §4.1. */
+export const icmpv6Echo: Parser = big().uint32("_").uint16("identifier").uint16("sequence");
+
+/** RFC 4861 §4.1. */
+export const routerSolicitation: Parser = big().uint32("_").uint32("reserved");
+
+/** RFC 4861 §4.2. */
+export const routerAdvertisement: Parser = big()
+  .uint32("_")
+  .uint8("currentHopLimit")
+  .uint8("routerFlags")
+  .uint16("routerLifetime")
+  .uint32("reachableTime")
+  .uint32("retransmissionTimer");
+
+/** RFC 4861 §4.3. */
+export const neighborSolicitation: Parser = big().uint32("_").uint32("reserved").array("target", address);
+
+/** RFC 4861 §4.4. */
+export const neighborAdvertisement: Parser = big()
+  .uint32("_")
+  .uint8("neighborFlags")
+  .bit24("_")
+  .array("target", address);
+
+/** RFC 4861 §4.5. */
+export const neighborRedirect: Parser = big()
+  .uint32("_")
+  .uint32("reserved")
+  .array("target", address)
+  .array("destination", address);
+
+/** RFC 2710 §3; RFC 3810's query begins like it. */
+export const mld: Parser = big().uint32("_").uint16("maximumResponse").uint16("_").array("group", address);
+
+/** RFC 3810 §5.2, without the records. */
+export const mldReportV2: Parser = big().uint32("_").uint16("_").uint16("recordCount");
+
+/** RFC 2236 §2; RFC 3376's messages begin like it. */
 export const igmp: Parser = big().uint8("type").uint8("maxResponseCode").uint16("checksum");
 
-/** RFC 7348 §5, with the group policy draft's bits. */
-export const vxlan: Parser = big()
-  .uint8("flags")
-  .bit1("")
+/** RFC 2236 §2, and RFC 3376 §4.1. */
+export const igmpGroup: Parser = big().uint32("_").int32("group");
+
+/** IPv4 addresses, as many as the field in front of them says. */
+const sources = { type: "int32be", length: "numberOfSources" } as const;
+
+/** RFC 3376 §4.1. */
+export const igmpQueryV3: Parser = big()
+  .uint32("_")
+  .uint32("_")
+  .bit4("reserved")
+  .bit1("suppress")
+  .bit3("robustness")
+  .uint8("intervalCode")
+  .uint16("numberOfSources")
+  .array("sources", sources);
+
+/** RFC 3376 §4.2.4. */
+const igmpRecord: Parser = big()
+  .uint8("recordType")
+  .uint8("auxiliaryWords")
+  .uint16("numberOfSources")
+  .int32("group")
+  .array("sources", sources)
+  .array("auxiliary", {
+    type: "uint8",
+    length(): number {
+      return this["auxiliaryWords"]! * 4;
+    },
+  });
+
+/** RFC 3376 §4.2. */
+export const igmpReportV3: Parser = big()
+  .uint32("_")
+  .uint16("reportReserved")
+  .uint16("numberOfRecords")
+  .array("records", { type: igmpRecord, length: "numberOfRecords" });
+
+/** RFC 7348 §5, whose first reserved field is read in parts. */
+export const vxlan: Parser = big().uint8("flags").uint8("reserved1").uint16("_").bit24("vni").uint8("reserved2");
+
+/** draft-smith-vxlan-group-policy, section 2.1. */
+export const vxlanGroupPolicy: Parser = big()
+  .bit9("_")
   .bit1("dontLearn")
-  .bit2("")
+  .bit2("_")
   .bit1("policyApplied")
-  .bit3("")
-  .uint16("groupPolicyId")
-  .bit24("vni")
-  .uint8("reserved2");
+  .bit3("_")
+  .uint16("groupPolicyId");
 
 /** RFC 1035 §4.1.1 with RFC 4035 §3.2. */
 export const dns: Parser = big()
@@ -167,3 +271,9 @@ export const linuxSll2: Parser = big()
   .uint8("addressLength")
   .array("srcMac", mac)
   .uint16("addressRest");
+
+/** tcpdump.org, LINKTYPE_NULL as a big-endian machine writes it, and LINKTYPE_LOOP. */
+export const nullBig: Parser = big().uint32("family");
+
+/** tcpdump.org, LINKTYPE_NULL as a little-endian machine writes it. */
+export const nullLittle: Parser = new Parser().endianness("little").uint32("family");
