@@ -20,7 +20,7 @@ Steps also run on a machine (on worker1 …), create and remove what Docker has 
 What is written with -o DIR:
   DIR/trace.pcapng   every frame at every device it passed, for Wireshark or hopscope decode. Each interface is a
                      point named node/namespace/device; frame.packet_id is the same on all hops of one packet; the
-                     packet comment says what the hop decided.
+                     packet comment says what the hop decided, and a frame without one was handed on unchanged.
   DIR/esp_sa         with encrypted networks: their keys, for Wireshark to read what is inside of ESP.
 
 What is printed: each step, below it the hops during it with what they decided, then what its program printed.

@@ -49,6 +49,8 @@ describe("a trace as pcapng blocks", () => {
       expect(options.flags).toBe(recorder.direction(hop) === Direction.in ? 1 : 2);
       expect(options.packetId).toBe(recorder.packetId(hop));
       expect(options.comments ?? []).toEqual(decision === "" ? [] : [decision]);
+      // Only what leaves a device may leave it undecided: the README says so.
+      if (decision === "") expect(recorder.direction(hop)).toBe(Direction.out);
     }
   });
 
