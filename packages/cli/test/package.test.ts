@@ -22,7 +22,7 @@ const LIBRARIES = PACKAGES.filter(({ folder }) => folder !== "cli");
  * round: those that its root exports have one.
  */
 const INTERNAL: Readonly<Record<string, readonly string[]>> = {
-  codec: ["bytes", "checksum-kernel", "octets"],
+  codec: ["bytes", "checksum-kernel", "octets", "vxlan-checksums"],
   tracer: [
     "byte-writer",
     ...["describe", "field-text", "notes", "printed", "style", "value"].map((name) => `print/${name}`),

@@ -6,21 +6,21 @@
  * The same could be said with the functions of ethernet.ts, ipv4.ts, udp.ts and vxlan.ts one after the other; that
  * takes twice as long, since each layer's length is read again by the next and the whole is too large for V8 to inline.
  * One class in one file, long as it is: `wrap` and the getters share fields whose types V8 knows only of a class that sets
- * them all itself, and constants that it folds only within a module (docs/adr/0002-hot-path-api.md).
+ * them all itself, and constants that it folds only within a module (docs/adr/0002-hot-path-api.md). What is a call in any
+ * case, adding up checksums, is in vxlan-checksums.ts.
  *
  * Not covered: an IPv6 underlay, frames without an Ethernet header, VXLAN in VXLAN. `dissect` reads those.
  */
 import { macAt } from "./address.ts";
-import { fold, pseudoHeader4 } from "./checksum.ts";
 import type { SimdChecksum } from "./checksum-simd.ts";
 import { EtherType, IpProtocol } from "./code-points.ts";
 import * as ethernet from "./ethernet.ts";
 import * as ipv4 from "./ipv4.ts";
 import { Status } from "./status.ts";
-import { plainSummer, type Summer } from "./summer.ts";
 import * as tcp from "./tcp.ts";
 import * as udp from "./udp.ts";
 import * as vxlan from "./vxlan.ts";
+import { ChecksumFault, checksumFaults } from "./vxlan-checksums.ts";
 
 /** How far the inner frame could be read; each but the first implies a sound IPv4 header. */
 export const InnerKind = {
@@ -34,8 +34,7 @@ export const InnerKind = {
 } as const;
 export type InnerKind = (typeof InnerKind)[keyof typeof InnerKind];
 
-/** Bits of what {@link VxlanPacket.verifyChecksums} found wrong. */
-export const ChecksumFault = { none: 0, outerIp: 1, outerUdp: 2, innerIp: 4, innerTransport: 8 } as const;
+export { ChecksumFault };
 
 const TAG_LENGTH = 4;
 /** Every echo, datagram and segment header has these: what the accessors of the transport read. */
@@ -386,7 +385,7 @@ export class VxlanPacket {
         this.innerEnd,
       );
     }
-    return verifyPlain(this, plainSummer);
+    return checksumFaults(this);
   }
 
   /** Any other packet: tags, options, fragments, short and broken ones. Layer by layer. */
@@ -471,38 +470,6 @@ export class VxlanPacket {
     for (let at = from; at < end; at++) copy.setUint8(to + at - from, view.getUint8(at));
     for (let at = to + end - from; at < USUAL_LENGTH; at++) copy.setUint8(at, 0);
   }
-}
-
-function verifyPlain(packet: VxlanPacket, summer: Summer): number {
-  const { view, ipAt, innerAt, innerEnd, innerPayloadAt, transportAt, transportEnd } = packet;
-  let faults = ipv4.isChecksumValid(view, ipAt) ? 0 : ChecksumFault.outerIp;
-  const udpAt = innerAt - (udp.HEADER_LENGTH + vxlan.HEADER_LENGTH);
-  const isOuterSummed = udp.checksum(view, udpAt) !== 0;
-  let outer = isOuterSummed ? pseudoHeader4(packet.srcIp, packet.dstIp, IpProtocol.udp, innerEnd - udpAt) : 0;
-  let summedTo = udpAt;
-  if (packet.innerKind >= InnerKind.ipv4 && !ipv4.isChecksumValid(view, innerPayloadAt))
-    faults |= ChecksumFault.innerIp;
-  if (packet.innerKind >= InnerKind.icmp) {
-    const isAbsent = packet.innerKind === InnerKind.udp && udp.checksum(view, transportAt) === 0;
-    if (!isAbsent || isOuterSummed) {
-      // The outer checksum covers these bytes too: they are added up once.
-      const transport = summer.sum(view, transportAt, transportEnd, 0);
-      if (!isAbsent) {
-        const pseudo =
-          packet.innerKind === InnerKind.icmp
-            ? 0
-            : pseudoHeader4(packet.innerSrcIp, packet.innerDstIp, packet.innerProtocol, transportEnd - transportAt);
-        if (fold(transport + pseudo) !== 0xffff) faults |= ChecksumFault.innerTransport;
-      }
-      // Behind an odd number of bytes every further byte would change places in its word.
-      if (isOuterSummed && (transportEnd === innerEnd || ((transportEnd - transportAt) & 1) === 0)) {
-        outer = fold(summer.sum(view, udpAt, transportAt, outer) + transport);
-        summedTo = transportEnd;
-      }
-    }
-  }
-  if (isOuterSummed && summer.sum(view, summedTo, innerEnd, outer) !== 0xffff) faults |= ChecksumFault.outerUdp;
-  return faults;
 }
 
 /** What follows the inner IPv4 header of a usual packet at `base`; 0, not known, if that is unusual. */
