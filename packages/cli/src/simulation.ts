@@ -1,5 +1,5 @@
 /** What `hopscope run` and `hopscope replay` have in common: a run with its capture files, its trace and its report. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import {
   type Diagnostic,
@@ -113,7 +113,8 @@ export async function simulate(
       writeFile(pathIn(folder), trace);
       if (associations !== "") writeFileSync(join(folder, ESP_SA), associations);
     } catch (error) {
-      io.stderr.write(`hopscope: cannot write ${pathIn(folder)}: ${systemProblem(error)}\n`);
+      const problem = isFile(folder) ? `${folder} is a file, not a directory` : systemProblem(error);
+      io.stderr.write(`hopscope: cannot write ${pathIn(folder)}: ${problem}\n`);
       return ExitCode.usage;
     }
   }
@@ -138,6 +139,10 @@ function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   mkdirSync(path);
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
 }
 
 function writeFile(path: string, trace: TraceFile): void {

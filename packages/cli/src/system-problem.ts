@@ -1,5 +1,5 @@
 /** What the operating system has against a file, in words for whoever named it. */
-import type { CaptureError } from "@hopscope/tracer/error";
+import { CaptureError } from "@hopscope/tracer/error";
 
 const PROBLEMS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
@@ -11,15 +11,15 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   ENOSPC: "no space is left",
 };
 
-/** Of what a function of node:fs has thrown; in Node's own words if it is something else. */
+/** Of what a function of node:fs has thrown, also through a reader or writer; in Node's own words if it is something else. */
 export function systemProblem(error: unknown): string {
+  if (error instanceof CaptureError) return error.cause instanceof Error ? systemProblem(error.cause) : error.problem;
   const { code, message } = error as NodeJS.ErrnoException;
   return PROBLEMS[code ?? ""] ?? message;
 }
 
 /** Of a capture file that could not be opened or read on; undefined if the system has no objection. */
 export function captureProblem(error: CaptureError): string | undefined {
-  const { cause, code, problem } = error;
-  if (code !== "ERR_CAPTURE_OPEN" && code !== "ERR_CAPTURE_READ") return undefined;
-  return cause instanceof Error ? systemProblem(cause) : problem;
+  const isSystems = error.code === "ERR_CAPTURE_OPEN" || error.code === "ERR_CAPTURE_READ";
+  return isSystems ? systemProblem(error) : undefined;
 }

@@ -1,5 +1,5 @@
 /** run, inspect and replay, on files. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, existsSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -135,6 +135,22 @@ describe("run", () => {
     const { code, err } = await outcomeOf(["run", scenarioOf([PING]), "-o", join(fileOf(""), "x")]);
     expect(code).toBe(2);
     expect(err).toMatch(/^hopscope: cannot write .*trace\.pcapng: .* is no directory\n$/);
+  });
+
+  it("says that a file stands where its folder should be", async () => {
+    const scenario = scenarioOf([PING]);
+    const { code, err } = await outcomeOf(["run", scenario, "-o", scenario]);
+    expect(code).toBe(2);
+    expect(err).toBe(
+      `hopscope: cannot write ${join(scenario, "trace.pcapng")}: ${scenario} is a file, not a directory\n`,
+    );
+  });
+
+  it("says that a directory stands where the trace should be", async () => {
+    const folder = join(FOLDER, "taken");
+    mkdirSync(join(folder, "trace.pcapng"), { recursive: true });
+    const { err } = await outcomeOf(["run", scenarioOf([PING]), "-o", folder]);
+    expect(err).toBe(`hopscope: cannot write ${join(folder, "trace.pcapng")}: it is a directory\n`);
   });
 
   it("ends where no folder can be made", async () => {
