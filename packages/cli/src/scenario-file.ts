@@ -8,6 +8,7 @@ import {
   problemOfStep,
   type Scenario,
 } from "@hopscope/mesh";
+import { visibleText } from "@hopscope/tracer/print/visible-text";
 import type { Io } from "./io.ts";
 import { systemProblem } from "./system-problem.ts";
 
@@ -23,7 +24,7 @@ export function openScenario(file: string, io: Io): OpenScenario | undefined {
   try {
     text = readFile(file);
   } catch (error) {
-    io.stderr.write(`hopscope: cannot read ${file}: ${(error as Error).message}\n`);
+    io.stderr.write(`hopscope: cannot read ${visibleText(file)}: ${visibleText((error as Error).message)}\n`);
     return undefined;
   }
   const loaded = loadScenario(text, {

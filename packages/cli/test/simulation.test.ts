@@ -153,6 +153,14 @@ describe("run", () => {
     expect(err).toBe(`hopscope: cannot write ${join(folder, "trace.pcapng")}: it is a directory\n`);
   });
 
+  it("shows control characters of a scenario instead of obeying them", async () => {
+    const { code, err } = await outcomeOf(["run", scenarioOf(["exec we\u001b[31mb ping"])]);
+    expect(code).toBe(2);
+    expect(err).not.toContain("\u001b");
+    const missing = await outcomeOf(["run", join(FOLDER, "\u001b[31m.yml")]);
+    expect(missing.err).toContain(String.raw`\x1b[31m.yml: there is no such file`);
+  });
+
   it("ends where no folder can be made", async () => {
     const { code, err } = await outcomeOf(["run", scenarioOf([PING]), "-o", "/proc/hopscope/x"]);
     expect(code).toBe(2);

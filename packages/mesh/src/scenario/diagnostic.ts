@@ -1,6 +1,7 @@
 /**
  * What a person is told about a scenario: every mistake with file, line, column and path, all of them at once.
  */
+import { visibleText } from "@hopscope/tracer/print/visible-text";
 import type { YamlSource } from "./position.ts";
 import type { Diagnostic, Position } from "./scenario.ts";
 
@@ -81,17 +82,25 @@ export function sortDiagnostics(diagnostics: readonly Diagnostic[]): readonly Di
 }
 
 /**
- * `file:line:column: path: message`, and under it the line of the file with a caret, if `text` is that file.
+ * `file:line:column: path: message`, and under it the line of the file with a caret, if `text` is that file. What could
+ * play tricks on a terminal is shown as escapes.
  */
 export function formatDiagnostic(diagnostic: Diagnostic, text?: string): string {
   const { file, line, column } = diagnostic.position;
-  const head = `${file}:${line}:${column}: ${diagnostic.path}: ${diagnostic.message}`;
+  const head = visibleText(`${file}:${line}:${column}: ${diagnostic.path}: ${diagnostic.message}`);
   const source = text?.split(/\r\n|\n/)[line - 1];
   if (source === undefined || source.trim() === "") return head;
   const number = String(line);
+  const before = visibleLine(source.slice(0, column - 1));
   // A caret under a tab must stand under a tab.
-  const indent = source.slice(0, column - 1).replaceAll(/[^\t]/g, " ");
-  return `${head}\n  ${number} | ${source}\n  ${" ".repeat(number.length)} | ${indent}^`;
+  const indent = before.replaceAll(/[^\t]/g, " ");
+  const shown = before + visibleLine(source.slice(column - 1));
+  return `${head}\n  ${number} | ${shown}\n  ${" ".repeat(number.length)} | ${indent}^`;
+}
+
+/** Tabs stay. */
+function visibleLine(line: string): string {
+  return line.split("\t").map(visibleText).join("\t");
 }
 
 /** All of them, with the lines of the files in `sources`; `label` ("warning") goes before each. */

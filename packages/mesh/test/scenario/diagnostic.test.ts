@@ -39,6 +39,24 @@ test("a mistake is shown with its line and a caret", () => {
   );
 });
 
+test("what would reach the terminal as a command is shown instead, and the caret stays below its character", () => {
+  const text = "a: \u001b[31m\u009b2J\t\u202e!\u0000\r\n";
+  const position = { file: "\u001b]0;f\u0007.yml", line: 1, column: 14 };
+  expect(formatDiagnostic({ position, path: '["\u009b"]', message: "found \u001b[2J" }, text)).toBe(
+    String.raw`\x1b]0;f\x07.yml:1:14: ["\x9b"]: found \x1b[2J
+  1 | a: \x1b[31m\x9b2J${"\t"}\u202e!\x00
+    |                  ${"\t"}      ^`,
+  );
+});
+
+test("a binary file is refused without its bytes", () => {
+  const result = load("\u001bPNG\u0001\u0002: [\u0007");
+  if (result.ok) throw new Error("expected a mistake");
+  const lines = formatDiagnostics(result.diagnostics, result.sources).split("\n");
+  expect(lines[1]).toBe(String.raw`  1 | \x1bPNG\x01\x02: [\x07`);
+  expect(lines.join("")).not.toMatch(/\p{Cc}/u);
+});
+
 test.each([
   ["undrelay", ["nodes", "underlay"], "underlay"],
   ["Nodes", ["nodes"], "nodes"],

@@ -8,7 +8,7 @@ import { formatSeconds, formatUtc } from "../timestamp.ts";
 import { describe } from "./describe.ts";
 import type { PrintedInterface, PrintedPacket } from "./printed.ts";
 import { PLAIN, type Style } from "./style.ts";
-import { visibleText } from "./value.ts";
+import { visibleText } from "./visible-text.ts";
 
 export { describe, type DescribeOptions } from "./describe.ts";
 export type { PrintedFrame, PrintedInterface, PrintedPacket } from "./printed.ts";
