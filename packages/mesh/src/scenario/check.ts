@@ -3,7 +3,7 @@
  * IPv4 address such as 10.0.9.3"); `check` makes "expected …, found …" of it, at the place in the file.
  */
 import * as v from "valibot";
-import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
+import { describe, type Path, type Place, type Report, suggest } from "./diagnostic.ts";
 
 /** What the reference page says of a key beside its meaning. */
 export interface KeyNotes {
@@ -75,16 +75,73 @@ export function check<T>(
   sayUnknownKey: UnknownKey = unknownKey,
 ): T | undefined {
   const result = v.safeParse(schema, value);
-  for (const issue of result.issues ?? []) {
-    const path = (issue.path ?? []).map((item) => (typeof item.key === "number" ? item.key : String(item.key)));
-    const last = issue.path?.at(-1);
-    const at = place.at(...path);
-    if (issue.type === "never") report.error(at, sayUnknownKey(String(last?.key), issue.message.split(" ")), "key");
-    else if (last?.origin === "key" && issue.input === undefined)
-      report.error(place.at(...path.slice(0, -1)), `missing key ${JSON.stringify(last.key)}`);
-    else report.error(at, `expected ${issue.message}, found ${describe(issue.input)}`);
-  }
+  for (const issue of result.issues ?? []) tellIssue(issue, place, report, sayUnknownKey);
   return result.success ? result.output : undefined;
+}
+
+/** What is left of a value without its mistakes. */
+export interface Accepted<T> {
+  /** Keys that are wrong are missing, items of lists undefined; undefined if all of it is wrong. */
+  readonly value: T | undefined;
+  /** What is missing of it so: steps from the value. */
+  readonly refused: readonly Path[];
+  /** Keys that nobody knows. */
+  readonly unknown: readonly Path[];
+}
+
+/**
+ * As {@link check}, but what is right beside a mistake is answered. All keys of the maps in `schema` must be optional, all
+ * items of its lists possibly undefined.
+ */
+export function checkParts<T>(
+  schema: Schema<T>,
+  value: unknown,
+  place: Place,
+  report: Report,
+  sayUnknownKey: UnknownKey = unknownKey,
+): Accepted<T> {
+  const result = v.safeParse(schema, value);
+  const refused: Path[] = [];
+  const unknown: Path[] = [];
+  // Valibot answers what it could not make anything of as it found it.
+  const parts: { value: unknown } = { value: result.output };
+  for (const issue of result.issues ?? []) {
+    tellIssue(issue, place, report, sayUnknownKey);
+    const path = pathOf(issue);
+    (issue.type === "never" ? unknown : refused).push(path);
+    cut(parts, ["value", ...path]);
+  }
+  return { value: parts.value as T | undefined, refused, unknown };
+}
+
+/** Takes out what `path` names, or the item of a list in which it is. */
+function cut(parts: object, path: Path): void {
+  let held: unknown = parts;
+  for (const [index, step] of path.entries()) {
+    if (Array.isArray(held)) {
+      held[step as number] = undefined;
+      return;
+    }
+    if (!isMap(held)) return;
+    if (index === path.length - 1) delete (held as Record<string, unknown>)[step];
+    else held = held[step];
+  }
+}
+
+type Issue = v.BaseIssue<unknown>;
+
+function pathOf({ path }: Issue): Path {
+  return (path ?? []).map((item) => (typeof item.key === "number" ? item.key : String(item.key)));
+}
+
+function tellIssue(issue: Issue, place: Place, report: Report, sayUnknownKey: UnknownKey): void {
+  const path = pathOf(issue);
+  const last = issue.path?.at(-1);
+  const at = place.at(...path);
+  if (issue.type === "never") report.error(at, sayUnknownKey(String(last?.key), issue.message.split(" ")), "key");
+  else if (last?.origin === "key" && issue.input === undefined)
+    report.error(place.at(...path.slice(0, -1)), `missing key ${JSON.stringify(last.key)}`);
+  else report.error(at, `expected ${issue.message}, found ${describe(issue.input)}`);
 }
 
 /**

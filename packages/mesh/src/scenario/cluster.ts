@@ -87,12 +87,10 @@ export function readCluster(value: unknown, place: Place, report: Report): Clust
   const docker = given("docker", dockerVersion) ?? DEFAULT_DOCKER;
   const kernel = given("kernel", kernelSchema);
   const dns = given("dns", dnsServers) ?? [];
-  const pool = readPool(
-    given("default_addr_pool", addressPool),
-    given("default_addr_pool_mask_length", addressPoolPrefix),
-    place,
-    report,
-  );
+  const beforePool = report.found;
+  const poolSubnet = given("default_addr_pool", addressPool);
+  const poolPrefix = given("default_addr_pool_mask_length", addressPoolPrefix);
+  const pool = report.found === beforePool ? readPool(poolSubnet, poolPrefix, place, report) : undefined;
 
   const names = new Set<string>();
   const hostNames = new Set<string>();

@@ -3,7 +3,7 @@ import { formatIpv4, parseIpv4 } from "@hopscope/codec/address";
 import { contains, formatCidr, isNetwork, networkOf, parseCidr } from "../swarm/cidr.ts";
 import { encryptedMtu } from "../swarm/network.ts";
 import { MAX_VNI, OVERLAY_MTU, VXLAN_OVERHEAD } from "../swarm/networks.ts";
-import { check, type UnknownKey } from "./check.ts";
+import { checkParts, type UnknownKey } from "./check.ts";
 import {
   DSR_OPTION,
   ENCRYPTED_OPTION,
@@ -19,6 +19,8 @@ export interface DeclaredNetwork {
   readonly fullName: string;
   /** Undefined if something is wrong with it, or if it is not modelled. */
   readonly overlay: OverlayNetwork | undefined;
+  /** Nothing is wrong with it. */
+  readonly sound: boolean;
   /** Why no service can join it. */
   readonly refused: string | undefined;
   readonly places: NetworkPlaces;
@@ -47,9 +49,11 @@ export function readNetwork(
   unknownProperty: UnknownKey,
   report: Report,
 ): DeclaredNetwork {
-  const before = report.errors.length;
-  const file: Partial<NetworkFile> | undefined =
-    check(networkSchema, value ?? null, place, report, unknownProperty) ?? {};
+  const before = report.found;
+  const accepted = checkParts(networkSchema, value ?? null, place, report, unknownProperty);
+  const file: Partial<NetworkFile> = accepted.value ?? {};
+  // A name that cannot be read is not made one that is wrong, too.
+  const isNamed = accepted.refused.every(([key]) => key !== "name" && key !== "external");
   const external = typeof file.external === "object" || file.external === true;
   // Docker takes an empty name as none.
   const externalName = (typeof file.external === "object" ? file.external.name : undefined) || undefined;
@@ -63,17 +67,18 @@ export function readNetwork(
       fullName === "none"
         ? "could not find the corresponding predefined swarm network: network none not found"
         : 'Service cannot be explicitly attached to the ingress network "ingress"';
-    return { fullName, overlay: undefined, refused: JOINABLE.has(fullName) ? undefined : refused, places };
+    const sound = report.found === before;
+    return { fullName, overlay: undefined, sound, refused: JOINABLE.has(fullName) ? undefined : refused, places };
   }
 
   const namePlace = ownName === undefined ? place : place.at("name");
-  if (!/^[a-zA-Z0-9][\w.-]*$/.test(fullName))
+  if (isNamed && !/^[a-zA-Z0-9][\w.-]*$/.test(fullName))
     report.error(
       namePlace,
       `expected a name of letters, digits, and - _ . inside, found ${describe(fullName)}`,
       ownName === undefined ? "key" : "value",
     );
-  if (PREDEFINED.has(fullName))
+  if (isNamed && accepted.unknown.length === 0 && PREDEFINED.has(fullName))
     report.error(namePlace, `network with name ${fullName} already exists`, ownName === undefined ? "key" : "value");
   if (file.driver !== undefined && file.driver !== "" && file.driver !== "overlay")
     report.error(
@@ -101,7 +106,8 @@ export function readNetwork(
       vni: vnis[index] === undefined ? place : place.at("driver_opts", VNI_OPTION),
     })),
   };
-  return { fullName, overlay: report.errors.length === before ? overlay : undefined, refused: undefined, places };
+  const sound = report.found === before;
+  return { fullName, overlay: sound ? overlay : undefined, sound, refused: undefined, places };
 }
 
 function readOptions(
@@ -166,6 +172,7 @@ function readIpam(ipam: NetworkFile["ipam"], place: Place, report: Report): read
     );
   const configs: IpamConfig[] = [];
   for (const [index, config] of (ipam?.config ?? []).entries()) {
+    if (config === undefined) continue;
     const at = place.at("config", index);
     if (config.gateway !== undefined)
       report.warn(

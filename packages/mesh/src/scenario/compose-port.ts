@@ -8,13 +8,14 @@ import { parsePortSpec, PORT_PROTOCOLS, type PortSpec, PortSpecError } from "./p
 import type { PublishedPort } from "./scenario.ts";
 
 export function readPorts(
-  ports: readonly (string | number | PortFile)[],
+  ports: readonly (string | number | PortFile | undefined)[],
   endpointMode: "vip" | "dnsrr",
   place: Place,
   report: Report,
 ): readonly PublishedPort[] {
   const all: PublishedPort[] = [];
   for (const [index, port] of ports.entries()) {
+    if (port === undefined) continue;
     const at = place.at(index);
     const read = typeof port === "object" ? readLong(port, at, report) : readShort(String(port), at, report);
     for (const one of read) {

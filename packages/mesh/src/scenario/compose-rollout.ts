@@ -34,7 +34,7 @@ export interface HealthCheckFile {
   readonly disable: boolean | undefined;
   readonly interval: number | undefined;
   readonly retries: number | undefined;
-  readonly test: string | readonly string[] | undefined;
+  readonly test: string | readonly (string | undefined)[] | undefined;
   readonly timeout: number | undefined;
   readonly start_period: number | undefined;
   readonly start_interval: number | undefined;

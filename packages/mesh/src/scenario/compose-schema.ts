@@ -16,9 +16,12 @@ import {
 } from "./compose-rollout.ts";
 import { count, duration, integer, oneOf, text, truth } from "./values.ts";
 
+/** Undefined if it is wrong: the others are read all the same. */
+type Item<T> = T | undefined;
+
 export interface PlacementFile {
-  readonly constraints: readonly string[] | undefined;
-  readonly preferences: readonly { readonly spread: string | undefined }[] | undefined;
+  readonly constraints: readonly Item<string>[] | undefined;
+  readonly preferences: readonly Item<{ readonly spread: string | undefined }>[] | undefined;
   readonly max_replicas_per_node: number | undefined;
 }
 
@@ -35,12 +38,12 @@ export interface DeployFile {
 export interface ServiceFile {
   readonly image: string | undefined;
   readonly deploy: DeployFile | null | undefined;
-  readonly networks: readonly string[] | Readonly<Record<string, object | null>> | undefined;
-  readonly ports: readonly (string | number | PortFile)[] | undefined;
-  readonly command: string | readonly string[] | undefined;
-  readonly entrypoint: string | readonly string[] | undefined;
+  readonly networks: readonly Item<string>[] | Readonly<Record<string, object | null>> | undefined;
+  readonly ports: readonly Item<string | number | PortFile>[] | undefined;
+  readonly command: string | readonly Item<string>[] | undefined;
+  readonly entrypoint: string | readonly Item<string>[] | undefined;
   readonly hostname: string | undefined;
-  readonly dns: string | readonly string[] | undefined;
+  readonly dns: string | readonly Item<string>[] | undefined;
   readonly healthcheck: HealthCheckFile | undefined;
   readonly stop_grace_period: number | undefined;
 }
@@ -63,7 +66,7 @@ export interface NetworkFile {
     | {
         readonly driver: string | undefined;
         readonly config:
-          | readonly { readonly subnet: string | undefined; readonly gateway: string | undefined }[]
+          | readonly Item<{ readonly subnet: string | undefined; readonly gateway: string | undefined }>[]
           | undefined;
       }
     | undefined;

@@ -6,7 +6,7 @@ import { parseConstraint } from "../swarm/constraint.ts";
 import { isServiceName } from "../swarm/identifier.ts";
 import { conflictMessage, portConflict } from "../swarm/port-conflict.ts";
 import { parseIpv4 } from "@hopscope/codec/address";
-import { check, isMap, isText, openMap, type Schema, type UnknownKey } from "./check.ts";
+import { type Accepted, check, checkParts, isMap, isText, openMap, type Schema, type UnknownKey } from "./check.ts";
 import { type Treatment, treatmentOf } from "./compose-key.ts";
 import { type DeclaredNetwork, type NetworkPlaces, readNetwork } from "./compose-network.ts";
 import {
@@ -18,7 +18,7 @@ import {
 } from "./compose-schema.ts";
 import { NEWEST, tellTooNew } from "./compose-since.ts";
 import { readHealthCheck, readRestartPolicy, readUpdateConfig } from "./compose-rollout.ts";
-import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
+import { describe, type Path, type Place, type Report, suggest } from "./diagnostic.ts";
 import { readPorts } from "./compose-port.ts";
 import type { OverlayNetwork, Service, Stack } from "./scenario.ts";
 import { shapeOf } from "./shape.ts";
@@ -29,10 +29,27 @@ export interface ComposeReading {
   readonly stack: Stack;
   /** False if something is wrong with it. */
   readonly sound: boolean;
-  /** Full names of services to where they stand, also of those that are wrong. */
-  readonly services: ReadonlyMap<string, Place>;
+  /** By full name, also those that are wrong. Undefined: nobody can tell which services there are to be. */
+  readonly services: ReadonlyMap<string, ServiceReading> | undefined;
   /** Full names of networks to where they stand, also of those that are wrong. */
   readonly networks: ReadonlyMap<string, NetworkPlaces>;
+  /** All networks that there will be are in `stack`. */
+  readonly hasAllNetworks: boolean;
+  /** All networks that there may be are in `networks`. */
+  readonly namesAllNetworks: boolean;
+}
+
+/** A service, and what of it can be relied on while something else in it is wrong. */
+export interface ServiceReading {
+  readonly place: Place;
+  /** Without what is wrong with it; undefined: nothing is left. */
+  readonly service: Service | undefined;
+  /** Nothing is wrong with it. */
+  readonly sound: boolean;
+  /** Its mode and number of tasks are as the file means them. */
+  readonly hasTasks: boolean;
+  /** Its networks are as the file means them. */
+  readonly hasNetworks: boolean;
 }
 
 /** Network of the services that name none (convert.defaultNetwork). */
@@ -50,8 +67,13 @@ export function readCompose(
   stackName: string | undefined,
   report: Report,
 ): ComposeReading {
-  const before = report.errors.length;
-  const root = openMap(withoutExtensions(value), composeEntries, place, report, unknownProperty) ?? {};
+  const before = report.found;
+  const opened = openMap(withoutExtensions(value), composeEntries, place, report, unknownProperty);
+  const root = opened ?? {};
+  // What is missing may stand under a key that is misspelled.
+  const isComplete = opened !== undefined && !hasUnknown(opened, composeEntries, isMap);
+  const hasServices = isMap(root["services"]) || (root["services"] === undefined && isComplete);
+  const namesAllNetworks = isMap(root["networks"]) || (root["networks"] === undefined && isComplete);
   tellTooNew(value, place, readVersion(root["version"], place.at("version"), report), report);
   for (const key of ["volumes", "secrets", "configs"])
     if (root[key] !== undefined) check(composeEntries[key]!, root[key], place.at(key), report, unknownProperty);
@@ -65,12 +87,12 @@ export function readCompose(
     );
 
   const services: Service[] = [];
-  const servicePlaces = new Map<string, Place>();
+  const readings = new Map<string, ServiceReading>();
   const used = new Set<string>();
   for (const [key, entry] of entriesOf(root["services"], place.at("services"), report)) {
     const at = place.at("services", key);
     const name = scope(key);
-    servicePlaces.set(name, at);
+    const beforeService = report.found;
     if (!isServiceName(name))
       report.error(
         at,
@@ -78,20 +100,34 @@ export function readCompose(
         "key",
       );
     const own = withoutExtensions(entry);
-    const file = check(serviceSchema, own, at, report, unknownProperty);
+    const accepted = checkParts(serviceSchema, own, at, report, unknownProperty);
     warnOfIgnored(own, serviceSchema, at, report);
-    for (const [network] of networkKeys(own)) {
+    if (accepted.value === undefined) {
+      readings.set(name, { place: at, service: undefined, sound: false, hasTasks: false, hasNetworks: false });
+      continue;
+    }
+    const isAttached = hasNetworks(own, accepted);
+    const keys = networkKeys(own, isAttached);
+    for (const [network] of keys) {
       used.add(network);
       if (network === DEFAULT_NETWORK && !declared.has(network))
         declared.set(network, readNetwork(network, null, at, scope, unknownProperty, report));
     }
-    // Networks that are not there are told whatever else is wrong with the service.
-    const joined = attachments(own, at, declared, report);
-    if (file !== undefined) services.push(readService(name, file, joined, at, report));
+    const { joined, areAllKnown } = attachments(own, keys, at, declared, namesAllNetworks, report);
+    const service = readService(name, own, accepted, joined, at, report);
+    services.push(service);
+    readings.set(name, {
+      place: at,
+      service,
+      sound: report.found === beforeService,
+      hasTasks: hasTasks(own, accepted),
+      hasNetworks: isAttached && areAllKnown,
+    });
   }
   // Who writes `services: {}` means it.
-  if (root["services"] === undefined) report.warn(place, "the stack has no services");
-  refuseSharedPorts(services, servicePlaces, report);
+  if (root["services"] === undefined && hasServices) report.warn(place, "the stack has no services");
+  refuseSharedPorts(services, readings, report);
+  const areAllAttached = hasServices && [...readings.values()].every((each) => each.hasNetworks);
 
   const networks: OverlayNetwork[] = [];
   const networkPlaces = new Map<string, NetworkPlaces>();
@@ -100,19 +136,82 @@ export function readCompose(
     if (networkPlaces.has(network.fullName))
       report.error(at, `network with name ${network.fullName} already exists`, "key");
     networkPlaces.set(network.fullName, network.places);
-    if (!used.has(key)) report.warn(at, "no service uses this network, so docker stack deploy does not make it", "key");
-    else if (network.overlay !== undefined) networks.push(network.overlay);
+    if (used.has(key)) {
+      if (network.overlay !== undefined) networks.push(network.overlay);
+    } else if (areAllAttached)
+      report.warn(at, "no service uses this network, so docker stack deploy does not make it", "key");
   }
-  const sound = report.errors.length === before;
-  return { stack: { services, networks }, sound, services: servicePlaces, networks: networkPlaces };
+  return {
+    stack: { services, networks },
+    sound: report.found === before,
+    services: hasServices ? readings : undefined,
+    networks: networkPlaces,
+    hasAllNetworks: areAllAttached && namesAllNetworks && [...declared.values()].every((network) => network.sound),
+    namesAllNetworks,
+  };
+}
+
+/** A key that `entries` does not know holds such a value, and so may be one of theirs. */
+function hasUnknown(
+  value: Readonly<Record<string, unknown>>,
+  entries: object,
+  fits: (held: unknown) => boolean,
+): boolean {
+  return Object.entries(value).some(([key, held]) => !Object.hasOwn(entries, key) && fits(held));
+}
+
+/** A key of the service (of the map at `path` in it) that nobody knows holds such a value. */
+function misspells(
+  own: unknown,
+  { unknown }: Accepted<ServiceFile>,
+  path: Path,
+  fits: (held: unknown) => boolean,
+): boolean {
+  let map = own;
+  for (const step of path) map = isMap(map) ? map[step] : undefined;
+  return unknown.some(
+    (one) =>
+      one.length === path.length + 1 &&
+      path.every((step, index) => step === one[index]) &&
+      isMap(map) &&
+      fits(map[one.at(-1)!]),
+  );
+}
+
+function isMissing(own: unknown, key: string): boolean {
+  return !isMap(own) || own[key] === undefined;
+}
+
+/** Whether mode and number of the tasks are what somebody wanted, as far as is known. */
+function hasTasks(own: unknown, accepted: Accepted<ServiceFile>): boolean {
+  const deploy = accepted.value?.deploy;
+  if (accepted.refused.some(([first, second, ...rest]) => first === "deploy" && isOfTasks(second, rest))) return false;
+  if (isMissing(own, "deploy")) return !misspells(own, accepted, [], isMap);
+  if (deploy?.mode === "global" || deploy?.mode === "global-job" || deploy?.replicas !== undefined) return true;
+  return !misspells(own, accepted, ["deploy"], () => true);
+}
+
+function isOfTasks(key: Path[number] | undefined, rest: Path): boolean {
+  return key === undefined || ((key === "mode" || key === "replicas") && rest.length === 0);
+}
+
+/** Whether the networks are those that somebody wanted, as far as is known. */
+function hasNetworks(own: unknown, accepted: Accepted<ServiceFile>): boolean {
+  if (isMissing(own, "networks")) return !misspells(own, accepted, [], (held) => typeof held === "object");
+  return !accepted.refused.some(([key, at]) => key === "networks" && typeof at !== "string");
 }
 
 /** The service that comes first has the port, as if the services were made in this order. */
-function refuseSharedPorts(services: readonly Service[], places: ReadonlyMap<string, Place>, report: Report): void {
+function refuseSharedPorts(
+  services: readonly Service[],
+  places: ReadonlyMap<string, ServiceReading>,
+  report: Report,
+): void {
   for (const [index, { name, ports }] of services.entries())
     for (const other of services.slice(0, ports.length === 0 ? 0 : index)) {
       const held = portConflict(ports, other.ports);
-      if (held !== undefined) report.error(places.get(name)!.at("ports"), conflictMessage(held, `'${other.name}'`));
+      if (held !== undefined)
+        report.error(places.get(name)!.place.at("ports"), conflictMessage(held, `'${other.name}'`));
     }
 }
 
@@ -138,14 +237,17 @@ function readVersion(value: unknown, place: Place, report: Report): number {
   return Number(minor?.[1] ?? NEWEST);
 }
 
-/** Keys of the networks that a service names, each with where it stands in `networks`, whatever else is wrong. */
-function networkKeys(service: unknown): readonly (readonly [key: string, at: string | number])[] {
+/** A network's key, and where it stands in `networks` of a service. */
+type NetworkKey = readonly [key: string, at: string | number];
+
+/** The networks that a service names, whatever else is wrong; the default one if it is known to name none. */
+function networkKeys(service: unknown, isReadable: boolean): readonly NetworkKey[] {
   const networks = isMap(service) ? service["networks"] : undefined;
   const keys: [string, string | number][] = [];
   if (isMap(networks)) for (const key of Object.keys(networks)) keys.push([key, key]);
   else if (Array.isArray(networks))
     for (const [index, key] of networks.entries()) if (typeof key === "string") keys.push([key, index]);
-  return keys.length === 0 ? [[DEFAULT_NETWORK, 0]] : keys;
+  return keys.length === 0 && isReadable ? [[DEFAULT_NETWORK, 0]] : keys;
 }
 
 /** A warning for each key, at any depth, that is ignored. */
@@ -173,8 +275,16 @@ const IGNORED: Readonly<Record<Treatment, string | undefined>> = {
   deprecated: "ignored, as docker stack deploy ignores it (deprecated)",
 };
 
-function readService(name: string, file: ServiceFile, joined: Attachments, place: Place, report: Report): Service {
-  if (file.image === undefined)
+function readService(
+  name: string,
+  own: unknown,
+  accepted: Accepted<ServiceFile>,
+  joined: Attachments,
+  place: Place,
+  report: Report,
+): Service {
+  const file = accepted.value!;
+  if (file.image === undefined && isMissing(own, "image") && !misspells(own, accepted, [], isText))
     report.error(place, 'missing key "image": ContainerSpec: image reference must be provided');
   const deploy = file.deploy ?? undefined;
   const at = place.at("deploy");
@@ -188,6 +298,7 @@ function readService(name: string, file: ServiceFile, joined: Attachments, place
   const ports = readPorts(file.ports ?? [], endpointMode, place.at("ports"), report);
   const constraints = deploy?.placement?.constraints ?? [];
   for (const [index, text] of constraints.entries()) {
+    if (text === undefined) continue;
     const reading = parseConstraint(text);
     if (!reading.ok)
       report.error(at.at("placement", "constraints", index), `${reading.message}, found ${describe(text)}`);
@@ -195,11 +306,11 @@ function readService(name: string, file: ServiceFile, joined: Attachments, place
   return {
     name,
     image: file.image ?? "",
-    command: commandOf(file, place, report),
+    command: commandOf(own, file, place, report),
     mode: global ? "global" : "replicated",
     replicas: global ? 0 : (deploy?.replicas ?? 1),
     endpointMode,
-    constraints,
+    constraints: constraints.filter(isText),
     ...joined,
     ports,
     hostname: file.hostname || undefined,
@@ -210,15 +321,16 @@ function readService(name: string, file: ServiceFile, joined: Attachments, place
     stopGraceNs: file.stop_grace_period,
     healthcheck: readHealthCheck(file.healthcheck),
     maxReplicasPerNode: deploy?.placement?.max_replicas_per_node,
-    preferences: deploy?.placement?.preferences?.flatMap(({ spread }) => spread ?? []),
+    preferences: deploy?.placement?.preferences?.flatMap((each) => each?.spread ?? []),
   };
 }
 
 /** What the tasks run: the entry point, if it is not the image's, and the command. */
-function commandOf(file: ServiceFile, place: Place, report: Report): readonly string[] | undefined {
+function commandOf(own: unknown, file: ServiceFile, place: Place, report: Report): readonly string[] | undefined {
   const words = (key: "entrypoint" | "command"): readonly string[] | undefined => {
     const value = file[key];
-    if (typeof value !== "string") return value;
+    if (value === undefined) return isMissing(own, key) ? undefined : [];
+    if (typeof value !== "string") return value.filter(isText);
     const split = splitWords(value, "any character");
     if (!split.ok) report.errorInside(place.at(key), split.at, split.message);
     return split.ok ? split.words.map((word) => word.text) : [];
@@ -231,6 +343,7 @@ function commandOf(file: ServiceFile, place: Place, report: Report): readonly st
 function readDns(value: ServiceFile["dns"], place: Place, report: Report): readonly number[] {
   const servers: number[] = [];
   for (const [index, text] of (typeof value === "string" ? [value] : (value ?? [])).entries()) {
+    if (text === undefined) continue;
     const at = typeof value === "string" ? place : place.at(index);
     const ip = parseIpv4(text);
     if (ip !== undefined) servers.push(ip);
@@ -246,28 +359,32 @@ type Attachments = Pick<Service, "networks" | "aliases">;
 /** convert.convertServiceNetworks: by full name. Networks that nobody models leave a service without an interface. */
 function attachments(
   service: unknown,
+  keys: readonly NetworkKey[],
   place: Place,
   declared: ReadonlyMap<string, DeclaredNetwork>,
+  isAllDeclared: boolean,
   report: Report,
-): Attachments {
+): { readonly joined: Attachments; readonly areAllKnown: boolean } {
+  let areAllKnown = true;
   const names = new Set<string>();
   const aliases = new Map<string, readonly string[]>();
   const entries = isMap(service) && isMap(service["networks"]) ? service["networks"] : {};
   const seen = new Set<string>();
-  for (const [key, segment] of networkKeys(service)) {
+  for (const [key, segment] of keys) {
     const at = place.at("networks", segment);
     const network = declared.get(key);
     if (seen.has(key)) report.error(at, `the network ${key} is given twice`);
     seen.add(key);
-    if (network === undefined)
-      report.error(at, `undefined network ${JSON.stringify(key)}${suggest(key, declared.keys())}`, "key");
-    else if (network.refused !== undefined) report.error(at, network.refused, "key");
-    else {
+    if (network === undefined || network.refused !== undefined) {
+      areAllKnown = false;
+      const message = network?.refused ?? `undefined network ${JSON.stringify(key)}${suggest(key, declared.keys())}`;
+      if (network !== undefined || isAllDeclared) report.error(at, message, "key");
+    } else {
       names.add(network.fullName);
       const entry = Object.hasOwn(entries, key) ? entries[key] : undefined;
       const given = isMap(entry) && Array.isArray(entry["aliases"]) ? entry["aliases"].filter(isText) : [];
       if (given.length > 0) aliases.set(network.fullName, given);
     }
   }
-  return { networks: [...names].sort(), aliases };
+  return { joined: { networks: [...names].sort(), aliases }, areAllKnown };
 }

@@ -34,14 +34,18 @@ export class Place {
 export class Report {
   readonly errors: Diagnostic[] = [];
   readonly warnings: Diagnostic[] = [];
+  /** How many mistakes there were, those that a merge repeats among them. */
+  found = 0;
   readonly #told = new Set<string>();
 
   error(place: Place, message: string, part: Part = "value"): void {
+    this.found++;
     this.#tell(this.errors, place, place.position(part), message);
   }
 
   /** About the character `index` of the text at `place`. */
   errorInside(place: Place, index: number, message: string): void {
+    this.found++;
     this.#tell(this.errors, place, place.source.characterPosition(place.path, index), message);
   }
 

@@ -11,7 +11,7 @@ export interface Machines {
 
 export class Known {
   readonly machines: Machines;
-  /** Undefined: the stack cannot be read, so any task may be. */
+  /** Undefined: nobody can tell which services there are, so any task may be. */
   readonly tasks: TaskNames | undefined;
   /** The node on which `docker` runs where none is named: the first manager. */
   readonly manager: string | undefined;

@@ -2,10 +2,11 @@
  * From the text of a scenario file to a checked {@link Scenario}, or to every mistake in it and in its stack file.
  * Pure: the caller reads files.
  */
-import { allocateNetworks, type AllocatedNetwork, ingressOf } from "../swarm/networks.ts";
+import type { AllocatedNetwork } from "../swarm/networks.ts";
 import { allocateAddresses, loadBalancerName } from "../swarm/ipam.ts";
-import { type PlacedTask, placeTasks } from "../swarm/placement.ts";
+import type { PlacedTask } from "../swarm/placement.ts";
 import type { Problem } from "../swarm/problem.ts";
+import { allocate } from "./allocation.ts";
 import { check, isMap, openMap, type Schema } from "./check.ts";
 import { readPins } from "./arbitrary-pins.ts";
 import { NO_CLUSTER, readCluster, type ClusterReading } from "./cluster.ts";
@@ -26,9 +27,6 @@ import {
   stackName as stackNameSchema,
   title as titleSchema,
 } from "./schema.ts";
-import { TaskNames } from "./tasks.ts";
-
-const MAX_TASKS = 1_000_000;
 
 export interface LoadOptions {
   /** Path of the scenario file, as messages are to name it. */
@@ -87,36 +85,39 @@ function readScenario(
   const cluster: ClusterReading =
     clusterPart === undefined ? NO_CLUSTER : readCluster(clusterPart.value, clusterPart.place, report);
   const environment = { ...options.environment, ...given("environment", environmentSchema) };
-  // Who leaves the stack out makes everything by commands.
-  const stack = Object.hasOwn(keys, "compose") ? keys["compose"] : { services: {} };
+  // Who leaves the stack out makes everything by commands, unless it stands under a key that is misspelled.
+  const isMisspelled = Object.keys(keys).some((key) => !Object.hasOwn(scenarioEntries, key));
+  const stack = Object.hasOwn(keys, "compose") || isMisspelled ? keys["compose"] : { services: {} };
   const compose = openCompose(stack, root.at("compose"), stackName, environment, parts, report);
   const placement = readPlacement(keys["placement"], root.at("placement"), cluster.names, report);
 
   const problems: Problem[] = [];
-  let networks: readonly AllocatedNetwork[] | undefined;
-  let tasks: readonly PlacedTask[] | undefined;
-  if (compose?.sound === true) {
-    networks = allocateNetworks(compose.stack.networks, cluster.subnet, problems, cluster.pool);
-    if (cluster.cluster !== undefined && fitsMemory(compose, cluster.cluster.nodes.length, report))
-      tasks = placeTasks(compose.stack.services, cluster.cluster.nodes, placement, problems);
-  }
-  const names = new TaskNames(compose?.services.keys() ?? [], tasks);
+  // Without the stack's name nobody knows those of its services.
+  const readings = keys["stack"] === undefined || stackName !== undefined ? compose?.services : undefined;
+  const swarm = compose && readings && allocate(compose, readings, cluster, placement, problems, report);
   const machines = { nodes: cluster.names, hosts: cluster.hosts };
-  const known = new Known(machines, compose === undefined ? undefined : names, cluster.manager);
+  const known = new Known(machines, swarm?.names, cluster.manager);
   // First of all, because the run's commands make tasks, too, which may be pinned.
   const run = readRun(keys["run"], root.at("run"), known, report, options.checkStep);
-  if (compose !== undefined)
-    for (const task of placement.keys()) {
-      const missing = names.missing(task);
-      if (missing !== undefined) report.error(root.at("placement", task), missing, "key");
-    }
+  for (const task of placement.keys()) {
+    const missing = swarm?.names.missing(task);
+    if (missing !== undefined) report.error(root.at("placement", task), missing, "key");
+  }
 
   const pins = new AddressPins(root.at("addresses"), report);
-  const joinable = networks && [ingressOf(cluster.pool), ...networks];
-  const swarm = { services: compose?.stack.services, networks: joinable, names, nodes: cluster.names };
-  pins.read(keys["addresses"], swarm);
-  if (compose !== undefined && networks !== undefined && joinable !== undefined && tasks !== undefined) {
-    allocateAddresses(joinable, compose.stack.services, tasks, pins.pins, problems);
+  if (compose === undefined || readings === undefined || swarm === undefined) pins.read(keys["addresses"], undefined);
+  else {
+    const { networks, joinable, hasAllNetworks, services, tasks, names } = swarm;
+    const declared = compose.namesAllNetworks ? new Set(compose.networks.keys()) : undefined;
+    pins.read(keys["addresses"], {
+      services: readings,
+      networks: joinable,
+      hasAllNetworks,
+      declared,
+      names,
+      nodes: cluster.names,
+    });
+    allocateAddresses(joinable, services, tasks, pins.pins, problems);
     reportCollisions(networks, tasks, compose, report);
   }
   for (const problem of problems) reportProblem(problem, compose, pins, root, report);
@@ -160,24 +161,9 @@ function tellUnknownImages(compose: ComposeReading, images: Scenario["images"], 
   for (const { name, image, command, ports } of compose.stack.services)
     if (ports.length > 0 && command === undefined && image !== "" && imageOf(image, images) === undefined)
       report.warn(
-        compose.services.get(name)!.at("image"),
+        compose.services!.get(name)!.place.at("image"),
         `nothing is known of the image ${image}: nothing listens in its containers; say what does with images`,
       );
-}
-
-/** A number in a file is short, and a million tasks are not. */
-function fitsMemory(compose: ComposeReading, nodes: number, report: Report): boolean {
-  let sum = 0;
-  for (const service of compose.stack.services) {
-    sum += service.mode === "global" ? nodes : service.replicas;
-    if (sum <= MAX_TASKS) continue;
-    report.error(
-      compose.services.get(service.name)!,
-      `expected at most ${MAX_TASKS} tasks in all, found ${sum} up to here`,
-    );
-    return false;
-  }
-  return true;
 }
 
 function baseName(file: string): string {
@@ -239,10 +225,10 @@ function reportProblem(
       place = placeOf(compose?.networks.get(about.network), about);
       break;
     case "service":
-      place = compose?.services.get(about.service);
+      place = compose?.services?.get(about.service)?.place;
       break;
     case "ports":
-      place = compose?.services.get(about.service)?.at("ports");
+      place = compose?.services?.get(about.service)?.place.at("ports");
       break;
     case "placement":
       place = root.at("placement", about.task);

@@ -5,7 +5,7 @@ import { loadBalancerName } from "../swarm/ipam.ts";
 import { type AllocatedNetwork, INGRESS } from "../swarm/networks.ts";
 import { check, isMap } from "./check.ts";
 import { describe, type Place, type Report, suggest } from "./diagnostic.ts";
-import type { Service } from "./scenario.ts";
+import type { ServiceReading } from "./compose.ts";
 import { pinnedAddress, pinnedNode } from "./schema.ts";
 import { listSome, type TaskNames } from "./tasks.ts";
 
@@ -29,10 +29,15 @@ export function readPlacement(
   return placement;
 }
 
-/** What is known when addresses are read; undefined where something is wrong with it. */
+/** What is known when addresses are read, as far as nothing is wrong with it. */
 interface SwarmParts {
-  readonly services: readonly Service[] | undefined;
-  readonly networks: readonly AllocatedNetwork[] | undefined;
+  readonly services: ReadonlyMap<string, ServiceReading>;
+  /** Those whose subnets are known, */
+  readonly networks: readonly AllocatedNetwork[];
+  /** and whether there are no others. */
+  readonly hasAllNetworks: boolean;
+  /** Names of those that the stack declares; undefined if they cannot be read. */
+  readonly declared: ReadonlySet<string> | undefined;
   readonly names: TaskNames;
   readonly nodes: ReadonlySet<string>;
 }
@@ -57,7 +62,8 @@ export class AddressPins {
     return this.#places.get(owner)?.get(key);
   }
 
-  read(value: unknown, swarm: SwarmParts): void {
+  /** `swarm` undefined: nothing is known. */
+  read(value: unknown, swarm: SwarmParts | undefined): void {
     for (const [owner, held] of entriesOf(value, "a map of tasks to addresses", this.#root, this.#report)) {
       const at = this.#root.at(owner);
       if (!isMap(held) && typeof held !== "string") {
@@ -65,17 +71,15 @@ export class AddressPins {
         continue;
       }
       const addresses = this.#addresses(held, at);
-      if (swarm.networks === undefined || swarm.services === undefined) continue;
+      if (swarm === undefined) continue;
       const network = owner.startsWith("lb-") ? owner.slice("lb-".length) : undefined;
-      const service = swarm.services.find((one) => one.name === owner.split(".", 1)[0]);
-      if (service !== undefined) this.#ofService(owner, addresses, service, swarm.networks, swarm.names, at);
-      else if (swarm.names.isMade(owner)) this.#ofMade(owner, addresses, swarm.networks, at);
-      else if (
-        network !== undefined &&
-        (swarm.networks.some((one) => one.name === network) || swarm.names.isMadeNetwork(network))
-      )
+      const service = owner.split(".", 1)[0]!;
+      const reading = swarm.services.get(service);
+      if (reading !== undefined) this.#ofService(owner, addresses, service, reading, swarm, at);
+      else if (swarm.names.isMade(owner)) this.#ofMade(owner, addresses, swarm, at);
+      else if (network !== undefined && mayBeNetwork(network, swarm))
         this.#ofLoadBalancer(owner, addresses, swarm.nodes, at);
-      else this.#unknownOwner(owner, swarm.services, swarm.networks, swarm.names, at);
+      else this.#unknownOwner(owner, swarm, at);
     }
   }
 
@@ -97,16 +101,17 @@ export class AddressPins {
   #ofService(
     owner: string,
     addresses: ReadonlyMap<string | undefined, number>,
-    service: Service,
-    networks: readonly AllocatedNetwork[],
-    names: TaskNames,
+    name: string,
+    { service, sound, hasNetworks }: ServiceReading,
+    { networks, hasAllNetworks, names }: SwarmParts,
     at: Place,
   ): void {
-    if (owner !== service.name) {
+    if (owner !== name) {
       const missing = names.missing(owner);
       if (missing !== undefined) return this.#report.error(at, missing, "key");
-    } else if (service.endpointMode === "dnsrr")
+    } else if (service?.endpointMode === "dnsrr")
       return this.#report.error(at, `${owner} has no virtual IP: its endpoint_mode is dnsrr`, "key");
+    if (service === undefined) return;
     const isPublished = service.ports.some(({ mode }) => mode === "ingress");
     const joins = isPublished ? [...service.networks, INGRESS.name] : service.networks;
     const joined = networks.filter((network) => joins.includes(network.name));
@@ -114,7 +119,8 @@ export class AddressPins {
       if (key !== undefined) {
         if (key === GATEWAY_NETWORK) this.#pin(owner, key, ip, at.at(key));
         else if (joined.some((network) => network.name === key)) this.#pin(owner, key, ip, at.at(key));
-        else
+        // A port that is wrong may be one that brings the service into ingress.
+        else if (hasNetworks && (hasAllNetworks || !joins.includes(key)) && (sound || key !== INGRESS.name))
           this.#report.error(
             at.at(key),
             `${service.name} does not join a network ${JSON.stringify(key)}${suggest(key, joins) || listSome("networks it joins", joins)}`,
@@ -123,13 +129,14 @@ export class AddressPins {
         continue;
       }
       const [only, ...others] = joined;
-      const network = others.length === 0 ? only : joined.find((one) => hasAddress(one, ip));
-      if (network === undefined)
+      const isCertain = sound && hasAllNetworks;
+      const network = isCertain && others.length === 0 ? only : joined.find((one) => hasAddress(one, ip));
+      if (network !== undefined) this.#pin(owner, network.name, ip, at);
+      else if (isCertain)
         this.#report.error(
           at,
           `${formatIpv4(ip)} is in no subnet of the networks of ${service.name}${listSome("networks it joins", joins)}`,
         );
-      else this.#pin(owner, network.name, ip, at);
     }
   }
 
@@ -137,17 +144,17 @@ export class AddressPins {
   #ofMade(
     owner: string,
     addresses: ReadonlyMap<string | undefined, number>,
-    networks: readonly AllocatedNetwork[],
+    { networks, hasAllNetworks }: SwarmParts,
     at: Place,
   ): void {
     for (const [key, ip] of addresses) {
       const network = key ?? networks.find((one) => hasAddress(one, ip))?.name;
-      if (network === undefined)
+      if (network !== undefined) this.#pin(owner, network, ip, key === undefined ? at : at.at(key));
+      else if (hasAllNetworks)
         this.#report.error(
           at,
           `${formatIpv4(ip)} is in no subnet of the stack's networks; say which one: {NETWORK: ADDRESS}`,
         );
-      else this.#pin(owner, network, ip, key === undefined ? at : at.at(key));
     }
   }
 
@@ -160,7 +167,7 @@ export class AddressPins {
     for (const [key, ip] of addresses) {
       if (key === undefined)
         this.#report.error(at, `expected a map of nodes to addresses: ${owner} has one on each node`);
-      else if (!nodes.has(key))
+      else if (nodes.size > 0 && !nodes.has(key))
         this.#report.error(
           at.at(key),
           `there is no node ${JSON.stringify(key)}${suggest(key, nodes) || listSome("nodes", nodes)}`,
@@ -170,14 +177,8 @@ export class AddressPins {
     }
   }
 
-  #unknownOwner(
-    owner: string,
-    services: readonly Service[],
-    networks: readonly AllocatedNetwork[],
-    names: TaskNames,
-    at: Place,
-  ): void {
-    const known = [...services.map(({ name }) => name), ...networks.map(({ name }) => loadBalancerName(name))];
+  #unknownOwner(owner: string, { services, networks, names }: SwarmParts, at: Place): void {
+    const known = [...services.keys(), ...networks.map(({ name }) => loadBalancerName(name))];
     const message = owner.includes(".")
       ? (names.missing(owner) ?? `there is no task ${JSON.stringify(owner)}`)
       : `there is no task, service or load balancer ${JSON.stringify(owner)}${suggest(owner, known) || listSome("others", known)}`;
@@ -196,6 +197,13 @@ export class AddressPins {
     ofOwner.set(key, ip);
     places.set(key, place);
   }
+}
+
+/** It is one of the swarm's, or may be. */
+function mayBeNetwork(name: string, { networks, hasAllNetworks, declared, names }: SwarmParts): boolean {
+  if (networks.some((one) => one.name === name) || names.isMadeNetwork(name)) return true;
+  if (hasAllNetworks) return false;
+  return declared === undefined || declared.has(name) || name === INGRESS.name;
 }
 
 function hasAddress({ subnets }: AllocatedNetwork, ip: number): boolean {

@@ -40,7 +40,10 @@ type Plain<S> = S extends Step ? Omit<S, "position" | "text" | "background"> : n
 /** A step without what all have. */
 export type StepBody = Plain<Step> & { readonly background?: boolean };
 
-/** The step of a line, or undefined after telling what is wrong with it. */
+/**
+ * The step of a line, or undefined after telling what is wrong with it. Who names a machine or task that is not there gets
+ * the step all the same: something may be wrong with its command, too.
+ */
 export function readStep(text: string, place: Place, known: Known, report: Report): Step | undefined {
   const fail = (at: number, message: string): undefined => {
     report.errorInside(place, at, message);
@@ -66,13 +69,8 @@ function readBody(verb: Word, line: Line): StepBody | undefined {
       return readOn(line);
     case "docker":
       return readDocker(line.known.manager ?? "", line);
-    case "netns": {
-      const [node, namespace] = line.words;
-      const missing = missingNode(node, line) ?? missingWord(namespace, "a namespace", line);
-      if (missing !== undefined) return line.fail(missing.at, missing.message);
-      const argv = commandIn(line.words.slice(2), `the namespace ${namespace!.text}`, line);
-      return argv && { kind: "netns", node: node!.text, namespace: namespace!.text, argv };
-    }
+    case "netns":
+      return readNetns(line);
     case "inspect":
       return readInspect(line);
     case "sleep":
@@ -114,19 +112,30 @@ function readExec(line: Line): StepBody | undefined {
   const container = words[first];
   if (container === undefined) return fail(end, "expected a task and a command after exec, found nothing");
   const missing = known.tasks?.missing(container.text);
-  if (missing !== undefined) return fail(container.at, missing);
-  if (known.tasks?.isPending(container.text) === true)
-    return fail(container.at, `the task ${container.text} does not run: no node is suitable for it`);
+  if (missing !== undefined) fail(container.at, missing);
+  else if (known.tasks?.isPending(container.text) === true)
+    fail(container.at, `the task ${container.text} does not run: no node is suitable for it`);
   const argv = commandIn(words.slice(first + 1), `the task ${container.text}`, line);
   return argv && { kind: "exec", container: container.text, argv, background };
+}
+
+/** `netns NODE NAMESPACE COMMAND …` */
+function readNetns(line: Line): StepBody | undefined {
+  const [node, namespace, ...rest] = line.words;
+  const missing = missingNode(node, line) ?? missingWord(namespace, "a namespace", line);
+  if (missing !== undefined) line.fail(missing.at, missing.message);
+  if (node === undefined || namespace === undefined) return undefined;
+  const argv = commandIn(rest, `the namespace ${namespace.text}`, line);
+  return argv && { kind: "netns", node: node.text, namespace: namespace.text, argv };
 }
 
 /** `on MACHINE COMMAND …` */
 function readOn(line: Line): StepBody | undefined {
   const [machine, ...rest] = line.words;
   const missing = missingMachine(machine, line);
-  if (missing !== undefined) return line.fail(missing.at, missing.message);
-  const name = machine!.text;
+  if (missing !== undefined) line.fail(missing.at, missing.message);
+  if (machine === undefined) return undefined;
+  const name = machine.text;
   if (rest[0]?.text === "docker") {
     if (line.known.machines.hosts.has(name)) return line.fail(rest[0].at, `there is no Docker on ${name}`);
     return readDocker(name, { ...line, words: rest.slice(1) });
@@ -152,7 +161,7 @@ function readInspect(line: Line): StepBody | undefined {
   if (place === undefined) return line.fail(line.end, "expected NODE/NAMESPACE after inspect, found nothing");
   const [node = "", namespace = "host"] = splitPlace(place.text);
   const missing = missingMachine({ ...place, text: node }, line);
-  if (missing !== undefined) return line.fail(missing.at, missing.message);
+  if (missing !== undefined) line.fail(missing.at, missing.message);
   const argv = commandIn(rest, place.text, line);
   return argv && { kind: "inspect", node, namespace, argv };
 }

@@ -181,6 +181,24 @@ export function placeTasks(
   return services.flatMap((service) => placeService(service, new Placer(service, occupation), nodes, pins, problems));
 }
 
+/** As far as pins decide: where other tasks go depends on what is not known while something is wrong with the stack. */
+export function placePinned(
+  services: readonly Service[],
+  nodes: readonly ClusterNode[],
+  pins: ReadonlyMap<string, string>,
+  problems: Problem[],
+): readonly PlacedTask[] {
+  const occupation: Occupation = { nodes, isAvailable: () => true, load: new Map(), ports: new Map() };
+  return services.flatMap((service) => {
+    const placer = new Placer(service, occupation);
+    const wanted = service.mode === "global" ? suitableNodes(service, nodes) : nodes;
+    return taskNames(service, wanted).map((name): PlacedTask => {
+      const pin = placer.node(pins.get(name) ?? "");
+      return { name, service, node: pin && placeAt(pin, name, service, placer, problems) };
+    });
+  });
+}
+
 function placeService(
   service: Service,
   placer: Placer,
@@ -193,12 +211,7 @@ function placeService(
   const tasks = taskNames(service, wanted).map((name): PlacedTask => {
     const pin = placer.node(pins.get(name) ?? "");
     if (pin === undefined) return { name, service, node: placer.next(name) };
-    const message = mistakeOf(service, placer, name, pin);
-    if (message !== undefined) problems.push({ level: "error", about: { kind: "placement", task: name }, message });
-    if (placer.holderAt(pin) !== undefined) return { name, service, node: undefined };
-    if (service.mode === "global") return { name, service, node: placer.next(name) };
-    placer.take(pin, name);
-    return { name, service, node: pin };
+    return { name, service, node: placeAt(pin, name, service, placer, problems) };
   });
   const pending = tasks.filter(({ name, node }) => node === undefined && !pins.has(name));
   const [first] = pending;
@@ -211,6 +224,22 @@ function placeService(
     problems.push({ level: "warning", about, message: `${who} pending: ${placer.explain(first.name)}` });
   }
   return tasks;
+}
+
+/** The node that a task gets where somebody has chosen one. */
+function placeAt(
+  pin: ClusterNode,
+  task: string,
+  service: Service,
+  placer: Placer,
+  problems: Problem[],
+): ClusterNode | undefined {
+  const message = mistakeOf(service, placer, task, pin);
+  if (message !== undefined) problems.push({ level: "error", about: { kind: "placement", task }, message });
+  if (placer.holderAt(pin) !== undefined) return undefined;
+  if (service.mode === "global") return placer.next(task);
+  placer.take(pin, task);
+  return pin;
 }
 
 function tellUnsuitable(service: Service, placer: Placer, problems: Problem[]): void {
