@@ -5,6 +5,7 @@ import {
   type Diagnostic,
   formatDiagnostics,
   loadScenario,
+  problemOfProgram,
   problemOfStep,
   type Scenario,
 } from "@hopscope/mesh";
@@ -31,6 +32,7 @@ export function openScenario(file: string, io: Io): OpenScenario | undefined {
     file,
     readFile,
     checkStep: problemOfStep,
+    checkProgram: problemOfProgram,
   });
   const tell = (diagnostics: readonly Diagnostic[], word: string): void => {
     if (diagnostics.length > 0) io.stderr.write(`${formatDiagnostics(diagnostics, loaded.sources, word)}\n`);

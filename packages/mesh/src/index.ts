@@ -13,6 +13,7 @@ export { type CapturedFrame, type CapturedPacket, ReplaySelection } from "./repl
 export { hopTable, type HopTableOptions, outputLines } from "./report/hops.ts";
 export {
   checkSteps,
+  problemOfProgram,
   problemOfStep,
   type OpenReplay,
   run,

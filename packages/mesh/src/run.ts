@@ -61,9 +61,17 @@ function checkCommand({ kind, argv }: Extract<Step, { readonly argv: unknown }>)
 
 /** What no program understands in a step's command, in words for who wrote it; undefined: nothing. */
 export function problemOfStep(step: Step): string | undefined {
-  if (!("argv" in step)) return undefined;
+  return "argv" in step ? problemOf(() => checkCommand(step)) : undefined;
+}
+
+/** The same of a program of a machine beside the swarm. */
+export function problemOfProgram(argv: readonly string[]): string | undefined {
+  return problemOf(() => programOf(argv, "debian"));
+}
+
+function problemOf(attempt: () => void): string | undefined {
   try {
-    checkCommand(step);
+    attempt();
     return undefined;
   } catch (error) {
     if (error instanceof UsageError) return error.message;

@@ -79,6 +79,15 @@ export function check<T>(
   return result.success ? result.output : undefined;
 }
 
+/** A key that `entries` does not know holds such a value, and so may be one of theirs, misspelled. */
+export function hasUnknown(
+  value: Readonly<Record<string, unknown>>,
+  entries: object,
+  fits: (held: unknown) => boolean,
+): boolean {
+  return Object.entries(value).some(([key, held]) => !Object.hasOwn(entries, key) && fits(held));
+}
+
 /** What is left of a value without its mistakes. */
 export interface Accepted<T> {
   /** Keys that are wrong are missing, items of lists undefined; undefined if all of it is wrong. */
@@ -90,8 +99,8 @@ export interface Accepted<T> {
 }
 
 /**
- * As {@link check}, but what is right beside a mistake is answered. All keys of the maps in `schema` must be optional, all
- * items of its lists possibly undefined.
+ * As {@link check}, but what is right beside a mistake is answered. What `T` says must allow for keys that are missing
+ * and items that are undefined.
  */
 export function checkParts<T>(
   schema: Schema<T>,

@@ -3,12 +3,13 @@ import { PERFECT_LINK } from "../devices/link.ts";
 import { formatCidr } from "../swarm/cidr.ts";
 import { ROTATION_INTERVAL } from "../swarm/key-manager.ts";
 import { DEFAULT_POOL } from "../swarm/networks.ts";
-import { check, openMap, type Schema } from "./check.ts";
+import { check, hasUnknown, openMap, type Schema } from "./check.ts";
+import { isList } from "./compose-key.ts";
 import type { Place, Report } from "./diagnostic.ts";
 import { DEFAULT_DOCKER, type DockerVersion, dockerVersion } from "./docker-version.ts";
 import { filesOf, readCommand } from "./images.ts";
 import { linkEntries, type LinkFile, linkOf } from "./link.ts";
-import { addressMachines, readMachines, type Given } from "./machines.ts";
+import { addressMachines, readMachines, type Given, type MachineFile, type MachinesReading } from "./machines.ts";
 import type {
   AddressPool,
   Cidr,
@@ -46,6 +47,8 @@ import {
 } from "./schema.ts";
 import { truth } from "./values.ts";
 
+type CheckProgram = (argv: readonly string[]) => string | undefined;
+
 export interface ClusterReading {
   /** Undefined if something is wrong with it. */
   readonly cluster: Cluster | undefined;
@@ -53,7 +56,7 @@ export interface ClusterReading {
   readonly subnet: Cidr | undefined;
   /** The pool of overlays' subnets, if that is sound. */
   readonly pool: AddressPool | undefined;
-  /** Every name that a node is given, also of nodes that are otherwise wrong. */
+  /** Every name that a node is given, also of nodes that are otherwise wrong; none if a machine's cannot be read. */
   readonly names: ReadonlySet<string>;
   /** The same of machines beside the swarm. */
   readonly hosts: ReadonlySet<string>;
@@ -70,13 +73,21 @@ export const NO_CLUSTER: ClusterReading = {
   manager: undefined,
 };
 
+const NO_MACHINES: MachinesReading<never> = { machines: [], sound: true, areNamed: true };
+
 interface UnderlayReading {
   readonly underlay: Underlay;
   readonly link: LinkProperties;
 }
 
-export function readCluster(value: unknown, place: Place, report: Report): ClusterReading {
-  const before = report.errors.length;
+/** `checkProgram` says what is wrong with a command of a machine beside the swarm. */
+export function readCluster(
+  value: unknown,
+  place: Place,
+  report: Report,
+  checkProgram: CheckProgram = () => undefined,
+): ClusterReading {
+  const before = report.found;
   const keys = openMap(value, clusterEntries, place, report) ?? {};
   const given = <T>(key: string, schema: Schema<T>): T | undefined =>
     keys[key] === undefined ? undefined : check(schema, keys[key], place.at(key), report);
@@ -97,27 +108,40 @@ export function readCluster(value: unknown, place: Place, report: Report): Clust
   const nodeFiles = readNodes(keys["nodes"], place.at("nodes"), report, names);
   const hostFiles =
     keys["hosts"] === undefined
-      ? []
+      ? NO_MACHINES
       : readMachines<HostFile>(keys["hosts"], hostSchema, "hosts", place.at("hosts"), report, [names, hostNames]);
+  const programs = new Map(hostFiles?.machines.map((one) => [one, readPrograms(one, checkProgram, report)]));
+  const areSound = nodeFiles?.sound === true && hostFiles?.sound === true;
   const subnet = under?.underlay.subnet;
   let nodes: readonly ClusterNode[] = [];
   let hosts: readonly ClusterHost[] = [];
-  if (nodeFiles !== undefined && hostFiles !== undefined && under !== undefined && subnet !== undefined) {
+  if (under !== undefined && subnet !== undefined) {
+    // Which addresses the others get depends on the machines that are wrong.
+    const certain = <F extends MachineFile>(some: MachinesReading<F> | undefined): readonly Given<F>[] =>
+      (some?.machines ?? []).filter(({ file }) => areSound || file.ip !== undefined);
     const addresses = addressMachines(
       [
-        { machines: nodeFiles, first: FIRST_NODE, what: "node", place: place.at("nodes") },
-        { machines: hostFiles, first: FIRST_HOST, what: "machine", place: place.at("hosts") },
+        { machines: certain(nodeFiles), first: FIRST_NODE, what: "node", place: place.at("nodes") },
+        { machines: certain(hostFiles), first: FIRST_HOST, what: "machine", place: place.at("hosts") },
       ],
       subnet,
       report,
     );
-    nodes = nodeFiles.flatMap((one, index) => completeNode(one.file, index, addresses, under.link, docker, kernel));
-    hosts = hostFiles.flatMap((one) => completeHost(one, addresses, under.link, report));
+    if (areSound) {
+      nodes = nodeFiles.machines.flatMap(({ file }, index) =>
+        completeNode(file, index, addresses, under.link, docker, kernel),
+      );
+      hosts = hostFiles.machines.flatMap((one) => completeHost(one, addresses, under.link, programs.get(one) ?? []));
+    }
   }
-  if (nodeFiles !== undefined && nodeFiles.length > 0 && nodeFiles.every(({ file }) => file.role === "worker"))
+  if (nodeFiles?.sound === true && nodeFiles.machines.every(({ file }) => file.role === "worker"))
     report.error(place.at("nodes"), "expected at least one manager, found workers only");
   const manager = nodes.find((node) => node.role === "manager")?.name;
-  const sound = report.errors.length === before && under !== undefined && pool !== undefined;
+  if (nodeFiles?.areNamed !== true || hostFiles?.areNamed !== true || hasUnknown(keys, clusterEntries, isList)) {
+    names.clear();
+    hostNames.clear();
+  }
+  const sound = report.found === before && under !== undefined && pool !== undefined;
   const cluster = sound
     ? { nodes, hosts, dataPathPort: dataPath, keyRotation: rotation, underlay: under.underlay, dns, addressPool: pool }
     : undefined;
@@ -161,7 +185,7 @@ function readNodes(
   place: Place,
   report: Report,
   names: Set<string>,
-): readonly Given<NodeFile>[] | undefined {
+): MachinesReading<NodeFile> | undefined {
   if (value === undefined) return undefined;
   if (Array.isArray(value)) return readMachines<NodeFile>(value, nodeSchema, "nodes", place, report, [names]);
   const count = check(nodeCount, value, place, report);
@@ -171,7 +195,7 @@ function readNodes(
     place,
   }));
   for (const { file } of given) names.add(file.name);
-  return given;
+  return { machines: given, sound: true, areNamed: true };
 }
 
 type Addresses = ReadonlyMap<string, { readonly ip: number; readonly mac: number }>;
@@ -203,17 +227,28 @@ function kernelOf(words: readonly string[]): Kernel {
   return { ipvs: !words.includes(NO_IPVS), forwarding: !words.includes(NO_FORWARDING) };
 }
 
-function completeHost(
+function readPrograms(
   { file, place }: Given<HostFile>,
+  checkProgram: CheckProgram,
+  report: Report,
+): ClusterHost["programs"] {
+  return (file.programs ?? []).flatMap((line, index) => {
+    if (line === undefined) return [];
+    const at = place.at("programs", index);
+    const argv = readCommand(line, at, report);
+    const problem = argv.length === 0 ? undefined : checkProgram(argv);
+    if (problem !== undefined) report.error(at, problem);
+    return [{ argv, position: at.position() }];
+  });
+}
+
+function completeHost(
+  { file }: Given<HostFile>,
   addresses: Addresses,
   link: LinkProperties,
-  report: Report,
+  programs: ClusterHost["programs"],
 ): readonly ClusterHost[] {
   const address = addresses.get(file.name);
-  const programs = (file.programs ?? []).map((line, index) => {
-    const at = place.at("programs", index);
-    return { argv: readCommand(line, at, report), position: at.position() };
-  });
   if (address === undefined) return [];
   return [{ name: file.name, ...address, link: linkOf(file.link, link), programs, files: filesOf(file.files) }];
 }

@@ -6,7 +6,17 @@ import { parseConstraint } from "../swarm/constraint.ts";
 import { isServiceName } from "../swarm/identifier.ts";
 import { conflictMessage, portConflict } from "../swarm/port-conflict.ts";
 import { parseIpv4 } from "@hopscope/codec/address";
-import { type Accepted, check, checkParts, isMap, isText, openMap, type Schema, type UnknownKey } from "./check.ts";
+import {
+  type Accepted,
+  check,
+  checkParts,
+  hasUnknown,
+  isMap,
+  isText,
+  openMap,
+  type Schema,
+  type UnknownKey,
+} from "./check.ts";
 import { type Treatment, treatmentOf } from "./compose-key.ts";
 import { type DeclaredNetwork, type NetworkPlaces, readNetwork } from "./compose-network.ts";
 import {
@@ -149,15 +159,6 @@ export function readCompose(
     hasAllNetworks: areAllAttached && namesAllNetworks && [...declared.values()].every((network) => network.sound),
     namesAllNetworks,
   };
-}
-
-/** A key that `entries` does not know holds such a value, and so may be one of theirs. */
-function hasUnknown(
-  value: Readonly<Record<string, unknown>>,
-  entries: object,
-  fits: (held: unknown) => boolean,
-): boolean {
-  return Object.entries(value).some(([key, held]) => !Object.hasOwn(entries, key) && fits(held));
 }
 
 /** A key of the service (of the map at `path` in it) that nobody knows holds such a value. */

@@ -37,6 +37,8 @@ export interface LoadOptions {
   readonly environment?: Environment;
   /** What is wrong with a step's command, which another part of the engine knows; undefined: nothing. */
   readonly checkStep?: (step: Step) => string | undefined;
+  /** The same of the command of a program that a machine beside the swarm runs. */
+  readonly checkProgram?: (argv: readonly string[]) => string | undefined;
 }
 
 export type LoadResult =
@@ -83,7 +85,9 @@ function readScenario(
   const parts = new FileParts(options.file, options.readFile, sources, report);
   const clusterPart = keys["cluster"] === undefined ? undefined : parts.open(keys["cluster"], root.at("cluster"));
   const cluster: ClusterReading =
-    clusterPart === undefined ? NO_CLUSTER : readCluster(clusterPart.value, clusterPart.place, report);
+    clusterPart === undefined
+      ? NO_CLUSTER
+      : readCluster(clusterPart.value, clusterPart.place, report, options.checkProgram);
   const environment = { ...options.environment, ...given("environment", environmentSchema) };
   // Who leaves the stack out makes everything by commands, unless it stands under a key that is misspelled.
   const isMisspelled = Object.keys(keys).some((key) => !Object.hasOwn(scenarioEntries, key));

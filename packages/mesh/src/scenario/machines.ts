@@ -1,7 +1,7 @@
 /** Reads lists of machines, and gives each an address and a MAC address. */
 import { formatIpv4, formatMac } from "@hopscope/codec/address";
 import { addressAt, contains, formatCidr, isHost, sizeOf } from "../swarm/cidr.ts";
-import { check, type Schema } from "./check.ts";
+import { checkParts, type Schema } from "./check.ts";
 import { describe, type Place, type Report } from "./diagnostic.ts";
 import type { Cidr } from "./scenario.ts";
 
@@ -16,13 +16,20 @@ export interface Given<F extends MachineFile> {
   readonly place: Place;
 }
 
+/** Machines of a list. */
+export interface MachinesReading<F extends MachineFile> {
+  /** Those with a name, without what else is wrong with them. */
+  readonly machines: readonly Given<F>[];
+  /** Nothing is wrong with any. */
+  readonly sound: boolean;
+  /** All have a name. */
+  readonly areNamed: boolean;
+}
+
 /** The switch's ports are named in captures as those of a machine called so. */
 const RESERVED_NAME = "switch";
 
-/**
- * The machines of a list, or undefined if one is wrong. Their names are put into the last of `names`; they must not be
- * in any.
- */
+/** The machines of a list. Their names are put into the last of `names`; they must not be in any. */
 export function readMachines<F extends MachineFile>(
   value: unknown,
   schema: Schema<F>,
@@ -30,7 +37,7 @@ export function readMachines<F extends MachineFile>(
   place: Place,
   report: Report,
   names: readonly Set<string>[],
-): readonly Given<F>[] | undefined {
+): MachinesReading<F> | undefined {
   if (!Array.isArray(value)) {
     report.error(place, `expected a list of ${what}, found ${describe(value)}`);
     return undefined;
@@ -41,22 +48,27 @@ export function readMachines<F extends MachineFile>(
   }
   const given: Given<F>[] = [];
   let sound = true;
+  let areNamed = true;
   for (const [index, item] of value.entries()) {
     const at = place.at(index);
     // A machine that is wrong otherwise still has a name, which must not then be unknown elsewhere.
     const claimed: unknown = typeof item === "object" && item !== null ? (item as { name?: unknown }).name : item;
-    const file = check(schema, item, at, report);
+    const { value: file, refused, unknown } = checkParts<Partial<F>>(schema, item, at, report);
     if (typeof claimed === "string") {
       const namePlace = typeof item === "string" ? at : at.at("name");
       if (names.some((some) => some.has(claimed)))
         report.error(namePlace, `two ${what === "nodes" ? "nodes" : "machines"} have the name ${claimed}`);
       if (claimed === RESERVED_NAME) report.error(namePlace, `the name ${RESERVED_NAME} is the physical switch's own`);
       names.at(-1)!.add(claimed);
-    }
-    if (file === undefined) sound = false;
-    else given.push({ file, place: at });
+    } else areNamed = false;
+    if (refused.length > 0 || unknown.length > 0) sound = false;
+    if (isNamed(file)) given.push({ file, place: at });
   }
-  return sound ? given : undefined;
+  return { machines: given, sound, areNamed };
+}
+
+function isNamed<F extends MachineFile>(file: Partial<F> | undefined): file is F {
+  return file?.name !== undefined;
 }
 
 /** Machines of one kind. */

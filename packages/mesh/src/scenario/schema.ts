@@ -38,7 +38,8 @@ export interface HostFile {
   readonly name: string;
   readonly ip: number | undefined;
   readonly mac: number | undefined;
-  readonly programs: readonly string[] | undefined;
+  /** Undefined where one is wrong. */
+  readonly programs: readonly (string | undefined)[] | undefined;
   readonly files: Readonly<Record<string, string | { readonly size: number }>> | undefined;
   readonly link: LinkFile | undefined;
 }
