@@ -17,6 +17,8 @@ import type { Cidr, OverlayNetwork } from "./scenario.ts";
 
 export interface DeclaredNetwork {
   readonly fullName: string;
+  /** That is its name, as far as is known. */
+  readonly isNamed: boolean;
   /** Undefined if something is wrong with it, or if it is not modelled. */
   readonly overlay: OverlayNetwork | undefined;
   /** Nothing is wrong with it. */
@@ -68,7 +70,14 @@ export function readNetwork(
         ? "could not find the corresponding predefined swarm network: network none not found"
         : 'Service cannot be explicitly attached to the ingress network "ingress"';
     const sound = report.found === before;
-    return { fullName, overlay: undefined, sound, refused: JOINABLE.has(fullName) ? undefined : refused, places };
+    return {
+      fullName,
+      isNamed,
+      overlay: undefined,
+      sound,
+      refused: JOINABLE.has(fullName) ? undefined : refused,
+      places,
+    };
   }
 
   const namePlace = ownName === undefined ? place : place.at("name");
@@ -107,7 +116,7 @@ export function readNetwork(
     })),
   };
   const sound = report.found === before;
-  return { fullName, overlay: sound ? overlay : undefined, sound, refused: undefined, places };
+  return { fullName, isNamed, overlay: sound ? overlay : undefined, sound, refused: undefined, places };
 }
 
 function readOptions(

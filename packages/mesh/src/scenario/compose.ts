@@ -157,7 +157,7 @@ export function readCompose(
     services: hasServices ? readings : undefined,
     networks: networkPlaces,
     hasAllNetworks: areAllAttached && namesAllNetworks && [...declared.values()].every((network) => network.sound),
-    namesAllNetworks,
+    namesAllNetworks: namesAllNetworks && [...declared.values()].every((network) => network.isNamed),
   };
 }
 
@@ -381,6 +381,7 @@ function attachments(
       const message = network?.refused ?? `undefined network ${JSON.stringify(key)}${suggest(key, declared.keys())}`;
       if (network !== undefined || isAllDeclared) report.error(at, message, "key");
     } else {
+      if (!network.isNamed) areAllKnown = false;
       names.add(network.fullName);
       const entry = Object.hasOwn(entries, key) ? entries[key] : undefined;
       const given = isMap(entry) && Array.isArray(entry["aliases"]) ? entry["aliases"].filter(isText) : [];

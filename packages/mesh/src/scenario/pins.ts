@@ -50,6 +50,8 @@ export class AddressPins {
   readonly pins: Map<string, Map<string, number>> = new Map();
   /** The same, to where it stands. */
   readonly #places = new Map<string, Map<string, Place>>();
+  /** Network and address to who has it, where addresses are not handed out. */
+  readonly #unchecked = new Map<string, string>();
   readonly #root: Place;
   readonly #report: Report;
 
@@ -119,8 +121,9 @@ export class AddressPins {
       if (key !== undefined) {
         if (key === GATEWAY_NETWORK) this.#pin(owner, key, ip, at.at(key));
         else if (joined.some((network) => network.name === key)) this.#pin(owner, key, ip, at.at(key));
+        else if (!hasAllNetworks && joins.includes(key)) this.#pinUnchecked(owner, key, ip, at.at(key));
         // A port that is wrong may be one that brings the service into ingress.
-        else if (hasNetworks && (hasAllNetworks || !joins.includes(key)) && (sound || key !== INGRESS.name))
+        else if (hasNetworks && (sound || key !== INGRESS.name))
           this.#report.error(
             at.at(key),
             `${service.name} does not join a network ${JSON.stringify(key)}${suggest(key, joins) || listSome("networks it joins", joins)}`,
@@ -177,12 +180,21 @@ export class AddressPins {
     }
   }
 
-  #unknownOwner(owner: string, { services, networks, names }: SwarmParts, at: Place): void {
-    const known = [...services.keys(), ...networks.map(({ name }) => loadBalancerName(name))];
+  #unknownOwner(owner: string, { services, networks, hasAllNetworks, declared, names }: SwarmParts, at: Place): void {
+    const joinable = new Set([...networks.map(({ name }) => name), ...((hasAllNetworks ? undefined : declared) ?? [])]);
+    const known = [...services.keys(), ...Array.from(joinable, loadBalancerName)];
     const message = owner.includes(".")
       ? (names.missing(owner) ?? `there is no task ${JSON.stringify(owner)}`)
       : `there is no task, service or load balancer ${JSON.stringify(owner)}${suggest(owner, known) || listSome("others", known)}`;
     this.#report.error(at, message, "key");
+  }
+
+  /** In a network whose subnet is not known: two cannot have one address all the same. */
+  #pinUnchecked(owner: string, network: string, ip: number, place: Place): void {
+    const key = `${network} ${ip}`;
+    const other = this.#unchecked.get(key);
+    if (other !== undefined) this.#report.error(place, `${formatIpv4(ip)} is the address of ${other} already`);
+    this.#unchecked.set(key, other ?? owner);
   }
 
   #pin(owner: string, key: string, ip: number, place: Place): void {
