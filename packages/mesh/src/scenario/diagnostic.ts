@@ -85,6 +85,9 @@ export function sortDiagnostics(diagnostics: readonly Diagnostic[]): readonly Di
   );
 }
 
+/** Characters of a line that are shown on either side of a mistake at most. */
+const ASIDE = 120;
+
 /**
  * `file:line:column: path: message`, and under it the line of the file with a caret, if `text` is that file. What could
  * play tricks on a terminal is shown as escapes.
@@ -95,11 +98,12 @@ export function formatDiagnostic(diagnostic: Diagnostic, text?: string): string 
   const source = text?.split(/\r\n|\n/)[line - 1];
   if (source === undefined || source.trim() === "") return head;
   const number = String(line);
-  const before = visibleLine(source.slice(0, column - 1));
+  const at = column - 1;
+  const before = visibleLine((at > ASIDE ? "…" : "") + source.slice(Math.max(0, at - ASIDE), at));
+  const after = visibleLine(source.slice(at, at + ASIDE) + (source.length > at + ASIDE ? "…" : ""));
   // A caret under a tab must stand under a tab.
   const indent = before.replaceAll(/[^\t]/g, " ");
-  const shown = before + visibleLine(source.slice(column - 1));
-  return `${head}\n  ${number} | ${shown}\n  ${" ".repeat(number.length)} | ${indent}^`;
+  return `${head}\n  ${number} | ${before}${after}\n  ${" ".repeat(number.length)} | ${indent}^`;
 }
 
 /** Tabs stay. */

@@ -49,6 +49,14 @@ test("what would reach the terminal as a command is shown instead, and the caret
   );
 });
 
+test("of a long line, what is around the mistake", () => {
+  const text = `${"a".repeat(300)}!${"b".repeat(300)}`;
+  const position = { file: "f", line: 1, column: 301 };
+  expect(formatDiagnostic({ position, path: "p", message: "m" }, text)).toBe(
+    `f:1:301: p: m\n  1 | …${"a".repeat(120)}!${"b".repeat(119)}…\n    | ${" ".repeat(121)}^`,
+  );
+});
+
 test("a binary file is refused without its bytes", () => {
   const result = load("\u001bPNG\u0001\u0002: [\u0007");
   if (result.ok) throw new Error("expected a mistake");
