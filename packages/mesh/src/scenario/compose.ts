@@ -90,11 +90,20 @@ export function readCompose(
   const scope = (name: string): string => (stackName === undefined ? name : `${stackName}_${name}`);
 
   const declared = new Map<string, DeclaredNetwork>();
+  const networkPlaces = new Map<string, NetworkPlaces>();
+  const declare = (key: string, entry: unknown, at: Place): void => {
+    const network = readNetwork(key, withoutExtensions(entry), at, scope, unknownProperty, report);
+    const { fullName, places } = network;
+    if (networkPlaces.has(fullName)) {
+      report.error(places.name, `network with name ${fullName} already exists`, "key");
+      declared.set(key, { ...network, overlay: undefined, sound: false, isNamed: false });
+    } else {
+      networkPlaces.set(fullName, places);
+      declared.set(key, network);
+    }
+  };
   for (const [key, entry] of entriesOf(root["networks"], place.at("networks"), report))
-    declared.set(
-      key,
-      readNetwork(key, withoutExtensions(entry), place.at("networks", key), scope, unknownProperty, report),
-    );
+    declare(key, entry, place.at("networks", key));
 
   const services: Service[] = [];
   const readings = new Map<string, ServiceReading>();
@@ -120,8 +129,7 @@ export function readCompose(
     const keys = networkKeys(own, isAttached);
     for (const [network] of keys) {
       used.add(network);
-      if (network === DEFAULT_NETWORK && !declared.has(network))
-        declared.set(network, readNetwork(network, null, at, scope, unknownProperty, report));
+      if (network === DEFAULT_NETWORK && !declared.has(network)) declare(network, null, at);
     }
     const { joined, areAllKnown } = attachments(own, keys, at, declared, namesAllNetworks, report);
     const service = readService(name, own, accepted, joined, at, report);
@@ -140,12 +148,8 @@ export function readCompose(
   const areAllAttached = hasServices && [...readings.values()].every((each) => each.hasNetworks);
 
   const networks: OverlayNetwork[] = [];
-  const networkPlaces = new Map<string, NetworkPlaces>();
   for (const [key, network] of declared) {
     const at = network.places.name;
-    if (networkPlaces.has(network.fullName))
-      report.error(at, `network with name ${network.fullName} already exists`, "key");
-    networkPlaces.set(network.fullName, network.places);
     if (used.has(key)) {
       if (network.overlay !== undefined) networks.push(network.overlay);
     } else if (areAllAttached)

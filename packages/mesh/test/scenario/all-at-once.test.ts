@@ -120,6 +120,7 @@ const OPEN: readonly (readonly [good: string, bad: string])[] = [
   ["    web:\n      image", "    web: 5\n    other:\n      image"],
   ["  networks:\n    front:", "  netwroks:\n    front:"],
   ["    back:\n      driver_opts", "    back: 5\n    other:\n      driver_opts"],
+  ["    back:\n      driver_opts", "    back:\n      name: front\n      driver_opts"],
   ["front:\n      ipam", "front:\n      name: [a]\n      ipam"],
   ["      deploy:\n        replicas", "      deplyo:\n        replicas"],
   ["replicas: 2", "replcias: 2"],
