@@ -1,10 +1,22 @@
 /** Capture files that a run feeds in: opened before anything runs, read while it runs. */
+import { accessSync, constants } from "node:fs";
 import { type CapturedFrame, type Diagnostic, ReplaySelection, type ReplayStep, type Step } from "@hopscope/mesh";
 import { CaptureError } from "@hopscope/tracer/error";
 import { type CaptureReader, openCapture, openCaptureSync } from "@hopscope/tracer/reader";
-import { captureProblem } from "./system-problem.ts";
+import { captureProblem, systemProblem } from "./system-problem.ts";
 
 type Replay = Step & ReplayStep;
+
+/** What is wrong with the capture of a step that feeds one in, as far as can be told without reading it. */
+export function problemOfCapture(step: Step): string | undefined {
+  if (step.kind !== "replay") return undefined;
+  try {
+    accessSync(step.file, constants.R_OK);
+    return undefined;
+  } catch (error) {
+    return `${step.file}: ${systemProblem(error)}`;
+  }
+}
 
 export class ReplayFiles {
   /** What could not be used, of what was read so far. */

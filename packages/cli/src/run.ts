@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
+import { problemOfCapture } from "./replay-files.ts";
 import { openScenario } from "./scenario-file.ts";
 import { limitOption, outputOption, simulate, type SimulationFlags } from "./simulation.ts";
 
@@ -55,6 +56,6 @@ export function runCommand(io: Io, done: (code: ExitCode) => void): Command {
 
 /** Runs the file. Mistakes in it are told with their places; nothing is written then. */
 export async function run(file: string, flags: SimulationFlags, io: Io): Promise<ExitCode> {
-  const open = openScenario(file, io);
+  const open = openScenario(file, io, problemOfCapture);
   return open === undefined ? ExitCode.usage : simulate(open, flags, io);
 }

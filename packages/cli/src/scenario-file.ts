@@ -8,6 +8,7 @@ import {
   problemOfProgram,
   problemOfStep,
   type Scenario,
+  type Step,
 } from "@hopscope/mesh";
 import { visibleText } from "@hopscope/tracer/print/visible-text";
 import type { Io } from "./io.ts";
@@ -19,8 +20,15 @@ export interface OpenScenario {
   readonly tell: (diagnostics: readonly Diagnostic[], word: string) => void;
 }
 
-/** The scenario, or undefined: all mistakes in it and in its commands have been told. */
-export function openScenario(file: string, io: Io): OpenScenario | undefined {
+/**
+ * The scenario, or undefined: all mistakes in it and in its commands have been told. `checkStep` says what else is wrong
+ * with a step.
+ */
+export function openScenario(
+  file: string,
+  io: Io,
+  checkStep: (step: Step) => string | undefined = () => undefined,
+): OpenScenario | undefined {
   let text: string;
   try {
     text = readFile(file);
@@ -31,7 +39,7 @@ export function openScenario(file: string, io: Io): OpenScenario | undefined {
   const loaded = loadScenario(text, {
     file,
     readFile,
-    checkStep: problemOfStep,
+    checkStep: (step) => problemOfStep(step) ?? checkStep(step),
     checkProgram: problemOfProgram,
   });
   const tell = (diagnostics: readonly Diagnostic[], word: string): void => {

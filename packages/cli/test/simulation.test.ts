@@ -137,6 +137,14 @@ describe("run", () => {
     expect(err).toMatch(/^hopscope: cannot write .*trace\.pcapng: .* is no directory\n$/);
   });
 
+  it("tells a capture that is not there with the mistakes of the scenario", async () => {
+    const replay = "replay no.pcap at manager/web.1/eth0";
+    const { code, err } = await outcomeOf(["run", scenarioOf([replay, "exec web.7 ping -c 1 10.0.9.4"])]);
+    expect(code).toBe(2);
+    expect(err).toMatch(/run\.steps\[0\]: .*no\.pcap: there is no such file\n/);
+    expect(err).toContain('run.steps[1]: there is no task or container "web.7"');
+  });
+
   it("says that a file stands where its folder should be", async () => {
     const scenario = scenarioOf([PING]);
     const { code, err } = await outcomeOf(["run", scenario, "-o", scenario]);
