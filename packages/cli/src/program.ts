@@ -1,14 +1,20 @@
 /** The command line as a whole: commands, help, and what their mistakes answer to the shell. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { decodeCommand } from "./decode.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
-import { inspectCommand } from "./inspect.ts";
 import { OutputError } from "./output.ts";
-import { planCommand } from "./plan.ts";
-import { replayCommand } from "./replay.ts";
-import { runCommand } from "./run.ts";
+
+type CommandMaker = (io: Io, done: (code: number) => void) => Command;
+
+/** Where each command is, in the order of the help. Decoding needs no simulator, nor the memory that one takes. */
+const COMMANDS: ReadonlyMap<string, () => Promise<CommandMaker>> = new Map([
+  ["run", async () => (await import("./run.ts")).runCommand],
+  ["inspect", async () => (await import("./inspect.ts")).inspectCommand],
+  ["plan", async () => (await import("./plan.ts")).planCommand],
+  ["replay", async () => (await import("./replay.ts")).replayCommand],
+  ["decode", async () => (await import("./decode.ts")).decodeCommand],
+]);
 
 const DETAILS = `
 Try:
@@ -30,7 +36,8 @@ Each command has its own help: hopscope help decode. Nothing here needs root, Do
 /** Runs one command line, without the name of the program. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
   let code: number = ExitCode.ok;
-  const program = createProgram(io, (result) => {
+  const makers = await makersFor(args);
+  const program = createProgram(io, makers, (result) => {
     code = result;
   });
   try {
@@ -45,25 +52,26 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
+/** The command that is named; all of them if none is. */
+async function makersFor([name = ""]: readonly string[]): Promise<readonly CommandMaker[]> {
+  const named = COMMANDS.get(name);
+  const loads = named === undefined ? [...COMMANDS.values()] : [named];
+  return Promise.all(loads.map((load) => load()));
+}
+
 /** With --help behind it commander would show the help of the program, and be content. */
 function refuseUnknown(program: Command, [name]: readonly string[]): void {
   if (name === undefined || name.startsWith("-") || name === "help") return;
   if (!program.commands.some((command) => command.name() === name)) program.error(`error: unknown command '${name}'`);
 }
 
-function createProgram(io: Io, done: (code: number) => void): Command {
+function createProgram(io: Io, makers: readonly CommandMaker[], done: (code: number) => void): Command {
   const program = new Command("hopscope")
     .description("See every hop of a container overlay network: Docker Swarm's bridges, VXLAN tunnels and containers.")
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", DETAILS);
-  const commands = [
-    runCommand(io, done),
-    inspectCommand(io, done),
-    planCommand(io, done),
-    replayCommand(io, done),
-    decodeCommand(io, done),
-  ];
+  const commands = makers.map((make) => make(io, done));
   for (const command of [program, ...commands]) {
     command
       .exitOverride()
