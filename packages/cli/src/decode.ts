@@ -9,6 +9,7 @@ import { frameTree, treeLines } from "@hopscope/tracer/print/tree";
 import { type CaptureReader, openCapture } from "@hopscope/tracer/reader";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { styleFor } from "./colors.ts";
+import { consumed } from "./consumed.ts";
 import { ExitCode } from "./exit-code.ts";
 import type { Io } from "./io.ts";
 import { Output } from "./output.ts";
@@ -101,13 +102,13 @@ export async function decode(file: string, flags: DecodeFlags, io: Io): Promise<
   let reader: CaptureReader | undefined;
   let problem: CaptureError | undefined;
   try {
-    reader = isStdin ? await openCapture(io.stdin, { name: "stdin" }) : await openCapture(file);
+    reader = isStdin ? await openCapture(consumed(io.stdin), { name: "stdin" }) : await openCapture(file);
     await print(reader, flags, io, output, isStdin ? undefined : await plainSizeOf(file));
   } catch (error) {
     if (!(error instanceof CaptureError)) throw error;
     problem = error;
   }
-  await output.end();
+  await output.flush();
   // Whoever stopped reading the output does not care how the file goes on.
   return problem === undefined || output.isClosed ? ExitCode.ok : report(problem, reader?.number ?? 0, io);
 }

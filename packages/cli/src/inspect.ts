@@ -92,7 +92,7 @@ export async function inspect(file: string, what: readonly string[], flags: Insp
     const { status, output } = lookAt(mesh, place, argv);
     const stdout = new Output(io.stdout);
     for (const line of output) stdout.line(line);
-    await stdout.end();
+    await stdout.flush();
     return status;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;

@@ -50,6 +50,6 @@ export async function plan(file: string, { node }: PlanFlags, io: Io): Promise<E
     if (output.line(line)) await output.flush();
     if (output.isClosed) break;
   }
-  await output.end();
+  await output.flush();
   return ExitCode.ok;
 }

@@ -179,7 +179,7 @@ async function report(result: RunResult, written: Written | undefined, flags: Si
     output.line(`${summaryOf(result)} -> ${pathIn(written.folder)}`);
     if (written.associations !== "") for (const line of decryptionHelp(written)) output.line(line);
   }
-  await output.end();
+  await output.flush();
 }
 
 /** How to see what is inside of ESP. */

@@ -32,7 +32,7 @@ export async function outcomeOf(
 ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
   const stdout = new Sink(tty);
   const stderr = new Sink(tty);
-  const io: Io = { stdin: Readable.from([stdin], { objectMode: false }), stdout, stderr, env };
+  const io: Io = { stdin: Readable.from([stdin.slice()], { objectMode: false }), stdout, stderr, env };
   const code = await run(args, io);
   return { code, out: stdout.text, err: stderr.text };
 }

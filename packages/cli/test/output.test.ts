@@ -11,11 +11,11 @@ class Slow extends Writable {
   #release: (() => void) | undefined;
 
   constructor() {
-    super({ decodeStrings: false, highWaterMark: 16 });
+    super({ highWaterMark: 16 });
   }
 
-  override _write(chunk: string, _encoding: BufferEncoding, callback: () => void): void {
-    this.chunks.push(chunk);
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    this.chunks.push(chunk.toString());
     this.#release = callback;
   }
 
@@ -58,7 +58,7 @@ describe("Output", () => {
     await output.flush();
     expect(sink.text).toBe(`${line}\n`.repeat(66));
     output.line("last");
-    await output.end();
+    await output.flush();
     expect(sink.text.endsWith("x\nlast\n")).toBe(true);
   });
 
@@ -83,7 +83,7 @@ describe("Output", () => {
     await flushed;
     output.line("b");
     let isEnded = false;
-    const ended = output.end().then(() => {
+    const ended = output.flush().then(() => {
       isEnded = true;
     });
     await turns();
@@ -105,14 +105,14 @@ describe("Output", () => {
     expect([output.isClosed, closed]).toEqual([true, 1]);
     expect(output.line("b")).toBe(true);
     await output.flush();
-    await output.end();
+    await output.flush();
     expect(broken.writes).toBe(1);
   });
 
   it("throws if writing fails for another reason", async () => {
     const output = new Output(new Broken("ENOSPC"));
     output.line("a");
-    await expect(output.end()).rejects.toThrow(OutputError);
+    await expect(output.flush()).rejects.toThrow(OutputError);
     await expect(output.flush()).rejects.toThrow("cannot write the output: ENOSPC: it went wrong");
   });
 
