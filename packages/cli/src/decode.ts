@@ -2,6 +2,7 @@
 import { open } from "node:fs/promises";
 import { type DissectOptions, DEFAULT_OPTIONS, dissect, Layers } from "@hopscope/codec";
 import { CaptureError, type CaptureErrorCode } from "@hopscope/tracer/error";
+import type { PacketOptions } from "@hopscope/tracer/pcapng-options";
 import { hexLines, hexRows } from "@hopscope/tracer/print/hex";
 import { jsonLine } from "@hopscope/tracer/print/json";
 import { LinePrinter, type PrintedPacket, type Style, type TimeForm } from "@hopscope/tracer/print/line";
@@ -32,9 +33,11 @@ const DETAILS = `
 What a line says:
   #15  0.000062091  h1.eth0 >  192.168.77.11 > 192.168.77.12 VXLAN 4097 | 10.0.9.3 > 10.0.9.5 ICMP echo request …
   number, time, interface and direction if the file has them (> leaves it, < arrives), then the packet: tunnels
-  first, the innermost packet last, and after a semicolon whatever is unusual (bad checksum, fragment, cut capture).
+  first, the innermost packet last, and after a semicolon whatever is unusual (bad checksum, fragment, cut capture,
+  malformed options of the packet in the file).
   The packet inside an ICMP error follows after "about". Comments stand below their packet, indented; lines that
-  start with # are one a packet.
+  start with # are one a packet. --tree and --json also have the packet id, drop count, queue and verdicts that a
+  pcapng file gives a packet: a packet of a trace has the same id wherever it was seen.
 
 What is read:
   pcap and pcapng in both byte orders, microseconds and nanoseconds, plain or gzipped (zstd where Node has it).
@@ -48,6 +51,8 @@ Examples:
   hopscope decode trace.pcapng                        every packet, a line each
   hopscope decode --tree --count 1 trace.pcapng       the first one, field by field
   hopscope decode --hex --count 1 trace.pcapng        the same with its bytes
+  hopscope decode --json trace.pcapng | jq -c 'select(.packetId == 15) | [.time, .interface, .direction]'
+                                                      the way of one packet through a trace
   hopscope decode --json trace.pcapng | jq -r '.layers[] | select(.protocol == "vxlan").fields.vni' | sort | uniq -c
   tcpdump -i eth0 -U -w - udp port 4789 | hopscope decode -
 
@@ -206,6 +211,9 @@ function printerOf(
 /** The packet on which a reader stands. */
 class Current implements PrintedPacket {
   readonly #reader: CaptureReader;
+  /** Decoded once a packet: those of packet number … */
+  #optionsOf = 0;
+  #options: PacketOptions | undefined = undefined;
 
   constructor(reader: CaptureReader) {
     this.#reader = reader;
@@ -241,8 +249,16 @@ class Current implements PrintedPacket {
   get direction(): PrintedPacket["direction"] {
     return this.#reader.direction;
   }
+  get options(): PacketOptions | undefined {
+    const { number } = this.#reader;
+    if (this.#optionsOf !== number) {
+      this.#optionsOf = number;
+      this.#options = this.#reader.options();
+    }
+    return this.#options;
+  }
   get comments(): readonly string[] {
-    return this.#reader.options()?.comments ?? NO_COMMENTS;
+    return this.options?.comments ?? NO_COMMENTS;
   }
 }
 

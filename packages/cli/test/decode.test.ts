@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import type { PacketOptions } from "@hopscope/tracer/pcapng-options";
+import { PcapngWriter } from "@hopscope/tracer/pcapng-writer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ARP, ARP_WORDS, outcomeOf, pcapOf, VXLAN_ON_8472 } from "./fake.ts";
 
@@ -94,6 +96,52 @@ describe("a good capture", () => {
         .split("\n")
         .map((line) => Number(line.slice(1, 6))),
     ).toEqual(Array.from({ length: 5000 }, (_, index) => index + 1));
+  });
+});
+
+describe("what pcapng says of a packet", () => {
+  /** `malformed` stands behind the options: of an option of 255 bytes there is only the head. */
+  function pcapngWith(options: PacketOptions): Uint8Array {
+    const chunks: Uint8Array[] = [];
+    const writer = new PcapngWriter({
+      file: "memory",
+      writeSync: (bytes) => void chunks.push(bytes.slice()),
+      closeSync: () => {},
+    });
+    writer.addInterface({});
+    writer.writePacket({ data: ARP, seconds: 1, nanoseconds: 0, options });
+    writer.writePacket({ data: ARP, seconds: 1, nanoseconds: 0 });
+    writer.closeSync();
+    return Buffer.concat(chunks);
+  }
+  const idsOf = async (stdin: Uint8Array): Promise<unknown> => {
+    const { out } = await outcomeOf(["decode", "--json", "-"], { stdin });
+    const packets = out.trimEnd().split("\n");
+    return packets.map((line) => (JSON.parse(line) as { packetId?: unknown }).packetId);
+  };
+
+  it("is in trees and JSON", async () => {
+    expect(await idsOf(pcapngWith({ packetId: 15 }))).toEqual([15, undefined]);
+    expect(await idsOf(pcapngWith({ packetId: 2n ** 63n }))).toEqual(["9223372036854775808", undefined]);
+    const { out } = await outcomeOf(["decode", "--tree", "-"], { stdin: pcapngWith({ packetId: 15, queue: 3 }) });
+    expect(out).toContain(
+      "\n  Frame [0, 42) 42 bytes\n      Packet id        15\n      Interface queue  3\n  Ethernet ",
+    );
+    expect(out.match(/Frame/g)).toHaveLength(1);
+  });
+
+  it("gets a note if an option runs past its block, and the packets are all there", async () => {
+    const stdin = pcapngWith({ comments: ["kept"], malformed: Uint8Array.of(1, 0, 255, 0) });
+    const { code, out } = await outcomeOf(["decode", "-"], { stdin });
+    expect([code, out.split("\n")]).toEqual([
+      0,
+      [
+        `#1    0.000000000  ${ARP_WORDS}; malformed packet options: the one in the last 4 bytes runs past the block`,
+        "        kept",
+        `#2    0.000000000  ${ARP_WORDS}`,
+        "",
+      ],
+    ]);
   });
 });
 

@@ -6,8 +6,8 @@ import { checksumStatusName, type DecodeError, layerName, type Layers } from "@h
 import { errorOf, protocolOf } from "@hopscope/codec/protocols";
 import { checksumOf } from "@hopscope/codec/verify";
 import { formatSeconds } from "../timestamp.ts";
-import type { PrintedPacket } from "./printed.ts";
-import { type JsonValue, jsonObject } from "./value.ts";
+import type { PrintedOptions, PrintedPacket } from "./printed.ts";
+import { hexBytes, type JsonValue, jsonObject, jsonValue } from "./value.ts";
 
 export interface JsonLayer {
   readonly protocol: string;
@@ -31,6 +31,16 @@ export interface JsonPacket {
   readonly capturedLength: number;
   readonly wireLength: number;
   readonly linkType: number;
+  /** pcapng's epb_packetid: the same for all packets of a file that are one packet; text if it is beyond 2^53. */
+  readonly packetId?: JsonValue;
+  /** pcapng's epb_dropcount: packets lost between this one and its interface's last; text if it is beyond 2^53. */
+  readonly dropCount?: JsonValue;
+  /** pcapng's epb_queue. */
+  readonly queue?: number;
+  /** pcapng's epb_verdict: objects of `kind` (0 hardware, 1 Linux TC, 2 Linux XDP) and `value`. */
+  readonly verdicts?: JsonValue;
+  /** Hexadecimal: the packet's options from one on that runs past their block. */
+  readonly malformedOptions?: string;
   /** Several comments are joined by a line feed. */
   readonly comment?: string;
   readonly layers: readonly JsonLayer[];
@@ -51,10 +61,25 @@ export function packetJson(packet: PrintedPacket, layers: Layers): JsonPacket {
     capturedLength: packet.end - packet.start,
     wireLength: packet.wireLength,
     linkType: packet.interface.linkType,
+    ...optionsJson(packet.options),
     ...(packet.comments.length === 0 ? {} : { comment: packet.comments.join("\n") }),
     layers: Array.from({ length: layers.count }, (_, index) => layerJson(packet, layers, index)),
     ...(layers.payloadEnd > layers.payloadStart ? { payload: payloadJson(packet, layers) } : {}),
     ...(error === undefined ? {} : { error }),
+  };
+}
+
+type OptionsJson = Pick<JsonPacket, "packetId" | "dropCount" | "queue" | "verdicts" | "malformedOptions">;
+
+function optionsJson(options: PrintedOptions | undefined): OptionsJson {
+  if (options === undefined) return {};
+  const { packetId, dropCount, queue, verdicts, malformed } = options;
+  return {
+    ...(packetId === undefined ? {} : { packetId: jsonValue("packetId", packetId) }),
+    ...(dropCount === undefined ? {} : { dropCount: jsonValue("dropCount", dropCount) }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(verdicts === undefined ? {} : { verdicts: jsonValue("verdicts", verdicts) }),
+    ...(malformed === undefined ? {} : { malformedOptions: hexBytes(malformed) }),
   };
 }
 

@@ -11,7 +11,7 @@ import { PLAIN, type Style } from "./style.ts";
 import { visibleText } from "./visible-text.ts";
 
 export { describe, type DescribeOptions } from "./describe.ts";
-export type { PrintedFrame, PrintedInterface, PrintedPacket } from "./printed.ts";
+export type { PrintedFrame, PrintedInterface, PrintedOptions, PrintedPacket } from "./printed.ts";
 export { PLAIN, type Style };
 
 /** `relative` to the first packet, `delta` to the one before, `utc`, or `epoch`: seconds since 1970. */

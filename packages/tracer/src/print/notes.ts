@@ -27,6 +27,10 @@ export function notes(packet: PrintedFrame, layers: Layers, style: Style): strin
   const captured = packet.end - packet.start;
   const isCut = captured < packet.wireLength;
   if (isCut) text += `; ${style.notice(`cut to ${captured} of ${packet.wireLength} bytes`)}`;
+  const malformed = packet.options?.malformed;
+  if (malformed !== undefined) {
+    text += `; ${style.warning(`malformed packet options: the one in the last ${malformed.length} bytes runs past the block`)}`;
+  }
   // A cut capture explains why a layer is not all there; any other stop is the frame's own fault.
   if (layers.status === Status.ok || (isCut && layers.status === Status.truncated && layers.stopLimit === "capture")) {
     return text;

@@ -9,6 +9,27 @@ export interface PrintedInterface {
   readonly name: string | undefined;
   /** if_tsresol: 6 is microseconds, 9 nanoseconds, 128 + n is 2^-n seconds. */
   readonly timestampResolution: number;
+  /** Bytes of frame check sequence at the end of each frame, if the file says. */
+  readonly fcsLength?: number | undefined;
+}
+
+/** What was done with a packet. Kind 0: hardware (bytes); 1: Linux TC_ACT_*; 2: Linux xdp_action. */
+export interface PrintedVerdict {
+  readonly kind: number;
+  readonly value: number | bigint | Uint8Array;
+}
+
+/** What a pcapng file may say of a packet besides its time, direction and comments. */
+export interface PrintedOptions {
+  /** epb_flags. */
+  readonly flags?: number;
+  readonly packetId?: number | bigint;
+  /** Packets lost between this one and its interface's last. */
+  readonly dropCount?: number | bigint;
+  readonly queue?: number;
+  readonly verdicts?: readonly PrintedVerdict[];
+  /** The end of the options from one on that runs past its block. */
+  readonly malformed?: Uint8Array;
 }
 
 /** A frame in memory. */
@@ -20,6 +41,7 @@ export interface PrintedFrame {
   /** Bytes on the wire: more than `end - start` if the capture cut the frame. */
   readonly wireLength: number;
   readonly interface: PrintedInterface;
+  readonly options?: PrintedOptions | undefined;
 }
 
 /** A frame with the circumstances of its capture. */

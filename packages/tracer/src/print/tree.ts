@@ -6,13 +6,13 @@ import { type ChecksumStatusName, checksumStatusName, type Field, type LayerKind
 import { errorOf, protocolOf } from "@hopscope/codec/protocols";
 import { checksumOf } from "@hopscope/codec/verify";
 import { fieldText, scalarText } from "./field-text.ts";
-import type { PrintedFrame } from "./printed.ts";
+import type { PrintedFrame, PrintedOptions, PrintedVerdict } from "./printed.ts";
 import { PLAIN, type Style } from "./style.ts";
-import { isShapeName, type JsonValue, jsonValue, shapeOf } from "./value.ts";
+import { hexBytes, isShapeName, type JsonValue, jsonValue, shapeOf } from "./value.ts";
 
 export interface TreeNode {
-  readonly kind: "layer" | "field" | "payload" | "padding" | "error";
-  /** Title of a layer (`IPv4`), name of a field (`srcIp`). */
+  readonly kind: "frame" | "layer" | "field" | "payload" | "padding" | "error";
+  /** `Frame`, title of a layer (`IPv4`), name of a field (`srcIp`). */
   readonly name: string;
   /** In people's form; "" for a node that is only its children. */
   readonly value: string;
@@ -22,9 +22,17 @@ export interface TreeNode {
   readonly children: readonly TreeNode[];
 }
 
-/** The nodes of a frame, outermost layer first; `layers` was filled from it. */
+/**
+ * The nodes of a frame, outermost layer first; `layers` was filled from it. What the file says of the packet besides
+ * stands in front.
+ */
 export function frameTree(packet: PrintedFrame, layers: Layers): readonly TreeNode[] {
   const nodes: TreeNode[] = [];
+  const facts = factNodes(packet.options);
+  if (facts.length > 0) {
+    const length = packet.end - packet.start;
+    nodes.push({ ...leaf("frame", "Frame", bytes(length), 0, length), children: facts });
+  }
   for (let index = 0; index < layers.count; index++) nodes.push(layerNode(packet, layers, index));
   const { start } = packet;
   const payloadEnd = layers.payloadEnd - start;
@@ -35,6 +43,27 @@ export function frameTree(packet: PrintedFrame, layers: Layers): readonly TreeNo
   const error = errorOf(packet.view, start, layers);
   if (error !== undefined) nodes.push(leaf("error", "Error", error.message, error.at, error.at + error.available));
   return nodes;
+}
+
+/** Options of the packet in Wireshark's words. */
+function factNodes(options: PrintedOptions | undefined): readonly TreeNode[] {
+  if (options === undefined) return [];
+  const { packetId, dropCount, queue, verdicts = [] } = options;
+  const nodes: TreeNode[] = [];
+  const add = (name: string, value: string): void => void nodes.push(leaf("field", name, value, 0, 0));
+  if (packetId !== undefined) add("Packet id", `${packetId}`);
+  if (dropCount !== undefined) add("Drop Count", `${dropCount}`);
+  if (queue !== undefined) add("Interface queue", `${queue}`);
+  for (const verdict of verdicts) add("Verdict", verdictText(verdict));
+  return nodes;
+}
+
+const VERDICT_KINDS = ["Hardware", "eBPF TC", "eBPF XDP"];
+
+function verdictText({ kind, value }: PrintedVerdict): string {
+  // What the kernel's programs answer is signed: TC_ACT_UNSPEC is -1.
+  const words = value instanceof Uint8Array ? hexBytes(value) : `${BigInt.asIntN(64, BigInt(value))}`;
+  return `${VERDICT_KINDS[kind] ?? `kind ${kind}`} ${words}`;
 }
 
 function bytes(count: number): string {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type JsonPacket, jsonLine, packetJson } from "../../src/print/json.ts";
-import type { PrintedPacket } from "../../src/print/line.ts";
+import type { PrintedOptions, PrintedPacket } from "../../src/print/line.ts";
 import { parseSeconds } from "../../src/timestamp.ts";
 import {
   ARP_REQUEST,
@@ -70,6 +70,29 @@ describe("one packet", () => {
       "layers",
     ]);
     expect(json({ ...packetOf(bytesOf(ARP_REQUEST)), hasTime: false }).time).toBeNull();
+  });
+
+  it("has what a pcapng file says of it, exactly", () => {
+    const verdicts = [
+      { kind: 0, value: Uint8Array.of(2, 255) },
+      { kind: 1, value: 2n ** 64n - 1n },
+      { kind: 2, value: 2 },
+    ];
+    const of = (options: PrintedOptions): JsonPacket => json(packetOf(bytesOf(ARP_REQUEST), { options }));
+    const all = of({ packetId: 2 ** 53 - 1, dropCount: 2n ** 53n + 1n, queue: 0, verdicts });
+    expect(all).toMatchObject({
+      packetId: 9007199254740991,
+      dropCount: "9007199254740993",
+      queue: 0,
+      verdicts: [
+        { kind: 0, value: "02ff" },
+        { kind: 1, value: "18446744073709551615" },
+        { kind: 2, value: 2 },
+      ],
+    });
+    expect(all).not.toHaveProperty("malformedOptions");
+    expect(of({ malformed: Uint8Array.of(1, 0, 255, 0) })).toMatchObject({ malformedOptions: "0100ff00" });
+    expect(Object.keys(of({}))).toEqual(Object.keys(json(packetOf(bytesOf(ARP_REQUEST)))));
   });
 
   it("has layers through VXLAN, with the states of checksums, and where the payload is", () => {

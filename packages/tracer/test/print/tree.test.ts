@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PLAIN } from "../../src/print/line.ts";
+import { PLAIN, type PrintedOptions } from "../../src/print/line.ts";
 import { frameTree, type TreeNode, treeLines } from "../../src/print/tree.ts";
 import {
   ARP_REQUEST,
@@ -116,6 +116,39 @@ describe("lines", () => {
       "  *Ethernet* ([0, 14)) 02:42:0a:00:09:03 > ff:ff:ff:ff:ff:ff",
       "      (dstMac   )  ff:ff:ff:ff:ff:ff",
     ]);
+  });
+});
+
+describe("what a pcapng file says of a packet", () => {
+  const treeWith = (options: PrintedOptions): readonly string[] => {
+    const packet = packetOf(bytesOf(ARP_REQUEST), { options });
+    return treeLines(frameTree(packet, layersOf(packet)));
+  };
+
+  it("stands in front, in Wireshark's words", () => {
+    const verdicts = [
+      { kind: 0, value: Uint8Array.of(2, 255) },
+      { kind: 1, value: 2n ** 64n - 1n },
+      { kind: 2, value: 2 },
+      { kind: 9, value: Uint8Array.of(1) },
+    ];
+    expect(treeWith({ packetId: 2n ** 64n - 1n, dropCount: 3, queue: 7, verdicts }).slice(0, 9)).toEqual([
+      "  Frame [0, 42) 42 bytes",
+      "      Packet id        18446744073709551615",
+      "      Drop Count       3",
+      "      Interface queue  7",
+      "      Verdict          Hardware 02ff",
+      "      Verdict          eBPF TC -1",
+      "      Verdict          eBPF XDP 2",
+      "      Verdict          kind 9 01",
+      "  Ethernet [0, 14) 02:42:0a:00:09:03 > ff:ff:ff:ff:ff:ff",
+    ]);
+  });
+
+  it("is left out if it says nothing of that, and zero is something", () => {
+    expect(treeWith({})[0]).toMatch(/^ {2}Ethernet /);
+    expect(treeWith({ verdicts: [] })[0]).toMatch(/^ {2}Ethernet /);
+    expect(treeWith({ packetId: 0 })[1]).toBe("      Packet id  0");
   });
 });
 
