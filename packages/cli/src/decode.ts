@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { type DissectOptions, DEFAULT_OPTIONS, dissect, Layers } from "@hopscope/codec";
 import { CaptureError, type CaptureErrorCode } from "@hopscope/tracer/error";
 import type { PacketOptions } from "@hopscope/tracer/pcapng-options";
+import { fcsLength } from "@hopscope/tracer/print/fcs";
 import { hexLines, hexRows } from "@hopscope/tracer/print/hex";
 import { jsonLine } from "@hopscope/tracer/print/json";
 import { LinePrinter, type PrintedPacket, type Style, type TimeForm } from "@hopscope/tracer/print/line";
@@ -33,8 +34,8 @@ const DETAILS = `
 What a line says:
   #15  0.000062091  h1.eth0 >  192.168.77.11 > 192.168.77.12 VXLAN 4097 | 10.0.9.3 > 10.0.9.5 ICMP echo request …
   number, time, interface and direction if the file has them (> leaves it, < arrives), then the packet: tunnels
-  first, the innermost packet last, and after a semicolon whatever is unusual (bad checksum, fragment, cut capture,
-  malformed options of the packet in the file).
+  first, the innermost packet last, and after a semicolon whatever is unusual (bad checksum or frame check
+  sequence, fragment, cut capture, malformed options of the packet in the file).
   The packet inside an ICMP error follows after "about". Comments stand below their packet, indented; lines that
   start with # are one a packet. --tree and --json also have the packet id, drop count, queue and verdicts that a
   pcapng file gives a packet: a packet of a trace has the same id wherever it was seen.
@@ -177,7 +178,7 @@ async function print(
   try {
     for await (const batch of reader.batches()) {
       while (batch.next()) {
-        dissect(batch.view, batch.start, batch.end, batch.interface.linkType, layers, options);
+        dissect(batch.view, batch.start, batch.end - fcsLength(packet), batch.interface.linkType, layers, options);
         if (output.line(printer(packet, layers))) {
           await output.flush();
           if (output.isClosed) return;

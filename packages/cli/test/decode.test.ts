@@ -145,6 +145,18 @@ describe("what pcapng says of a packet", () => {
   });
 });
 
+it("leaves a frame check sequence that the file declares out of the layers", async () => {
+  // Four bytes of it, by the link type word; the EtherType is one that nothing reads.
+  const frame = Uint8Array.from([...ARP.subarray(0, 12), 0x88, 0xb5, 7, 7, 7, 7, 1, 2, 3, 4]);
+  const { out } = await outcomeOf(["decode", "--json", "-"], { stdin: pcapOf([frame], 0x24000001) });
+  expect(JSON.parse(out)).toMatchObject({
+    capturedLength: 22,
+    layers: [{ protocol: "ethernet", start: 0, end: 18 }],
+    payload: { start: 14, end: 18 },
+    fcs: { start: 18, end: 22, checksum: "invalid" },
+  });
+});
+
 describe("a damaged capture", () => {
   it("prints what is good, then says where the damage is, and answers 1", async () => {
     const stdin = THREE.subarray(0, THREE.length - 5);

@@ -14,8 +14,8 @@
  * +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  *
  * Tags are layers of their own (vlan.ts), so is the LLC header of the length form (llc.ts).
- * Not covered: the frame check sequence. A capture's link type says whether there is one; it lies behind the payload's
- * end like padding.
+ * Not covered: the frame check sequence. Only a capture says whether there is one; whoever reads it leaves it out of the
+ * frame's bytes, as `hopscope decode` does, which names and verifies it.
  */
 import { formatMac, macAt, setMacAt } from "./address.ts";
 import { MIN_ETHERTYPE } from "./code-points.ts";

@@ -5,6 +5,7 @@
 import { type Field, type LayerKind, type Layers } from "@hopscope/codec";
 import { protocolOf, type Protocol } from "@hopscope/codec/protocols";
 import { fieldText } from "./field-text.ts";
+import { frameCheck, frameCheckText } from "./fcs.ts";
 import type { PrintedFrame } from "./printed.ts";
 import { PLAIN, type Style } from "./style.ts";
 
@@ -35,8 +36,14 @@ export function hexRows(packet: PrintedFrame, layers: Layers): readonly HexRow[]
     addHeader(rows, view, start, at, end, kind, protocol);
     told = end;
   }
-  addDump(rows, told - start, layers.payloadEnd - start, "payload");
-  addDump(rows, Math.max(told, layers.payloadEnd) - start, packet.end - start, "padding or trailer");
+  const check = frameCheck(packet);
+  const rest = Math.max(told - start, check?.start ?? packet.end - start);
+  const payloadEnd = Math.min(layers.payloadEnd - start, rest);
+  addDump(rows, told - start, payloadEnd, "payload");
+  addDump(rows, Math.max(told - start, payloadEnd), rest, "padding or trailer");
+  if (check !== undefined && rest < check.end) {
+    addDump(rows, rest, check.end, `frame check sequence ${frameCheckText(packet, check)}`);
+  }
   return rows;
 }
 

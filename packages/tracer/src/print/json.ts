@@ -6,6 +6,7 @@ import { checksumStatusName, type DecodeError, layerName, type Layers } from "@h
 import { errorOf, protocolOf } from "@hopscope/codec/protocols";
 import { checksumOf } from "@hopscope/codec/verify";
 import { formatSeconds } from "../timestamp.ts";
+import { type FrameCheck, frameCheck } from "./fcs.ts";
 import type { PrintedOptions, PrintedPacket } from "./printed.ts";
 import { hexBytes, type JsonValue, jsonObject, jsonValue } from "./value.ts";
 
@@ -46,12 +47,15 @@ export interface JsonPacket {
   readonly layers: readonly JsonLayer[];
   /** Bytes inside the innermost layer that nothing here reads; absent if there are none. */
   readonly payload?: { readonly start: number; readonly end: number };
+  /** The frame check sequence behind the frame, if the file says that there is one. */
+  readonly fcs?: FrameCheck;
   readonly error?: DecodeError;
 }
 
 /** The object of one packet; `layers` was filled from it. */
 export function packetJson(packet: PrintedPacket, layers: Layers): JsonPacket {
   const error = errorOf(packet.view, packet.start, layers);
+  const fcs = frameCheck(packet);
   return {
     number: packet.number,
     time: packet.hasTime ? formatSeconds(packet.seconds, packet.nanoseconds) : null,
@@ -65,6 +69,7 @@ export function packetJson(packet: PrintedPacket, layers: Layers): JsonPacket {
     ...(packet.comments.length === 0 ? {} : { comment: packet.comments.join("\n") }),
     layers: Array.from({ length: layers.count }, (_, index) => layerJson(packet, layers, index)),
     ...(layers.payloadEnd > layers.payloadStart ? { payload: payloadJson(packet, layers) } : {}),
+    ...(fcs === undefined ? {} : { fcs }),
     ...(error === undefined ? {} : { error }),
   };
 }

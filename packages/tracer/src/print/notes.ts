@@ -3,6 +3,7 @@ import { ChecksumStatus, LayerKind, type Layers, Status } from "@hopscope/codec"
 import * as ipv4 from "@hopscope/codec/ipv4";
 import { errorOf, titleOf } from "@hopscope/codec/protocols";
 import { checksumOf } from "@hopscope/codec/verify";
+import { frameCheck } from "./fcs.ts";
 import type { PrintedFrame } from "./printed.ts";
 import type { Style } from "./style.ts";
 
@@ -27,6 +28,7 @@ export function notes(packet: PrintedFrame, layers: Layers, style: Style): strin
   const captured = packet.end - packet.start;
   const isCut = captured < packet.wireLength;
   if (isCut) text += `; ${style.notice(`cut to ${captured} of ${packet.wireLength} bytes`)}`;
+  if (frameCheck(packet)?.checksum === "invalid") text += `; ${style.warning("bad frame check sequence")}`;
   const malformed = packet.options?.malformed;
   if (malformed !== undefined) {
     text += `; ${style.warning(`malformed packet options: the one in the last ${malformed.length} bytes runs past the block`)}`;

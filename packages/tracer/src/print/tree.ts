@@ -6,12 +6,13 @@ import { type ChecksumStatusName, checksumStatusName, type Field, type LayerKind
 import { errorOf, protocolOf } from "@hopscope/codec/protocols";
 import { checksumOf } from "@hopscope/codec/verify";
 import { fieldText, scalarText } from "./field-text.ts";
+import { frameCheck, frameCheckText } from "./fcs.ts";
 import type { PrintedFrame, PrintedOptions, PrintedVerdict } from "./printed.ts";
 import { PLAIN, type Style } from "./style.ts";
 import { hexBytes, isShapeName, type JsonValue, jsonValue, shapeOf } from "./value.ts";
 
 export interface TreeNode {
-  readonly kind: "frame" | "layer" | "field" | "payload" | "padding" | "error";
+  readonly kind: "frame" | "layer" | "field" | "payload" | "padding" | "fcs" | "error";
   /** `Frame`, title of a layer (`IPv4`), name of a field (`srcIp`). */
   readonly name: string;
   /** In people's form; "" for a node that is only its children. */
@@ -35,11 +36,16 @@ export function frameTree(packet: PrintedFrame, layers: Layers): readonly TreeNo
   }
   for (let index = 0; index < layers.count; index++) nodes.push(layerNode(packet, layers, index));
   const { start } = packet;
-  const payloadEnd = layers.payloadEnd - start;
+  const check = frameCheck(packet);
+  const end = check?.start ?? packet.end - start;
+  const payloadEnd = Math.min(layers.payloadEnd - start, end);
   const payload = payloadEnd - (layers.payloadStart - start);
   if (payload > 0) nodes.push(leaf("payload", "Payload", bytes(payload), layers.payloadStart - start, payloadEnd));
-  const rest = packet.end - layers.payloadEnd;
-  if (rest > 0) nodes.push(leaf("padding", "Padding or trailer", bytes(rest), payloadEnd, packet.end - start));
+  const rest = end - payloadEnd;
+  if (rest > 0) nodes.push(leaf("padding", "Padding or trailer", bytes(rest), payloadEnd, end));
+  if (check !== undefined) {
+    nodes.push(leaf("fcs", "Frame check sequence", frameCheckText(packet, check), check.start, check.end));
+  }
   const error = errorOf(packet.view, start, layers);
   if (error !== undefined) nodes.push(leaf("error", "Error", error.message, error.at, error.at + error.available));
   return nodes;
