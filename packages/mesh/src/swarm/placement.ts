@@ -170,6 +170,10 @@ export function suitableNodes<N extends ClusterNode>(service: Service, nodes: re
   return nodes.filter((node) => constraints.every((constraint) => matches(constraint, node)));
 }
 
+function unoccupied(nodes: readonly ClusterNode[]): Occupation {
+  return { nodes, isAvailable: () => true, load: new Map(), ports: new Map() };
+}
+
 /** In the order of services, then of slots. */
 export function placeTasks(
   services: readonly Service[],
@@ -177,7 +181,7 @@ export function placeTasks(
   pins: ReadonlyMap<string, string>,
   problems: Problem[],
 ): readonly PlacedTask[] {
-  const occupation: Occupation = { nodes, isAvailable: () => true, load: new Map(), ports: new Map() };
+  const occupation = unoccupied(nodes);
   return services.flatMap((service) => placeService(service, new Placer(service, occupation), nodes, pins, problems));
 }
 
@@ -188,7 +192,7 @@ export function placePinned(
   pins: ReadonlyMap<string, string>,
   problems: Problem[],
 ): readonly PlacedTask[] {
-  const occupation: Occupation = { nodes, isAvailable: () => true, load: new Map(), ports: new Map() };
+  const occupation = unoccupied(nodes);
   return services.flatMap((service) => {
     const placer = new Placer(service, occupation);
     const wanted = service.mode === "global" ? suitableNodes(service, nodes) : nodes;
